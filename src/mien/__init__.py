@@ -1,0 +1,46 @@
+"""mien reads facial expressions in photographs, on any CPU, offline.
+
+>>> from mien import EmotionRecognizer
+>>> faces = EmotionRecognizer().predict("party.jpg")
+
+The public names below are imported on first use (PEP 562), so that `import mien` costs almost nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "EmotionRecognizer": "mien.recognizer",
+    "Face": "mien.results",
+    "Faces": "mien.results",
+    "Bundle": "mien.bundle",
+    "Detections": "mien.detect",
+    "LabelSet": "mien.labels",
+    "MienError": "mien.errors",
+    "ImageError": "mien.errors",
+    "BundleError": "mien.errors",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from mien.bundle import Bundle
+    from mien.detect import Detections
+    from mien.errors import BundleError, ImageError, MienError
+    from mien.labels import LabelSet
+    from mien.recognizer import EmotionRecognizer
+    from mien.results import Face, Faces
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mien' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

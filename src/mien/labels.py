@@ -1,0 +1,81 @@
+"""The emotions: their names, order, spellings, merges and colours. No other module lists them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.errors import InputError, nearest
+
+# Spellings met in data sets, each with the name that mien uses.
+_SPELLINGS = {
+    "anger": "angry",
+    "disgusted": "disgust",
+    "fearful": "fear",
+    "afraid": "fear",
+    "happiness": "happy",
+    "sadness": "sad",
+    "surprised": "surprise",
+    "contemptuous": "contempt",
+}
+
+# Where a label set has no such emotion, it counts as this one.
+_FOLDS = {"contempt": "disgust"}
+
+# Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), told apart with any kind of colour vision; RGB.
+_COLORS = {
+    "angry": (213, 94, 0),
+    "disgust": (0, 158, 115),
+    "fear": (204, 121, 167),
+    "happy": (240, 228, 66),
+    "sad": (0, 114, 178),
+    "surprise": (230, 159, 0),
+    "neutral": (160, 160, 160),
+    "contempt": (86, 180, 233),
+}
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """An ordered set of emotions: column k of every probability array is `names[k]`."""
+
+    name: str
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(set(self.names)) != len(self.names) or not self.names:
+            raise InputError(f"label set {self.name!r}: expected distinct names, got {self.names}")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def index(self, spelling: str) -> int:
+        """The column of an emotion by any usual spelling ("happiness", "Happy"); folds what this set lacks."""
+        name = spelling.strip().lower()
+        name = _SPELLINGS.get(name, name)
+        if name not in self.names:
+            name = _FOLDS.get(name, name)
+        if name not in self.names:
+            raise InputError(f"{spelling!r} is no emotion of {self.name!r}; {nearest(name, self.names)}")
+        return self.names.index(name)
+
+    def fold(self, probabilities: npt.NDArray[np.floating], target: LabelSet) -> npt.NDArray[np.floating]:
+        """Probabilities `(N, len(self))` as `(N, len(target))`: merged emotions add up, absent ones get 0."""
+        folded = np.zeros((len(probabilities), len(target)), probabilities.dtype)
+        for column, name in enumerate(self.names):
+            folded[:, target.index(name)] += probabilities[:, column]
+        return folded
+
+
+FER2013 = LabelSet("fer2013", ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"))
+FERPLUS = LabelSet("ferplus", ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt"))
+AFFECTNET = LabelSet("affectnet", ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt"))
+
+LABEL_SETS = {labels.name: labels for labels in (FER2013, FERPLUS, AFFECTNET)}
+
+
+def color(emotion: str) -> tuple[int, int, int]:
+    """The emotion's RGB colour, 0 to 255, the same in every drawing; gray for names that mien does not know."""
+    return _COLORS.get(emotion, (128, 128, 128))
