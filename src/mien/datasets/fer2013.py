@@ -1,0 +1,351 @@
+"""FER2013 as arrays: Kaggle's csv, packed or not, parsed once and then read from a cache.
+
+This module knows files and numpy; it must not know networks. It reads everything as data: no pickle, no
+unpacking to disk.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import lzma
+import os
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.datasets.ferplus import VOTE_COLUMNS, read_votes
+from mien.errors import DataError, InputError
+from mien.files import replacing
+from mien.labels import FER2013, LabelSet
+from mien.preprocess import FRAME, check_crops
+
+SPLITS = ("Training", "PublicTest", "PrivateTest")
+PIXELS = FRAME * FRAME
+
+Progress = Callable[[float], None]
+
+_CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
+# What a folder may hold, the quickest to read first.
+_FOLDER_NAMES = (
+    *_CSV_NAMES,
+    *(name + ending for name in _CSV_NAMES for ending in (".gz", ".zip")),
+    *("fer2013" + ending for ending in (".tar", ".tar.gz", ".tgz", ".zip")),
+    "challenges-in-representation-learning-facial-expression-recognition-challenge.zip",
+)
+_CACHE_VERSION = 1  # Raise it when parsing changes: old cache files are then no longer found.
+_BLOCK_BYTES = 1 << 20  # About a hundred rows: big enough for numpy, small enough for the processor's cache.
+_DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile)
+
+
+@dataclass(frozen=True, eq=False)
+class FaceDataset:
+    """Faces with labels, and FER+'s votes where they are known.
+
+    faces: uint8 `(N, 48, 48)`, gray. labels: int64 `(N,)`, columns of `label_set`. splits: str `(N,)`.
+    votes: uint8 `(N, 10)`, columns as in `VOTE_COLUMNS`, or None.
+    Raises InputError if the arrays do not fit together.
+    """
+
+    faces: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+    splits: npt.NDArray[np.str_]
+    votes: npt.NDArray[np.uint8] | None = None
+    label_set: LabelSet = FER2013
+
+    def __post_init__(self) -> None:
+        n = len(check_crops(self.faces))
+        _check_array("labels", self.labels, np.dtype(np.int64), (n,))
+        _check_array("splits", self.splits, np.dtype(np.str_), (n,))
+        if self.votes is not None:
+            _check_array("votes", self.votes, np.dtype(np.uint8), (n, len(VOTE_COLUMNS)))
+        if n and not 0 <= self.labels.min() <= self.labels.max() < len(self.label_set):
+            raise InputError(
+                f"labels: expected 0 to {len(self.label_set) - 1} (label set {self.label_set.name!r}), "
+                f"got {self.labels.min()} to {self.labels.max()}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def split(self, name: str) -> FaceDataset:
+        """The faces of one split, in order; DataError if there are none."""
+        chosen = self.splits == name
+        if not chosen.any():
+            counts = zip(*np.unique(self.splits, return_counts=True), strict=True)
+            present = ", ".join(f"{split} ({count})" for split, count in counts) or "none"
+            raise DataError(
+                f"split {name!r}: expected a split with faces, got none of that name; present: {present}"
+            )
+        return self.take(np.flatnonzero(chosen))
+
+    def take(self, indices: npt.NDArray[np.integer]) -> FaceDataset:
+        """The faces at these places."""
+        votes = None if self.votes is None else self.votes[indices]
+        return replace(
+            self,
+            faces=self.faces[indices],
+            labels=self.labels[indices],
+            splits=self.splits[indices],
+            votes=votes,
+        )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hexadecimal) of the contents in order, whatever file they came from."""
+        digest = hashlib.sha256(f"{self.label_set.name} {self.label_set.names} {len(self)}".encode())
+        digest.update(np.ascontiguousarray(self.faces))
+        digest.update(np.ascontiguousarray(self.labels, "<i8"))
+        digest.update("\n".join(self.splits.tolist()).encode())
+        if self.votes is not None:
+            digest.update(b"votes")
+            digest.update(np.ascontiguousarray(self.votes))
+        return digest.hexdigest()
+
+
+def _check_array(name: str, array: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"{name}: expected a {dtype} array {shape}, got {type(array).__name__}")
+    if array.dtype.kind != dtype.kind or (dtype.kind != "U" and array.dtype != dtype) or array.shape != shape:
+        raise InputError(f"{name}: expected a {dtype} array {shape}, got {array.dtype} {array.shape}")
+
+
+def load_fer2013(
+    path: str | Path,
+    votes: str | Path | None = None,
+    cache: bool = True,
+    progress: Progress | None = None,
+) -> FaceDataset:
+    """FER2013 from `fer2013.csv` or `icml_face_data.csv`, plain or in a `.zip`, `.tar`, `.tar.gz` or `.gz`.
+
+    `path` may also be a folder that holds one of these. `votes` is FER+'s `fer2013new.csv`. The parsed arrays
+    are kept under the SHA-256 of the file in the user's cache folder (`MIEN_CACHE` overrides it). `progress`
+    is called with the share of the file read so far, 0 to 1. Raises DataError, which names the first bad row.
+    """
+    source = _find(Path(path))
+    try:
+        with source.open("rb") as raw:
+            dataset = _load(source, raw, cache, progress)
+    except _DAMAGED as error:
+        raise DataError(
+            f"{source}: expected a whole archive, got a damaged one ({error}). Download it again."
+        ) from error
+    except OSError as error:
+        raise DataError(
+            f"{source}: expected a readable file, got {error.strerror or error}. Check the path."
+        ) from error
+    return dataset if votes is None else replace(dataset, votes=read_votes(votes, dataset.splits))
+
+
+def exact_copies(faces: npt.NDArray[np.uint8], reference: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Which faces, uint8 `(N, 48, 48)`, stand pixel for pixel in `reference` `(M, 48, 48)`: bool `(N,)`."""
+    known = {face.tobytes() for face in check_crops(reference)}
+    return np.array([face.tobytes() in known for face in check_crops(faces)], np.bool_)
+
+
+def _find(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    for name in _FOLDER_NAMES:
+        if (path / name).is_file():
+            return path / name
+    raise DataError(f"{path}: expected a folder with one of {', '.join(_FOLDER_NAMES)}, got none of them.")
+
+
+def _load(source: Path, raw: IO[bytes], cache: bool, progress: Progress | None) -> FaceDataset:
+    if not cache:
+        return _parse(source, raw, progress)
+    # Keyed by content: a changed file with an old date must never give the old faces.
+    key = hashlib.file_digest(raw, "sha256").hexdigest()
+    raw.seek(0)
+    kept = _cache_folder() / f"fer2013-v{_CACHE_VERSION}-{key}.npz"
+    dataset = _read_cache(kept)
+    if dataset is None:
+        dataset = _parse(source, raw, progress)
+        _write_cache(kept, dataset)
+    elif progress:
+        progress(1.0)
+    return dataset
+
+
+def _cache_folder() -> Path:
+    if folder := os.environ.get("MIEN_CACHE"):
+        return Path(folder)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("mien")) / "datasets"
+
+
+def _read_cache(path: Path) -> FaceDataset | None:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return FaceDataset(arrays["faces"], arrays["labels"], arrays["splits"])
+    except (OSError, ValueError, KeyError, *_DAMAGED):  # absent or damaged: it will be written anew
+        return None
+
+
+def _write_cache(path: Path, dataset: FaceDataset) -> None:
+    try:
+        with replacing(path) as temporary:
+            np.savez(temporary, faces=dataset.faces, labels=dataset.labels, splits=dataset.splits)
+    except OSError:  # a full or read-only disk costs time on the next load, nothing else
+        return
+
+
+def _parse(source: Path, raw: IO[bytes], progress: Progress | None) -> FaceDataset:
+    size = max(1, os.fstat(raw.fileno()).st_size)
+    with _stream(source, raw) as stream:
+        reader = _Reader(str(source), stream.readline())
+        blocks = []
+        while lines := stream.readlines(_BLOCK_BYTES):
+            blocks.append(reader.read(lines))
+            if progress:
+                progress(min(1.0, raw.tell() / size))
+    if not reader.rows:
+        raise DataError(f"{source}: expected at least one row after the header, got none. Download it again.")
+    return FaceDataset(
+        np.concatenate(blocks).reshape(-1, FRAME, FRAME),
+        np.array(reader.labels, np.int64),
+        np.array(SPLITS)[reader.splits],
+    )
+
+
+@contextmanager
+def _stream(source: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    """The csv's bytes, whatever it is packed in."""
+    name = source.name.lower()
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(raw) as packed:
+            member = packed.getinfo(_only_csv(source, packed.namelist()))
+            if member.flag_bits & 1:
+                raise DataError(
+                    f"{source}: expected an open archive, got one with a password. Unpack it first."
+                )
+            with packed.open(member) as file:
+                yield file
+    elif name.endswith((".tar", ".tar.gz", ".tgz")):
+        with tarfile.open(fileobj=raw, mode="r:" if name.endswith(".tar") else "r:gz") as tar:
+            unpacked = tar.extractfile(_only_csv(source, [info.name for info in tar if info.isfile()]))
+            assert unpacked is not None  # only regular files were offered
+            yield unpacked
+    elif name.endswith(".gz"):
+        with gzip.GzipFile(fileobj=raw) as inflated:
+            yield io.BufferedReader(inflated)
+    else:
+        yield raw
+
+
+def _only_csv(source: Path, members: list[str]) -> str:
+    matching = [member for member in members if PurePosixPath(member).name.lower() in _CSV_NAMES]
+    if len(matching) != 1:
+        listed = ", ".join(members[:20]) + (", ..." if len(members) > 20 else "")
+        raise DataError(
+            f"{source}: expected exactly one {' or '.join(_CSV_NAMES)} in the archive, got {len(matching)}. "
+            f"Unpack the right one and give its path. Members: {listed or 'none'}"
+        )
+    return matching[0]
+
+
+class _Reader:
+    """Turns lines into arrays, and knows which row it is at."""
+
+    def __init__(self, source: str, header: bytes) -> None:
+        if not header.strip():
+            raise DataError(f"{source}: expected a header and rows, got an empty file. Download it again.")
+        self.source = source
+        names = [name.strip(b'" \r\n').lower() for name in header.removeprefix(b"\xef\xbb\xbf").split(b",")]
+        missing = [name.decode() for name in (b"emotion", b"pixels", b"usage") if names.count(name) != 1]
+        if missing:
+            raise DataError(
+                f"{source}: expected a header with one column each of emotion, pixels and Usage, "
+                f"got {_show(header.strip())} "
+                f"(amiss: {', '.join(missing)}). Use fer2013.csv as Kaggle ships it."
+            )
+        self.columns = len(names)
+        self.emotion, self.pixels, self.usage = (
+            names.index(name) for name in (b"emotion", b"pixels", b"usage")
+        )
+        self.known_labels = {str(label).encode(): label for label in range(len(FER2013))}
+        self.known_splits = {split.encode(): code for code, split in enumerate(SPLITS)}
+        self.rows = 0
+        self.labels: list[int] = []
+        self.splits: list[int] = []
+
+    def read(self, lines: list[bytes]) -> npt.NDArray[np.uint8]:
+        """The faces uint8 `(n, 2304)` of these lines; adds to `labels` and `splits`."""
+        first = self.rows
+        texts = [self._read_line(line) for line in lines if line.strip()]
+        faces = _parse_pixels(texts)
+        if faces is None:  # unusual: row by row, to say where or to find it harmless
+            faces = np.array(
+                [self._read_pixels(text, first + i + 1) for i, text in enumerate(texts)], np.uint8
+            )
+        return faces
+
+    def _read_line(self, line: bytes) -> bytes:
+        """Keeps label and split, and returns the pixels as text."""
+        self.rows += 1
+        # No field here can hold a comma or a line break, quoted or not, so that splitting is enough.
+        fields = line.split(b",")
+        if len(fields) != self.columns:
+            self._fail(self.rows, f"expected {self.columns} columns, got {len(fields)}")
+        emotion, usage = fields[self.emotion].strip(b'" \r\n'), fields[self.usage].strip(b'" \r\n')
+        if emotion not in self.known_labels:
+            self._fail(self.rows, f"expected an emotion from 0 to {len(FER2013) - 1}, got {_show(emotion)}")
+        if usage not in self.known_splits:
+            self._fail(self.rows, f"expected Usage to be one of {', '.join(SPLITS)}, got {_show(usage)}")
+        self.labels.append(self.known_labels[emotion])
+        self.splits.append(self.known_splits[usage])
+        return fields[self.pixels].strip(b'" \r\n')
+
+    def _read_pixels(self, text: bytes, row: int) -> list[int]:
+        values = text.split()
+        for place, value in enumerate(values, 1):
+            if not value.isdigit() or len(value.lstrip(b"0")) > 3 or int(value) > 255:
+                self._fail(row, f"expected pixels from 0 to 255, got {_show(value)} as pixel {place}")
+        if len(values) != PIXELS:
+            self._fail(row, f"expected {PIXELS} pixels ({FRAME}x{FRAME}), got {len(values)}")
+        return [int(value) for value in values]
+
+    def _fail(self, row: int, problem: str) -> NoReturn:
+        raise DataError(
+            f"{self.source}, data row {row} (row 1 is the first after the header): {problem}. "
+            "Mend or remove the row; if it is the last one, the file was cut short: download it again."
+        )
+
+
+def _show(text: bytes) -> str:
+    shown = text[:40].decode("utf-8", "replace")
+    return repr(shown + ("..." if len(text) > 40 else ""))
+
+
+def _parse_pixels(texts: Iterable[bytes]) -> npt.NDArray[np.uint8] | None:
+    """Rows of numbers with single spaces between as uint8 `(n, 2304)`; None if any row is otherwise.
+
+    Python's own `split` and `int` would take a minute for FER2013's 80 million numbers.
+    """
+    texts = list(texts)
+    if not texts:
+        return np.zeros((0, PIXELS), np.uint8)
+    if any(text.count(b" ") != PIXELS - 1 for text in texts):
+        return None
+    characters = np.frombuffer(b" ".join(texts) + b" ", np.uint8)
+    space = characters == ord(" ")
+    digits = characters - np.uint8(ord("0"))  # wraps around for what stands before "0", and so is above 9
+    ends = np.flatnonzero(space)
+    lengths = np.diff(ends, prepend=-1) - 1
+    if not (space | (digits <= 9)).all() or lengths.min() < 1 or lengths.max() > 3:
+        return None
+    values = digits[ends - 1].astype(np.uint16)
+    values += np.where(lengths >= 2, digits[ends - 2], 0).astype(np.uint16) * 10
+    values += np.where(lengths >= 3, digits[ends - 3], 0).astype(np.uint16) * 100
+    return None if values.max() > 255 else values.astype(np.uint8).reshape(-1, PIXELS)
