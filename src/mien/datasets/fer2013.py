@@ -103,12 +103,12 @@ class FaceDataset:
     def digest(self) -> str:
         """SHA-256 (hexadecimal) of the contents in order, whatever file they came from."""
         digest = hashlib.sha256(f"{self.label_set.name} {self.label_set.names} {len(self)}".encode())
-        digest.update(np.ascontiguousarray(self.faces))
-        digest.update(np.ascontiguousarray(self.labels, "<i8"))
+        digest.update(np.ascontiguousarray(self.faces).data)
+        digest.update(np.ascontiguousarray(self.labels, "<i8").data)
         digest.update("\n".join(self.splits.tolist()).encode())
         if self.votes is not None:
             digest.update(b"votes")
-            digest.update(np.ascontiguousarray(self.votes))
+            digest.update(np.ascontiguousarray(self.votes).data)
         return digest.hexdigest()
 
 
@@ -161,7 +161,7 @@ def _find(path: Path) -> Path:
     raise DataError(f"{path}: expected a folder with one of {', '.join(_FOLDER_NAMES)}, got none of them.")
 
 
-def _load(source: Path, raw: IO[bytes], cache: bool, progress: Progress | None) -> FaceDataset:
+def _load(source: Path, raw: io.BufferedReader, cache: bool, progress: Progress | None) -> FaceDataset:
     if not cache:
         return _parse(source, raw, progress)
     # Keyed by content: a changed file with an old date must never give the old faces.
@@ -201,7 +201,7 @@ def _write_cache(path: Path, dataset: FaceDataset) -> None:
         return
 
 
-def _parse(source: Path, raw: IO[bytes], progress: Progress | None) -> FaceDataset:
+def _parse(source: Path, raw: io.BufferedReader, progress: Progress | None) -> FaceDataset:
     size = max(1, os.fstat(raw.fileno()).st_size)
     with _stream(source, raw) as stream:
         reader = _Reader(str(source), stream.readline())
@@ -220,7 +220,7 @@ def _parse(source: Path, raw: IO[bytes], progress: Progress | None) -> FaceDatas
 
 
 @contextmanager
-def _stream(source: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
+def _stream(source: Path, raw: io.BufferedReader) -> Iterator[IO[bytes]]:
     """The csv's bytes, whatever it is packed in."""
     name = source.name.lower()
     if name.endswith(".zip"):

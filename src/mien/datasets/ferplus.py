@@ -111,8 +111,8 @@ def _image_number(where: str, name: str) -> int:
 
 
 def _check_order(path: Path, numbers: list[int]) -> None:
-    # The numbers skip some rows that are no faces, and Microsoft's file has a few slips, so that a name does not
-    # give its row. But a file that was sorted or shuffled puts every second name out of order.
+    # The numbers skip some rows that are no faces, and Microsoft's file has a few slips, so that a name does
+    # not give its row. But a file that was sorted or shuffled puts every second name out of order.
     slips = int((np.diff(numbers) <= 0).sum()) if numbers else 0
     if slips > 0.01 * len(numbers):
         raise DataError(
@@ -122,7 +122,7 @@ def _check_order(path: Path, numbers: list[int]) -> None:
 
 
 def vote_shares(votes: Votes) -> npt.NDArray[np.float32]:
-    """Votes `(N, 10)` as shares of those who saw one of the 8 emotions: float32 `(N, 8)`, rows sum to 1.
+    """Votes `(N, 10)` as shares of those who saw an emotion: float32 `(N, 8)`, rows sum to 1.
 
     Votes for unknown and NF are left out; a row without any vote for an emotion is all 0.
     """

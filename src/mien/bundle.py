@@ -1,0 +1,249 @@
+"""A bundle: one `.onnx` file that says, in its metadata, everything needed to use and to judge it.
+
+The format is described in docs/bundle-format.md. This module knows files, heads and ONNX Runtime; it knows
+nothing of pictures, boxes or training.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.calibration import softmax
+from mien.errors import BundleError, InputError, nearest
+from mien.files import write_atomically
+from mien.labels import LabelSet
+from mien.preprocess import FRAME, InputSpec, to_input
+
+FORMAT_VERSION = 1
+METADATA_KEY = "mien"
+DEFAULT = "mien"
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Head:
+    """One output of the network: its labels, and the temperatures that its logits are divided by.
+
+    `temperature` makes the confidence the chance of being right. `share_temperature`, on heads trained on votes,
+    makes the distribution the shares of people who would choose each emotion.
+    """
+
+    labels: LabelSet
+    temperature: float = 1.0
+    share_temperature: float | None = None
+
+    @property
+    def name(self) -> str:
+        return self.labels.name
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "labels": list(self.labels.names),
+            "temperature": self.temperature,
+            "share_temperature": self.share_temperature,
+        }
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a bundle says of itself; `card` holds the free-form parts (metrics, data, recipe, seed, commit, ...)."""
+
+    name: str
+    heads: tuple[Head, ...]
+    input: InputSpec
+    card: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self, indent: int | None = None) -> str:
+        return json.dumps(
+            {
+                "format_version": FORMAT_VERSION,
+                "name": self.name,
+                "heads": [head.to_dict() for head in self.heads],
+                "input": self.input.to_dict(),
+                "card": self.card,
+            },
+            indent=indent,
+        )
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> Metadata:
+        try:
+            values = json.loads(text)
+            version = values["format_version"]
+            if not isinstance(version, int) or version < 1:
+                raise ValueError(f"format_version {version!r}")
+            if version > FORMAT_VERSION:
+                raise BundleError(
+                    f"{source} is a bundle of format version {version}; this mien reads up to {FORMAT_VERSION}. "
+                    "Upgrade it: pip install --upgrade mien"
+                )
+            heads = tuple(
+                Head(
+                    LabelSet(str(head["name"]), tuple(map(str, head["labels"]))),
+                    _positive(head["temperature"]),
+                    None if head["share_temperature"] is None else _positive(head["share_temperature"]),
+                )
+                for head in values["heads"]
+            )
+            if not heads:
+                raise ValueError("no heads")
+            return cls(str(values["name"]), heads, InputSpec(**values["input"]), dict(values["card"]))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise BundleError(
+                f"{source}: expected mien's metadata of format version {FORMAT_VERSION}, got something damaged "
+                f"({type(error).__name__}: {error}). Download or export the bundle again."
+            ) from error
+
+
+def _positive(value: Any) -> float:
+    number = float(value)
+    if not (np.isfinite(number) and number > 0):
+        raise ValueError(f"temperature {value!r}")
+    return number
+
+
+class Bundle:
+    """A loaded model. Everything takes crops uint8 `(N, 48, 48)` and answers float32 arrays.
+
+    `threads` is the number of processor threads for one inference (0: ONNX Runtime decides); `providers` are
+    ONNX Runtime's execution providers in order of preference.
+    """
+
+    def __init__(self, content: bytes, source: str, *, threads: int = 0, providers: tuple[str, ...] = ("CPUExecutionProvider",)):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, providers=list(providers))
+            properties = self._session.get_modelmeta().custom_metadata_map
+        except Exception as error:  # ONNX Runtime has no common base for its errors
+            raise BundleError(
+                f"{source}: expected a bundle (an ONNX model), got a file that ONNX Runtime refuses. "
+                f"Download or export it again. ONNX Runtime says: {str(error).splitlines()[0]}"
+            ) from error
+        if METADATA_KEY not in properties:
+            raise BundleError(
+                f"{source} is an ONNX model, but not one of mien's: its metadata has no {METADATA_KEY!r} entry, so labels and "
+                "preprocessing are unknown. Export it with `mien train`, see docs/bundle-format.md."
+            )
+        self.metadata = Metadata.from_json(properties[METADATA_KEY], source)
+        self.source = source
+        self._content = content
+        self._check_outputs()
+
+    @classmethod
+    def load(cls, source: str | Path = DEFAULT, **options: Any) -> Bundle:
+        """A bundle by the name of a released one ("mien") or by the path of a file."""
+        path = find(source)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise BundleError(f"{path}: cannot be read ({error.strerror})") from error
+        if not content:
+            raise BundleError(f"{path} is empty; expected a bundle (.onnx). Download or export it again.")
+        return cls(content, str(path), **options)
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the bundle's file, whole or not at all."""
+        return write_atomically(path, self._content)
+
+    @property
+    def name(self) -> str:
+        return self.metadata.name
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return len(self._content)
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        return tuple(head.name for head in self.metadata.heads)
+
+    def head(self, name: str) -> Head:
+        """The head called `name`; an unknown name is an InputError that lists those there are."""
+        for head in self.metadata.heads:
+            if head.name == name:
+                return head
+        raise InputError(f"labels {name!r}: this bundle has no such head; {nearest(name, self.heads)}")
+
+    def logits(self, crops: npt.NDArray[np.uint8], *, flip: bool = False, batch_size: int = 64) -> dict[str, FloatArray]:
+        """Logits `(N, K)` of every head; with `flip`, their mean over each crop and its mirror image."""
+        parts = [self._run(crops[start : start + batch_size]) for start in range(0, len(crops), batch_size)]
+        parts = parts or [[np.zeros((0, len(head.labels)), np.float32) for head in self.metadata.heads]]
+        logits = {name: np.concatenate(part) for name, part in zip(self.heads, zip(*parts, strict=True), strict=True)}
+        if flip:
+            mirrored = self.logits(crops[:, :, ::-1], batch_size=batch_size)
+            logits = {name: (values + mirrored[name]) / 2 for name, values in logits.items()}
+        return logits
+
+    def probabilities(self, crops: npt.NDArray[np.uint8], *, flip: bool = False) -> dict[str, FloatArray]:
+        """Calibrated probabilities `(N, K)` of every head."""
+        return self.calibrate(self.logits(crops, flip=flip))
+
+    def shares(self, crops: npt.NDArray[np.uint8], *, flip: bool = False) -> FloatArray | None:
+        """Estimated shares of people `(N, K)` over the labels of the head that learnt votes; None without one."""
+        return self.vote_shares(self.logits(crops, flip=flip))
+
+    def calibrate(self, logits: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """Logits of every head as probabilities: `softmax(logits / temperature)`."""
+        return {head.name: softmax(logits[head.name], head.temperature) for head in self.metadata.heads}
+
+    def vote_shares(self, logits: Mapping[str, FloatArray]) -> FloatArray | None:
+        """Logits of the vote head as shares of people, or None where no head learnt votes."""
+        head = self.vote_head
+        return None if head is None else softmax(logits[head.name], head.share_temperature or 1.0)
+
+    @property
+    def vote_head(self) -> Head | None:
+        """The head that learnt vote distributions, if there is one."""
+        return next((head for head in self.metadata.heads if head.share_temperature is not None), None)
+
+    def _run(self, crops: npt.NDArray[np.uint8]) -> list[FloatArray]:
+        return self._session.run(list(self.heads), {"faces": to_input(crops, self.metadata.input)})  # type: ignore[no-any-return]
+
+    def _check_outputs(self) -> None:
+        """One trial face: a file whose network does not fit its metadata must not get as far as a picture."""
+        try:
+            outputs = self._run(np.zeros((1, FRAME, FRAME), np.uint8))
+        except Exception as error:
+            raise BundleError(
+                f"{self.source}: its network does not fit its metadata ({str(error).splitlines()[0]}). Export it again."
+            ) from error
+        for head, output in zip(self.metadata.heads, outputs, strict=True):
+            if output.shape != (1, len(head.labels)):
+                raise BundleError(
+                    f"{self.source}: head {head.name!r} should answer (1, {len(head.labels)}) for one face, answered "
+                    f"{output.shape}. Export it again."
+                )
+
+
+def released() -> dict[str, Path]:
+    """The bundles that come with the package, by name."""
+    folder = Path(str(resources.files("mien"))) / "bundles"
+    return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
+
+
+def find(source: str | Path) -> Path:
+    """The file of a released bundle's name or of a path; a BundleError where there is none."""
+    names = released()
+    if isinstance(source, str) and source in names:
+        return names[source]
+    path = Path(source)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise BundleError(f"{path} is a folder; expected a bundle file (.onnx)")
+    raise BundleError(f"no bundle {str(source)!r}: neither a file nor a released bundle ({', '.join(names) or 'none is installed'})")

@@ -1,0 +1,183 @@
+"""The `mien` command. Parses words and prints answers; the work is done elsewhere, imported when it is needed.
+
+Exit codes: 0 all went well, 1 some of the work failed (the rest is done), 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mien import __version__
+from mien.errors import BundleError, DetectorError, InputError, MienError, MissingExtraError, RecipeError
+
+OK, SOME_FAILED, USAGE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit code."""
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    if not hasattr(options, "run"):
+        parser.print_help()
+        return USAGE
+    try:
+        return int(options.run(options))
+    except (InputError, RecipeError, BundleError, DetectorError, MissingExtraError) as error:
+        print(f"mien: {error}", file=sys.stderr)
+        return USAGE
+    except MienError as error:
+        print(f"mien: {error}", file=sys.stderr)
+        return SOME_FAILED
+    except KeyboardInterrupt as stop:
+        print(f"mien: {stop or 'stopped'}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone; there is nobody to tell
+        return OK
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="mien", description="Reads facial expressions, and trains the models that do it.")
+    parser.add_argument("--version", action="version", version=f"mien {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_predict(commands)
+    _add_models(commands)
+    _add_info(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
+    return parser
+
+
+def _add_predict(commands: Any) -> None:
+    parser = commands.add_parser("predict", help="read the emotions in pictures", description=_predict.__doc__)
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="pictures, folders of pictures, or globs")
+    parser.add_argument("--recursive", action="store_true", help="look into the folders' folders too")
+    parser.add_argument("--json", metavar="FILE", help="write everything as JSON; - for standard output")
+    parser.add_argument("--csv", metavar="FILE", help="write a row per face; - for standard output")
+    parser.add_argument("--annotate", metavar="DIR", type=Path, help="write the pictures with boxes and bars")
+    parser.add_argument("--model", default="mien", metavar="BUNDLE", help="a released bundle's name or a file (default: mien)")
+    parser.add_argument("--detector", default="centerface", help="centerface (default), yunet, or whole: the picture is one face")
+    parser.add_argument("--size", type=int, metavar="PIXELS", help="longer side at which faces are searched")
+    parser.add_argument("--labels", help="ferplus (8 emotions, what people see) or fer2013 (7, the benchmark's)")
+    parser.add_argument("--min-face", type=float, default=0, metavar="PIXELS", help="leave out smaller faces")
+    parser.add_argument("--top", type=_positive, default=3, metavar="K", help="emotions shown per face (default: 3)")
+    parser.add_argument("--flip", action="store_true", help="average each face with its mirror image")
+    parser.set_defaults(run=_predict)
+
+
+def _add_models(commands: Any) -> None:
+    parser = commands.add_parser("models", help="list the released bundles with their figures", description=_models.__doc__)
+    parser.set_defaults(run=_models)
+
+
+def _add_info(commands: Any) -> None:
+    parser = commands.add_parser("info", help="print a bundle's model card", description=_info.__doc__)
+    parser.add_argument("bundle", metavar="BUNDLE", help="a released bundle's name or a file")
+    parser.add_argument("--json", action="store_true", help="print the whole metadata as JSON")
+    parser.set_defaults(run=_info)
+
+
+def _add_data(parser: Any) -> None:
+    parser.add_argument("--data", required=True, type=Path, metavar="FILE", help="fer2013.csv, or an archive that holds it")
+    parser.add_argument("--votes", type=Path, metavar="FILE", help="FER+'s fer2013new.csv, aligned row by row")
+
+
+def _add_train(commands: Any) -> None:
+    parser = commands.add_parser("train", help="train a model (extra: train)", description=_train.__doc__)
+    parser.add_argument("--recipe", default="mien", help="a shipped recipe's name or a .toml file (default: mien)")
+    _add_data(parser)
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out after its last finished epoch")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--epochs", type=_positive)
+    parser.add_argument("--batch-size", type=_positive)
+    parser.add_argument("--precision", choices=["auto", "32-true", "bf16-mixed", "16-mixed"])
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any key of the recipe, for example augment.mixup=0.2")
+    parser.set_defaults(run=_train)
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = commands.add_parser("evaluate", help="judge a bundle on labelled faces", description=_evaluate.__doc__)
+    parser.add_argument("bundle", metavar="BUNDLE", help="a released bundle's name or a file")
+    _add_data(parser)
+    parser.add_argument("--split", default="PublicTest", help="PublicTest (default), PrivateTest or Training")
+    parser.add_argument("--flip", action="store_true", help="average each face with its mirror image")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write everything as JSON")
+    parser.set_defaults(run=_evaluate)
+
+
+def _predict(options: argparse.Namespace) -> int:
+    """Finds the faces in pictures and reads their emotions; prints a table unless standard output is asked for.
+    Exit code 0: all pictures were read; 1: some were not, each is named and the others are written; 2: wrong usage."""
+    from mien.predict import predict_files
+
+    return predict_files(options)
+
+
+def _models(options: argparse.Namespace) -> int:
+    """The released bundles with their measured figures on PublicTest."""
+    from mien.cards import models_table
+
+    print(models_table())
+    return OK
+
+
+def _info(options: argparse.Namespace) -> int:
+    """What a bundle says of itself: its model card."""
+    from mien.bundle import Bundle
+    from mien.cards import card
+
+    bundle = Bundle.load(options.bundle)
+    print(bundle.metadata.to_json(indent=2) if options.json else card(bundle))
+    return OK
+
+
+def _train(options: argparse.Namespace) -> int:
+    """Trains a recipe on FER2013, calibrates the model, exports it, compares the file with the network, evaluates it."""
+    from mien.datasets import load_fer2013
+    from mien.training.recipe import load_recipe
+
+    direct = {"seed": options.seed, "epochs": options.epochs, "batch_size": options.batch_size}
+    overrides = [f"{key}={value}" for key, value in direct.items() if value is not None]
+    if options.precision:
+        overrides.append(f'precision="{options.precision}"')
+    recipe = load_recipe(options.recipe, [*overrides, *options.set])
+    dataset = load_fer2013(options.data, options.votes)
+
+    from mien.training.fit import train
+
+    bundle = train(recipe, dataset, options.out, resume=options.resume, device=options.device)
+    print(f"wrote {bundle}")
+    return OK
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    """Accuracy, calibration and confusion of a bundle, with 95 % bootstrap intervals, with and without the faces that
+    have an exact copy in Training; with --votes also on the three usual FER+ test sets."""
+    from mien.bundle import Bundle
+    from mien.datasets import load_fer2013
+    from mien.evaluate import evaluate_bundle
+
+    evaluation = evaluate_bundle(
+        Bundle.load(options.bundle), load_fer2013(options.data, options.votes), options.split, flip=options.flip
+    )
+    print(evaluation.table())
+    if options.out:
+        evaluation.to_json(options.out)
+    return OK
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text}")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

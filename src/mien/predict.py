@@ -1,0 +1,151 @@
+"""`mien predict`: many pictures in; a table, JSON, CSV and annotated pictures out. Knows files and terminals only."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from mien import __version__
+from mien.errors import ImageError, InputError
+from mien.files import write_atomically
+from mien.images import find_images, save_image
+from mien.labels import LabelSet, color
+from mien.recognizer import EmotionRecognizer
+from mien.results import Faces
+
+SCHEMA = 1
+"""Version of the JSON below."""
+
+FEW = 4
+"""Up to so many files nobody needs a progress bar."""
+
+STANDARD_OUTPUT = "-"
+
+
+def predict_files(options: argparse.Namespace) -> int:
+    """Runs `mien predict` with its parsed options; returns the exit code."""
+    if options.json == STANDARD_OUTPUT and options.csv == STANDARD_OUTPUT:
+        raise InputError("--json - and --csv -: only one of them can have standard output")
+    paths, errors = find_images(options.paths, recursive=options.recursive)
+    recognizer = EmotionRecognizer(
+        options.model,
+        detector=options.detector,
+        labels=options.labels,
+        size=options.size,
+        min_face=options.min_face,
+        flip=options.flip,
+    )
+    results: list[Faces] = []
+    names = AnnotatedNames(options.annotate) if options.annotate else None
+    for path, result in _with_progress(recognizer, paths):
+        if isinstance(result, ImageError):
+            errors.append(result)
+            continue
+        results.append(result)
+        if names:
+            save_image(names.of(path), result.draw(path, top=options.top))
+    _write(options, recognizer, results, errors)
+    for error in errors:
+        print(f"mien: {error}", file=sys.stderr)
+    return 1 if errors else 0
+
+
+def _with_progress(recognizer: EmotionRecognizer, paths: list[Path]) -> Iterator[tuple[Path, Faces | ImageError]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=len(paths) <= FEW, transient=True) as progress:
+        task = progress.add_task("reading", total=len(paths))
+        for path, result in zip(paths, recognizer.predict_each(paths), strict=True):
+            yield path, result
+            progress.advance(task)
+
+
+def _write(
+    options: argparse.Namespace, recognizer: EmotionRecognizer, results: list[Faces], errors: list[ImageError]
+) -> None:
+    texts = {}
+    if options.json:
+        texts[options.json] = as_json(recognizer, results, errors)
+    if options.csv:
+        texts[options.csv] = as_csv(recognizer.labels, results)
+    for target, text in texts.items():
+        if target == STANDARD_OUTPUT:
+            sys.stdout.write(text)
+        else:
+            write_atomically(target, text)
+    if STANDARD_OUTPUT not in texts:
+        Console().print(as_table(results, options.top))
+
+
+def as_json(recognizer: EmotionRecognizer, results: list[Faces], errors: list[ImageError]) -> str:
+    """Schema, model and labels; one object per picture; and what could not be read, with the reason."""
+    document: dict[str, Any] = {
+        "schema": SCHEMA,
+        "mien": __version__,
+        "model": recognizer.bundle.name,
+        "labels": {"name": recognizer.labels.name, "emotions": list(recognizer.labels.names)},
+        "images": [result.to_dict() for result in results],
+        "errors": [{"source": error.source, "reason": error.reason} for error in errors],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_csv(labels: LabelSet, results: list[Faces]) -> str:
+    """One row per face under the columns of `Faces.columns`."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, Faces.columns(labels), lineterminator="\n")
+    writer.writeheader()
+    for result in results:
+        writer.writerows(result.to_rows())
+    return text.getvalue()
+
+
+def as_table(results: list[Faces], top: int) -> Table:
+    """One row per face, and one for a picture without any."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("picture", "face", "emotion", "confidence", "seen by", f"top {top}", "box"):
+        table.add_column(title, justify="right" if title in ("face", "confidence", "seen by") else "left")
+    for result in results:
+        picture = Path(result.source).name
+        if not len(result):
+            table.add_row(picture, "-", "no face")
+        for number, face in enumerate(result, 1):
+            left, upper, right, lower = (round(value) for value in face.box)
+            table.add_row(
+                picture if number == 1 else "",
+                str(number),
+                Text(face.emotion, style="bold rgb({},{},{})".format(*color(face.emotion))),
+                f"{face.confidence:.0%}",
+                "" if face.intensity is None else f"{face.intensity:.0%}",
+                "  ".join(f"{name} {value:.0%}" for name, value in face.top(top)),
+                f"{right - left}x{lower - upper} at {left}, {upper}",
+            )
+    return table
+
+
+class AnnotatedNames:
+    """Names for annotated pictures in one folder, such that no two pictures take the same."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._taken: set[str] = set()
+
+    def of(self, path: Path) -> Path:
+        """A free name from the picture's own, as JPEG, or as PNG where it was one."""
+        suffix = ".png" if path.suffix.lower() == ".png" else ".jpg"
+        name, number = path.stem + suffix, 2
+        while name in self._taken:
+            name, number = f"{path.stem}-{number}{suffix}", number + 1
+        self._taken.add(name)
+        return self.folder / name

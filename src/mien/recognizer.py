@@ -1,0 +1,169 @@
+"""`EmotionRecognizer`: pictures in, labelled faces out. Every application goes through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.bundle import DEFAULT, Bundle, Head
+from mien.detect import Detections, Detector, make_detector
+from mien.errors import ImageError
+from mien.images import describe_source, load_image
+from mien.labels import LabelSet
+from mien.preprocess import FRAME, check_crops, crop_faces
+from mien.results import Faces
+
+PICTURES_AT_ONCE = 16
+"""Pictures whose faces share inference batches; decoded pictures never pile up beyond that."""
+
+
+class EmotionRecognizer:
+    """Finds the faces of a picture and reads their emotions.
+
+    model      a released bundle's name, or a bundle file's path
+    detector   "centerface", "yunet", "whole" (the picture is one face), or a callable: RGB uint8 (H, W, 3) to
+               `Detections` or to boxes (n, 4) or (n, 5) with scores
+    labels     "ferplus" (8 emotions: what people see) or "fer2013" (7: the benchmark's labels), if the bundle has both
+    size       longer side, in pixels, at which faces are searched; None: the detector's own default
+    min_face   faces whose box is narrower or lower than this many pixels are left out
+    flip       average every face with its mirror image: a little better, twice as long
+    threads    processor threads; 0: all
+    providers  ONNX Runtime's execution providers for the model, in order of preference
+
+    Raises BundleError, DetectorError or InputError for what cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Bundle = DEFAULT,
+        *,
+        detector: str | Callable[..., Any] = "centerface",
+        labels: str | None = None,
+        size: int | None = None,
+        min_face: float = 0,
+        flip: bool = False,
+        threads: int = 0,
+        providers: tuple[str, ...] = ("CPUExecutionProvider",),
+    ) -> None:
+        self.bundle = model if isinstance(model, Bundle) else Bundle.load(model, threads=threads, providers=providers)
+        self.head: Head = self.bundle.head(labels) if labels else self.bundle.vote_head or self.bundle.metadata.heads[0]
+        self.detector: Detector = make_detector(detector, size=size, threads=threads)
+        self.min_face = min_face
+        self.flip = flip
+
+    @classmethod
+    def load(cls, path: str | Path, **options: Any) -> EmotionRecognizer:
+        """A recognizer with the bundle at `path`; the options are those of the class."""
+        return cls(path, **options)
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the bundle to `path`, whole or not at all."""
+        return self.bundle.save(path)
+
+    @property
+    def labels(self) -> LabelSet:
+        """The emotions of the answers."""
+        return self.head.labels
+
+    def predict(self, image: Any) -> Faces:
+        """The faces of one picture: a path, bytes, PIL image, or RGB array uint8 (H, W, 3).
+
+        Raises ImageError if the picture cannot be read.
+        """
+        result = next(self.predict_each([image]))
+        if isinstance(result, ImageError):
+            raise result
+        return result
+
+    def predict_batch(self, images: Iterable[Any]) -> list[Faces | ImageError]:
+        """One result per picture, in order; in the place of a picture that cannot be read stands its ImageError."""
+        return list(self.predict_each(images))
+
+    def predict_each(self, images: Iterable[Any]) -> Iterator[Faces | ImageError]:
+        """As `predict_batch`, but answers as it goes and holds few pictures at a time."""
+        images = iter(images)
+        while chunk := list(islice(images, PICTURES_AT_ONCE)):
+            yield from self._predict_chunk(chunk)
+
+    def predict_crops(self, faces: npt.NDArray[np.uint8], source: str = "crops") -> Faces:
+        """The emotions of ready-made gray crops uint8 (N, 48, 48), framed as FER2013 frames faces; boxes are the frames."""
+        crops = check_crops(faces)
+        count = len(crops)
+        frames = Detections(
+            boxes=np.tile(np.float32([0, 0, FRAME, FRAME]), (count, 1)),
+            scores=np.ones(count, np.float32),
+            landmarks=np.full((count, 5, 2), np.nan, np.float32),
+        )
+        return self._faces([frames], [(FRAME, FRAME)], [source], crops)[0]
+
+    def _predict_chunk(self, images: list[Any]) -> list[Faces | ImageError]:
+        found: list[Detections] = []
+        sizes: list[tuple[int, int]] = []
+        sources: list[str] = []
+        crops: list[npt.NDArray[np.uint8]] = []
+        failures: dict[int, ImageError] = {}
+        for position, image in enumerate(images):
+            try:
+                pixels = load_image(image)
+            except ImageError as error:
+                failures[position] = error
+                continue
+            detections = self._detect(pixels)
+            found.append(detections)
+            sizes.append((pixels.shape[1], pixels.shape[0]))
+            sources.append(describe_source(image))
+            crops.append(crop_faces(pixels, detections.boxes, detections.landmarks))
+        read = iter(self._faces(found, sizes, sources, np.concatenate(crops)) if found else [])
+        return [failures[position] if position in failures else next(read) for position in range(len(images))]
+
+    def _detect(self, pixels: npt.NDArray[np.uint8]) -> Detections:
+        """The faces of a picture that are large enough, largest first."""
+        detections = self.detector(pixels)
+        sides = detections.boxes[:, 2:] - detections.boxes[:, :2]
+        order = np.argsort(-sides.prod(axis=1), kind="stable")
+        return detections.select(order[sides[order].min(axis=1, initial=np.inf) >= self.min_face])
+
+    def _faces(
+        self,
+        found: list[Detections],
+        sizes: list[tuple[int, int]],
+        sources: list[str],
+        crops: npt.NDArray[np.uint8],
+    ) -> list[Faces]:
+        """All crops through the network at once, then apart again, picture by picture."""
+        logits = self.bundle.logits(crops, flip=self.flip)
+        probabilities = self.bundle.calibrate(logits)[self.head.name]
+        intensities = self._intensities(probabilities, self.bundle.vote_shares(logits))
+        faces = []
+        start = 0
+        for detections, size, source in zip(found, sizes, sources, strict=True):
+            rows = slice(start, start + len(detections))
+            start = rows.stop
+            faces.append(
+                Faces(
+                    boxes=detections.boxes,
+                    scores=detections.scores,
+                    landmarks=detections.landmarks,
+                    probabilities=probabilities[rows],
+                    intensities=intensities[rows],
+                    labels=self.labels,
+                    size=size,
+                    source=source,
+                )
+            )
+        return faces
+
+    def _intensities(
+        self, probabilities: npt.NDArray[np.float32], shares: npt.NDArray[np.float32] | None
+    ) -> npt.NDArray[np.float32]:
+        """The estimated share of people who would see each face's emotion; NaN from a model without votes."""
+        vote_head = self.bundle.vote_head
+        if shares is None or vote_head is None:
+            return np.full(len(probabilities), np.nan, np.float32)
+        folded = vote_head.labels.fold(shares, self.labels)
+        return np.take_along_axis(folded, probabilities.argmax(axis=1)[:, None], axis=1)[:, 0].astype(np.float32)

@@ -1,0 +1,231 @@
+"""What the recognizer answers: `Faces`, a struct of arrays over the faces of one picture, and `Face`, one row of it."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.errors import InputError, MissingExtraError
+from mien.labels import LabelSet, color
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face.
+
+    `box` is (left, top, right, bottom) in pixels of the original, upright picture; `score` the detector's certainty
+    from 0 to 1; `landmarks` the (x, y) of both eyes, nose and mouth corners, from the picture's left to its right,
+    or None where the detector gives none; `confidence` the calibrated chance that `emotion` is right; `probabilities`
+    the whole distribution; `intensity` the estimated share of people who would see `emotion` in this face, from 0 to
+    1, or None from a model that was not trained on votes; `track` the person's number in a video, else None.
+    """
+
+    box: tuple[float, float, float, float]
+    score: float
+    landmarks: tuple[tuple[float, float], ...] | None
+    emotion: str
+    confidence: float
+    probabilities: dict[str, float]
+    intensity: float | None
+    track: int | None = None
+
+    def top(self, count: int) -> list[tuple[str, float]]:
+        """The `count` likeliest emotions with their probabilities, likeliest first."""
+        return sorted(self.probabilities.items(), key=lambda item: -item[1])[:count]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, rounded to what they are worth: 0.1 pixel and 0.0001."""
+        return {
+            "box": [round(value, 1) for value in self.box],
+            "score": round(self.score, 4),
+            "landmarks": self.landmarks and [[round(x, 1), round(y, 1)] for x, y in self.landmarks],
+            "emotion": self.emotion,
+            "confidence": round(self.confidence, 4),
+            "intensity": None if self.intensity is None else round(self.intensity, 4),
+            "probabilities": {name: round(value, 4) for name, value in self.probabilities.items()},
+            "track": self.track,
+        }
+
+    def __str__(self) -> str:
+        width, height = self.box[2] - self.box[0], self.box[3] - self.box[1]
+        seen = "" if self.intensity is None else f", seen by {self.intensity:.0%}"
+        return f"{self.emotion} {self.confidence:.0%}{seen} ({width:.0f}x{height:.0f} at {self.box[0]:.0f}, {self.box[1]:.0f})"
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """The faces of one picture, n of them, ordered from the largest to the smallest.
+
+    boxes          float32 (n, 4)     xyxy, pixels of the original picture
+    scores         float32 (n,)       detection score, 0 to 1
+    landmarks      float32 (n, 5, 2)  x, y of left eye, right eye, nose, left and right mouth corner as they lie in the
+                                      picture; NaN where the detector gives none
+    probabilities  float32 (n, K)     calibrated, over `labels`
+    intensities    float32 (n,)       estimated share of people who would see the emotion; NaN where unknown
+    labels         LabelSet           of the columns of `probabilities`
+    size           (width, height)    of the picture, in pixels
+    source         str                its path, or a description
+    track_ids      int64 (n,) or None persons in a video
+
+    No face is a result, `len(faces) == 0`, not an error. Wrong shapes are an InputError.
+    """
+
+    boxes: FloatArray
+    scores: FloatArray
+    landmarks: FloatArray
+    probabilities: FloatArray
+    intensities: FloatArray
+    labels: LabelSet
+    size: tuple[int, int]
+    source: str = "image"
+    track_ids: npt.NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.boxes)
+        expected = {
+            "boxes": (n, 4),
+            "scores": (n,),
+            "landmarks": (n, 5, 2),
+            "probabilities": (n, len(self.labels)),
+            "intensities": (n,),
+        }
+        for name, shape in expected.items():
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype != np.float32:
+                raise InputError(f"Faces.{name}: expected float32 {shape}, got {array.dtype} {array.shape}")
+        if n and not np.allclose(self.probabilities.sum(axis=1), 1, atol=1e-3):
+            raise InputError("Faces.probabilities: expected rows that sum to 1")
+        if self.track_ids is not None and self.track_ids.shape != (n,):
+            raise InputError(f"Faces.track_ids: expected shape ({n},), got {self.track_ids.shape}")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __iter__(self) -> Iterator[Face]:
+        return (self[index] for index in range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int) -> Face: ...
+    @overload
+    def __getitem__(self, index: slice | npt.NDArray[Any]) -> Faces: ...
+    def __getitem__(self, index: int | slice | npt.NDArray[Any]) -> Face | Faces:
+        """One `Face` by number, or the `Faces` of a slice, a mask or an array of numbers."""
+        if not isinstance(index, int | np.integer):
+            return replace(
+                self,
+                boxes=self.boxes[index],
+                scores=self.scores[index],
+                landmarks=self.landmarks[index],
+                probabilities=self.probabilities[index],
+                intensities=self.intensities[index],
+                track_ids=None if self.track_ids is None else self.track_ids[index],
+            )
+        probabilities = self.probabilities[index]
+        best = int(probabilities.argmax())
+        points = self.landmarks[index]
+        left, top, right, bottom = map(float, self.boxes[index])
+        return Face(
+            box=(left, top, right, bottom),
+            score=float(self.scores[index]),
+            landmarks=None if np.isnan(points).any() else tuple((float(x), float(y)) for x, y in points),
+            emotion=self.labels.names[best],
+            confidence=float(probabilities[best]),
+            probabilities=dict(zip(self.labels.names, map(float, probabilities), strict=True)),
+            intensity=None if np.isnan(self.intensities[index]) else float(self.intensities[index]),
+            track=None if self.track_ids is None else int(self.track_ids[index]),
+        )
+
+    @property
+    def emotions(self) -> list[str]:
+        """The likeliest emotion of every face."""
+        return [self.labels.names[best] for best in self.probabilities.argmax(axis=1)] if len(self) else []
+
+    @property
+    def confidences(self) -> FloatArray:
+        """The probability of that emotion, float32 (n,)."""
+        return self.probabilities.max(axis=1) if len(self) else np.zeros(0, np.float32)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "source": self.source,
+            "width": self.size[0],
+            "height": self.size[1],
+            "labels": self.labels.name,
+            "faces": [face.to_dict() for face in self],
+        }
+
+    def to_json(self, indent: int | None = 2) -> str:
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """One flat dict per face: source, face, box, score, emotion, confidence, intensity, a column per emotion."""
+        return [
+            {
+                "source": self.source,
+                "face": number,
+                **dict(zip(("left", "top", "right", "bottom"), values["box"], strict=True)),
+                "score": values["score"],
+                "emotion": values["emotion"],
+                "confidence": values["confidence"],
+                "intensity": values["intensity"],
+                **values["probabilities"],
+            }
+            for number, values in enumerate(face.to_dict() for face in self)
+        ]
+
+    @staticmethod
+    def columns(labels: LabelSet) -> list[str]:
+        """The keys of `to_rows`, in order, also for a picture without a face."""
+        fixed = ["source", "face", "left", "top", "right", "bottom", "score", "emotion", "confidence", "intensity"]
+        return [*fixed, *labels.names]
+
+    def to_pandas(self) -> Any:
+        """The rows as a pandas DataFrame; pandas must be installed."""
+        try:
+            import pandas
+        except ImportError as error:
+            raise MissingExtraError("Faces.to_pandas", "pandas") from error
+        return pandas.DataFrame(self.to_rows(), columns=self.columns(self.labels))
+
+    def draw(self, image: Any, top: int = 3) -> npt.NDArray[np.uint8]:
+        """A copy of the picture (anything that `predict` takes) with a box and `top` bars per face, uint8 RGB."""
+        from mien.draw import draw_faces
+        from mien.images import load_image
+
+        return draw_faces(load_image(image), self, top=top)
+
+    def __str__(self) -> str:
+        return "\n".join([self._headline(), *(f"  {number}. {face}" for number, face in enumerate(self, 1))])
+
+    def __repr__(self) -> str:
+        return f"<Faces: {self._headline()}>"
+
+    def _headline(self) -> str:
+        count = {0: "no face", 1: "1 face"}.get(len(self), f"{len(self)} faces")
+        return f"{count} in {self.source} ({self.size[0]}x{self.size[1]})"
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks: per face the emotion and a bar of the whole distribution."""
+        rows = []
+        for number, face in enumerate(self, 1):
+            strip = "".join(
+                f'<span title="{html.escape(name)} {value:.0%}" style="display:inline-block;height:14px;'
+                f'width:{200 * value:.1f}px;background:rgb{color(name)}"></span>'
+                for name, value in face.top(len(self.labels))
+            )
+            seen = "" if face.intensity is None else f"{face.intensity:.0%}"
+            box = " ".join(f"{value:.0f}" for value in face.box)
+            cells = (str(number), f"<b>{html.escape(face.emotion)}</b>", f"{face.confidence:.0%}", seen, strip, box)
+            rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        head = "".join(f"<th>{title}</th>" for title in ("", "emotion", "confidence", "seen by", "all", "box"))
+        table = f"<table><tr>{head}</tr>{''.join(rows)}</table>" if len(self) else ""
+        return f"<p>{html.escape(self._headline())}</p>{table}"

@@ -1,0 +1,56 @@
+"""Augmentation of a whole batch on its device, with kornia; and the mixing of faces with their targets."""
+
+from __future__ import annotations
+
+import kornia.augmentation as K
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mien.preprocess import InputSpec
+from mien.training.recipe import AugmentRecipe
+
+
+class Augment(nn.Module):
+    """Crops uint8 `(N, 48, 48)` to network input float32 `(N, 1, size, size)`, each face changed at random.
+
+    The geometry is changed on the full frame and the central window taken afterwards, so that a turned or shifted
+    face brings real pixels into the window wherever the frame has them.
+    """
+
+    def __init__(self, recipe: AugmentRecipe, spec: InputSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.size = spec.size
+        steps: list[nn.Module] = [
+            K.RandomHorizontalFlip(p=recipe.flip),
+            K.RandomAffine(
+                degrees=recipe.rotation,
+                translate=(recipe.shift, recipe.shift),
+                scale=(1 - recipe.scale, 1 + recipe.scale),
+                shear=(-recipe.shear, recipe.shear, -recipe.shear, recipe.shear),
+                padding_mode="border",
+                p=1.0,
+            ),
+        ]
+        if recipe.brightness:
+            steps.append(K.RandomBrightness((1 - recipe.brightness, 1 + recipe.brightness), p=1.0))
+        if recipe.contrast:
+            steps.append(K.RandomContrast((1 - recipe.contrast, 1 + recipe.contrast), p=1.0))
+        if recipe.erasing:
+            steps.append(K.RandomErasing((0.02, 0.15), (0.4, 2.5), value=0.5, p=recipe.erasing))
+        self.steps = nn.Sequential(*steps)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        frames = self.steps(crops[:, None].float() / 255)
+        faces = self.spec.normalize(self.spec.window(frames) * 255)
+        if self.size != self.spec.size:
+            faces = F.interpolate(faces, size=(self.size, self.size), mode="bilinear", antialias=True)
+        return faces.contiguous(memory_format=torch.channels_last)
+
+
+def mixup(alpha: float, faces: Tensor, targets: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """Each face mixed with another of the batch, and its target distributions `(N, K)` with it (Zhang et al. 2018)."""
+    share = float(torch.distributions.Beta(alpha, alpha).sample())
+    other = torch.randperm(len(faces), device=faces.device)
+    return faces.lerp(faces[other], 1 - share), [target.lerp(target[other], 1 - share) for target in targets]

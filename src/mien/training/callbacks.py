@@ -1,0 +1,108 @@
+"""What a run keeps, writes and shows as it goes: averaged weights, checkpoints, history, progress."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch import Tensor
+from tqdm import tqdm
+
+from mien.files import replacing, write_atomically
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Checkpoints that are whole or not there, whenever the process is killed."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        with replacing(path) as temporary:
+            torch.save(checkpoint, temporary)
+
+
+def warming_ema(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """An exponential moving average that forgets the random start quickly: decay (1 + n) / (10 + n) until `decay`."""
+
+    def average(averaged: Tensor, current: Tensor, count: Tensor) -> Tensor:
+        share = min(decay, (1 + float(count)) / (10 + float(count)))
+        return averaged.lerp(current, 1 - share) if averaged.is_floating_point() else current
+
+    return average
+
+
+class History(pl.Callback):
+    """Every logged metric of every epoch, in a CSV that is whole at any moment and survives a stop."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+        self._seconds_before = 0.0
+        self._started = time.monotonic()
+
+    @property
+    def state_key(self) -> str:
+        return type(self).__name__
+
+    @property
+    def seconds(self) -> float:
+        """Training time over all starts of the run."""
+        return self._seconds_before + time.monotonic() - self._started
+
+    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.rows.append({"epoch": trainer.current_epoch + 1, "seconds": round(self.seconds, 1), **values})
+        text = io.StringIO()
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        writer = csv.DictWriter(text, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in self.rows)
+        write_atomically(self.path, text.getvalue())
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows, "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = state_dict["rows"]
+        self._seconds_before = state_dict["seconds"]
+
+
+class RunProgress(pl.Callback):
+    """One bar over the whole run with the time left, and a line per epoch; lines only where nobody watches."""
+
+    def __init__(self) -> None:
+        self.bar: Any = None
+        self._started = time.monotonic()
+        self._first_epoch = 0
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._started, self._first_epoch = time.monotonic(), trainer.current_epoch
+        total = int(trainer.estimated_stepping_batches)
+        self.bar = tqdm(
+            total=total, initial=trainer.global_step, desc="training", unit="step", dynamic_ncols=True,
+            disable=not sys.stderr.isatty(), file=sys.stderr,
+        )  # fmt: skip
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
+        self.bar.update(1)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        shown = {name: float(value) for name, value in trainer.callback_metrics.items() if name != "learning_rate"}
+        figures = "  ".join(f"{name.removeprefix('val_')} {value:.4f}" for name, value in shown.items())
+        epoch, epochs = trainer.current_epoch + 1, int(trainer.max_epochs or 0)
+        per_epoch = (time.monotonic() - self._started) / (epoch - self._first_epoch)
+        left = timedelta(seconds=round(per_epoch * (epochs - epoch)))
+        self.bar.write(f"epoch {epoch}/{epochs}  {figures}  {per_epoch:.0f} s an epoch, {left} left", file=sys.stderr)
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.bar.close()

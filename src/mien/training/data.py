@@ -1,0 +1,83 @@
+"""The data set on the device: a uint8 tensor of all faces, in batches whose order depends on seed and epoch only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mien.datasets import FaceDataset, vote_shares
+from mien.preprocess import InputSpec, to_input
+
+
+@dataclass
+class Faces48:
+    """A split as tensors on one device.
+
+    `crops` uint8 `(N, 48, 48)`; `labels` int64 `(N,)`; `targets` float32 `(N, 7)`, the labels one-hot;
+    `shares` float32 `(N, 8)`, the FER+ votes as shares, all zero for faces without a vote.
+    """
+
+    crops: Tensor
+    labels: Tensor
+    targets: Tensor
+    shares: Tensor
+
+    @classmethod
+    def of(cls, dataset: FaceDataset, shares_of: int) -> Faces48:
+        labels = torch.from_numpy(dataset.labels)
+        shares = torch.zeros(len(dataset), shares_of)
+        if dataset.votes is not None:
+            shares = torch.from_numpy(vote_shares(dataset.votes))
+        return cls(
+            crops=torch.from_numpy(dataset.faces),
+            labels=labels,
+            targets=F.one_hot(labels, len(dataset.label_set)).float(),
+            shares=shares,
+        )
+
+    def to(self, device: torch.device) -> Faces48:
+        return Faces48(self.crops.to(device), self.labels.to(device), self.targets.to(device), self.shares.to(device))
+
+    def inputs(self, spec: InputSpec) -> Tensor:
+        """All crops as network input, through the one `to_input`."""
+        return torch.from_numpy(to_input(self.crops.cpu().numpy(), spec)).to(self.crops.device)
+
+    def __len__(self) -> int:
+        return len(self.crops)
+
+
+class ShuffledBatches:
+    """Batches (crops, targets, shares) of one epoch; the last, smaller one is left out."""
+
+    def __init__(self, faces: Faces48, batch_size: int, seed: int) -> None:
+        self.faces = faces
+        self.batch_size = min(batch_size, len(faces))
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.faces) // self.batch_size
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        generator = torch.Generator().manual_seed(self.seed)
+        order = torch.randperm(len(self.faces), generator=generator)[: len(self) * self.batch_size]
+        for rows in order.to(self.faces.crops.device).split(self.batch_size):
+            yield self.faces.crops[rows], self.faces.targets[rows], self.faces.shares[rows]
+
+
+class OrderedBatches:
+    """Batches (inputs, row numbers) of a split, in order, made ready once."""
+
+    def __init__(self, inputs: Tensor, batch_size: int) -> None:
+        self.inputs = inputs
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.inputs) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor]]:
+        for batch in self.inputs.split(self.batch_size):
+            yield (batch,)

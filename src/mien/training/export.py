@@ -1,0 +1,145 @@
+"""From a trained network to a bundle: temperatures, ONNX, a comparison on real crops, metadata. In that order."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from torch import Tensor, nn
+
+from mien.bundle import METADATA_KEY, Bundle, Head, Metadata
+from mien.calibration import fit_temperature
+from mien.datasets import FaceDataset, plurality, vote_shares
+from mien.errors import ExportError
+from mien.files import replacing
+from mien.labels import FER2013, FERPLUS, LABEL_SETS
+from mien.preprocess import InputSpec, to_input
+from mien.training.models import Network
+from mien.training.recipe import Recipe
+
+LARGEST_DIFFERENCE = 1e-3
+"""Of a logit, between the network and the exported file."""
+
+COMPARED_CROPS = 512
+
+
+def export_bundle(
+    network: Network,
+    recipe: Recipe,
+    validation: FaceDataset,
+    path: str | Path,
+    card: dict[str, Any],
+    judge: Callable[[Bundle], dict[str, Any]] | None = None,
+) -> Path:
+    """Writes the bundle of a network on the CPU and returns its path.
+
+    The temperatures are fitted on `validation`; `judge` answers the measured metrics of the finished bundle, which
+    go into its card. An exported file that disagrees with the network is an ExportError and nothing is written.
+    """
+    network = copy.deepcopy(network).float().eval()
+    spec = recipe.input.spec()
+    model = to_onnx(network, spec)
+    crops = validation.faces[:COMPARED_CROPS]
+    expected = network_logits(network, crops, spec)
+    untempered = Metadata(recipe.name, tuple(Head(LABEL_SETS[name]) for name in expected), spec)
+    compare(expected, with_metadata(model, untempered).logits(crops))
+
+    logits = with_metadata(model, untempered).logits(validation.faces)
+    metadata = Metadata(recipe.name, fit_heads(logits, validation), spec, dict(card))
+    if judge is not None:
+        metadata.card["metrics"] = judge(with_metadata(model, metadata))
+    bundle = with_metadata(model, metadata)
+    compare(expected, bundle.logits(crops))
+    return bundle.save(path)
+
+
+def fit_heads(logits: dict[str, npt.NDArray[np.float32]], validation: FaceDataset) -> tuple[Head, ...]:
+    """The heads with the temperatures that fit the labels, and for votes also the shares, of a split."""
+    heads = [Head(FER2013, fit_temperature(logits[FER2013.name], validation.labels))]
+    if FERPLUS.name in logits and validation.votes is not None:
+        rows, labels = plurality(validation.votes)
+        shares = vote_shares(validation.votes)
+        voted = shares.sum(axis=1) > 0
+        of_votes = logits[FERPLUS.name]
+        heads.append(
+            Head(
+                FERPLUS,
+                fit_temperature(of_votes[rows], labels),
+                fit_temperature(of_votes[voted], shares[voted]),
+            )
+        )
+    return tuple(heads)
+
+
+def to_onnx(network: Network, spec: InputSpec) -> onnx.ModelProto:
+    """The network as an ONNX graph from `faces` (N, 1, size, size) to one output of logits per head."""
+    example = torch.zeros(2, 1, spec.size, spec.size)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        names = list(network(example))
+        program = torch.onnx.export(
+            _Outputs(network),
+            (example,),
+            input_names=["faces"],
+            output_names=names,
+            dynamic_shapes=({0: torch.export.Dim("n")},),
+            dynamo=True,
+            verbose=False,
+            opset_version=18,
+        )
+    if program is None:
+        raise ExportError("the ONNX exporter returned nothing")
+    model = program.model_proto
+    for node in model.graph.node:  # the exporter's notes name source files of the machine it ran on
+        del node.metadata_props[:]
+        node.doc_string = ""
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    for value in [*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer]:
+        value.doc_string = ""
+        del value.metadata_props[:]
+    return model
+
+
+def with_metadata(model: onnx.ModelProto, metadata: Metadata) -> Bundle:
+    """A bundle of the graph and what it says of itself."""
+    model = copy.deepcopy(model)
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {METADATA_KEY: metadata.to_json()})
+    return Bundle(model.SerializeToString(), f"bundle {metadata.name!r}")
+
+
+def network_logits(network: Network, crops: npt.NDArray[np.uint8], spec: InputSpec) -> dict[str, npt.NDArray[np.float32]]:
+    """The network's own logits of crops, in float32."""
+    with torch.no_grad():
+        return {name: values.numpy() for name, values in network(torch.from_numpy(to_input(crops, spec))).items()}
+
+
+def compare(expected: dict[str, npt.NDArray[np.float32]], got: dict[str, npt.NDArray[np.float32]]) -> None:
+    """An ExportError unless every logit agrees within `LARGEST_DIFFERENCE` and every label is the same."""
+    for name, values in expected.items():
+        difference = float(np.abs(values - got[name]).max())
+        differing = int((values.argmax(1) != got[name].argmax(1)).sum())
+        if not difference <= LARGEST_DIFFERENCE or differing:
+            raise ExportError(
+                f"head {name!r}: the exported file should agree with the network within {LARGEST_DIFFERENCE}, the largest "
+                f"difference is {difference:.2g} and {differing} of {len(values)} labels differ. Nothing was written."
+            )
+
+
+class _Outputs(nn.Module):
+    """A network whose outputs are a tuple, as the exporter names them."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, faces: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.network(faces).values())

@@ -1,0 +1,203 @@
+"""A recipe: everything that decides a training run but the data, as a validated TOML file.
+
+Shipped recipes are in `src/mien/recipes`; `docs/training.md` lists every key, from the descriptions below.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from mien.errors import RecipeError
+from mien.preprocess import InputSpec
+from mien.training.models import NETWORKS
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NetworkRecipe(BaseModel):
+    """Which network, and the options of its own; the options are checked against the network's `Options`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str = Field("se-resnet", description="a key of `mien.training.models.NETWORKS`")
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in NETWORKS:
+            raise ValueError(f"unknown network {name!r}; known: {', '.join(sorted(NETWORKS))}")
+        return name
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class InputRecipe(_Section):
+    size: int = Field(44, description="side of the central window of the 48x48 crop that the network reads, in pixels")
+    mean: float = Field(128.0, description="subtracted from every pixel (0 to 255)")
+    std: float = Field(64.0, description="divides every pixel after that")
+
+    @model_validator(mode="after")
+    def _valid(self) -> InputRecipe:
+        self.spec()
+        return self
+
+    def spec(self) -> InputSpec:
+        return InputSpec(size=self.size, mean=self.mean, std=self.std)
+
+
+class AugmentRecipe(_Section):
+    flip: float = Field(0.5, ge=0, le=1, description="chance of a mirror image")
+    rotation: float = Field(20.0, ge=0, le=180, description="degrees, drawn from -x to x")
+    shift: float = Field(0.08, ge=0, lt=1, description="share of the frame, drawn from -x to x on both axes")
+    scale: float = Field(0.2, ge=0, lt=1, description="drawn from 1 - x to 1 + x")
+    shear: float = Field(5.0, ge=0, lt=60, description="degrees, drawn from -x to x on both axes")
+    brightness: float = Field(0.2, ge=0, lt=1, description="factor drawn from 1 - x to 1 + x")
+    contrast: float = Field(0.3, ge=0, lt=1, description="factor drawn from 1 - x to 1 + x")
+    erasing: float = Field(0.25, ge=0, le=1, description="chance that a rectangle of 2 to 15 % of the face is blanked")
+    mixup: float = Field(0.0, ge=0, description="alpha of the Beta distribution that mixes two faces; 0: no mixup")
+
+
+class LossRecipe(_Section):
+    label_smoothing: float = Field(0.05, ge=0, lt=1, description="of FER2013's label")
+    votes_weight: float = Field(1.0, ge=0, description="weight of the vote head's cross-entropy beside the label head's")
+
+
+class OptimizerRecipe(_Section):
+    name: Literal["adamw", "sgd"] = Field("adamw", description="adamw, or sgd with Nesterov momentum")
+    learning_rate: float = Field(2e-3, gt=0, description="the highest of the schedule")
+    weight_decay: float = Field(0.05, ge=0, description="of the weights; biases and norms are not decayed")
+    momentum: float = Field(0.9, ge=0, lt=1, description="sgd's")
+    gradient_clip: float = Field(5.0, ge=0, description="largest norm of the whole gradient; 0: no clipping")
+
+
+class ScheduleRecipe(_Section):
+    warmup: float = Field(0.08, ge=0, lt=1, description="share of the steps in which the learning rate rises linearly")
+    final: float = Field(1e-3, ge=0, le=1, description="share of the learning rate at the end of the cosine")
+    small_size: int = Field(0, ge=0, description="input side of the first epochs (progressive resizing); 0: full size throughout")
+    small_until: float = Field(0.5, ge=0, le=1, description="share of the epochs at `small_size`")
+
+
+class StoppingRecipe(_Section):
+    monitor: str = Field("val_accuracy", description="any logged metric; it also chooses the best checkpoint")
+    mode: Literal["max", "min"] = Field("max", description="whether more or less of it is better")
+    patience: int = Field(20, ge=1, description="epochs without a better value before training stops")
+
+
+class Recipe(_Section):
+    name: str = Field(description="name of the bundle")
+    description: str = Field("", description="one line on what it is for")
+    seed: int = Field(0, ge=0, description="of weights, order and augmentation")
+    epochs: int = Field(60, ge=1, description="passes over the training split")
+    batch_size: int = Field(128, ge=2, description="faces per step")
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
+        "auto", description="auto: bf16-mixed where the processor multiplies bfloat16 itself, else 32-true"
+    )
+    compile: bool = Field(True, description="torch.compile the network (about a minute at the start, then faster)")
+    ema: float = Field(0.998, ge=0, lt=1, description="decay of the exponential moving average of the weights; 0: no average")
+    network: NetworkRecipe = NetworkRecipe()
+    input: InputRecipe = InputRecipe()
+    augment: AugmentRecipe = AugmentRecipe()
+    loss: LossRecipe = LossRecipe()
+    optimizer: OptimizerRecipe = OptimizerRecipe()
+    schedule: ScheduleRecipe = ScheduleRecipe()
+    stopping: StoppingRecipe = StoppingRecipe()
+
+    @model_validator(mode="after")
+    def _network_options(self) -> Recipe:
+        NETWORKS[self.network.name].Options(**self.network.options)
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.model_dump()
+
+
+def load_recipe(source: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
+    """A recipe by a shipped name ("mien") or a `.toml` file's path, with `key=value` overrides applied in order.
+
+    Keys are dotted (`augment.mixup=0.2`), values TOML; a word that is no TOML value is a string. An unknown key or a
+    bad value is a RecipeError that names it.
+    """
+    path, shipped = Path(source), shipped_recipes()
+    if str(source) in shipped:
+        path = shipped[str(source)]
+    if not path.is_file():
+        raise RecipeError(f"no recipe {str(source)!r}: neither a .toml file nor one of {', '.join(shipped)}")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: expected TOML, got {error}") from error
+    values.setdefault("name", path.stem)
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise RecipeError(f"--set {override!r}: expected key=value, for example --set augment.mixup=0.2")
+        _put(values, key.strip().split("."), _toml_value(value.strip()), override)
+    return make_recipe(values, str(path))
+
+
+def make_recipe(values: dict[str, Any], source: str = "recipe") -> Recipe:
+    """A recipe from nested values; pydantic's complaints become a RecipeError with the nearest known key."""
+    try:
+        return Recipe(**values)
+    except ValidationError as error:
+        lines = [_complaint(values, problem) for problem in error.errors()]
+        raise RecipeError(f"{source}: " + "; ".join(lines)) from error
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """The recipes that come with the package, by name."""
+    folder = Path(str(resources.files("mien"))) / "recipes"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def keys(model: type[BaseModel] = Recipe, prefix: str = "") -> dict[str, str]:
+    """Every dotted key of a recipe with its description; the named network's options are listed as `network.x`."""
+    found: dict[str, str] = {}
+    for name, info in model.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            found |= keys(info.annotation, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = info.description or ""
+    if model is NetworkRecipe:
+        for network in NETWORKS.values():
+            found |= keys(network.Options, prefix)
+    return found
+
+
+def _complaint(values: dict[str, Any], problem: Any) -> str:
+    location = [str(part) for part in problem["loc"]]
+    if problem["type"] == "extra_forbidden":
+        known = list(keys())
+        key = ".".join(location)
+        if len(location) == 1 and key not in known:  # a network's own option, or a key of the top level
+            candidates = difflib.get_close_matches(key, [k.rpartition(".")[2] for k in known], n=1)
+            match = next((k for k in known if candidates and k.rpartition(".")[2] == candidates[0]), None)
+        else:
+            match = next(iter(difflib.get_close_matches(key, known, n=1)), None)
+        return f"unknown key {key!r}" + (f"; did you mean {match!r}?" if match else f"; known keys: {', '.join(known)}")
+    return f"{'.'.join(location) or 'recipe'}: {problem['msg']}, got {problem['input']!r}"
+
+
+def _put(values: dict[str, Any], parts: list[str], value: Any, override: str) -> None:
+    for part in parts[:-1]:
+        values = values.setdefault(part, {})
+        if not isinstance(values, dict):
+            raise RecipeError(f"--set {override!r}: {part!r} is a value, not a section")
+    values[parts[-1]] = value
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
