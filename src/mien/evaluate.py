@@ -185,7 +185,7 @@ def evaluate_bundle(
     bootstrap: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
-    """Every score that a bundle and a data set allow on one split; `flip` averages each face with its mirror image.
+    """Every score that a bundle and a data set allow on one split; `flip` adds the mirror images.
 
     The fer2013 head is scored against FER2013's labels, the ferplus head on each of `FERPLUS_TEST_SETS` if
     the data set has votes; each time on all faces, and without those that have an exact copy in Training.
@@ -211,7 +211,7 @@ def evaluate_bundle(
     if not results:
         raise InputError(
             f"nothing to score: the bundle's heads are {', '.join(estimates)}, and the data set has "
-            f"{'no' if faces.votes is None else 'FER+'} votes. A ferplus head needs votes: load them with the faces."
+            f"{'no' if faces.votes is None else 'FER+'} votes. A ferplus head needs votes: load both."
         )
     return Evaluation(
         split=split,
@@ -250,7 +250,7 @@ def _copies(dataset: FaceDataset, faces: FaceDataset, split: str) -> npt.NDArray
 def _test_sets(
     faces: FaceDataset, heads: dict[str, FloatArray]
 ) -> Iterator[tuple[str, str, LabelSet, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Name, head, label set, places in the split and labels of every test set that these heads can be judged on."""
+    """Name, head, label set, places in the split and labels of every test set that fits these heads."""
     if FER2013.name in heads and faces.label_set == FER2013:
         yield FER2013.name, FER2013.name, FER2013, np.arange(len(faces)), faces.labels
     if FERPLUS.name in heads and faces.votes is not None:
@@ -318,7 +318,7 @@ def _confusion_table(result: EvalResult) -> str:
 
 
 def _align(rows: list[list[str]]) -> str:
-    """Columns of equal width, the first to the left and numbers to the right, with a rule under the header."""
+    """Columns of equal width, the first to the left, the others to the right, and a rule under the header."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(

@@ -110,7 +110,7 @@ def brier(probabilities: Probabilities, labels: Labels) -> float:
 
 
 def ece(probabilities: Probabilities, labels: Labels, bins: int = 15) -> float:
-    """Expected calibration error: how far confidence is from accuracy, over bins of equal width on confidence.
+    """Expected calibration error: how far confidence is from accuracy, over bins of equal width.
 
     A perfectly calibrated model does not show 0 on a finite sample: with 3,589 faces about .015.
     """

@@ -187,7 +187,8 @@ def _cache_folder() -> Path:
 
 def _read_cache(path: Path) -> FaceDataset | None:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # Opened here, because np.load leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return FaceDataset(arrays["faces"], arrays["labels"], arrays["splits"])
     except (OSError, ValueError, KeyError, *_DAMAGED):  # absent or damaged: it will be written anew
         return None
