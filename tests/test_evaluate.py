@@ -108,9 +108,7 @@ def test_batches_do_not_matter(dataset: FaceDataset, monkeypatch: pytest.MonkeyP
         (("fer2013", "ferplus"), False, {"fer2013"}),
     ],
 )
-def test_one_head_or_no_votes(
-    fer2013_csv: Csv, heads: tuple[str, ...], with_votes: bool, names: set[str]
-) -> None:
+def test_one_head_or_no_votes(fer2013_csv: Csv, heads: tuple[str, ...], with_votes: bool, names: set[str]) -> None:
     dataset = load_fer2013(fer2013_csv[0], fer2013_csv[1] if with_votes else None)
     evaluation = evaluate_bundle(FakeBundle(*heads, votes="ferplus" in heads), dataset, bootstrap=0)
     assert {result.name.removesuffix(WITHOUT_COPIES) for result in evaluation.results} == names
@@ -162,7 +160,7 @@ def test_table(dataset: FaceDataset) -> None:
     text = evaluate_bundle(FakeBundle("fer2013", "ferplus"), dataset, bootstrap=20).table()
     overview, *others = text.split("\n\n")
     lines = overview.splitlines()
-    assert lines[0].split() == ["result", "n", "accuracy", "balanced", "macro-F1", "NLL", "Brier", "ECE"]
+    assert lines[0].split() == ["on", "PublicTest", "n", "accuracy", "balanced", "macro-F1", "NLL", "Brier", "ECE"]
     assert len(lines) == 8
     assert "[" in lines[2]
     for block in (overview, *others):

@@ -103,9 +103,7 @@ class Evaluation:
         for result in self.results:
             if result.name == name:
                 return result
-        raise InputError(
-            f"no result {name!r}; there are: {'; '.join(result.name for result in self.results)}"
-        )
+        raise InputError(f"no result {name!r}; there are: {'; '.join(result.name for result in self.results)}")
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: plain lists and dicts; None for a correlation that is not defined."""
@@ -164,9 +162,7 @@ def evaluate_probabilities(
         n=len(labels),
         labels=label_set.names,
         metrics={metric: function(probabilities, labels) for metric, function in metrics.METRICS.items()},
-        intervals=metrics.bootstrap_interval(probabilities, labels, rounds=bootstrap, seed=seed)
-        if bootstrap
-        else {},
+        intervals=metrics.bootstrap_interval(probabilities, labels, rounds=bootstrap, seed=seed) if bootstrap else {},
         per_class={
             emotion: {column: float(values[k]) for column, values in columns.items()}
             | {"support": int(scores.support[k])}
@@ -204,9 +200,7 @@ def evaluate_bundle(
             if kept.any():
                 chosen = estimates[head][indices[kept]]
                 results.append(
-                    evaluate_probabilities(
-                        name + ending, split, chosen, labels[kept], label_set, bootstrap, seed
-                    )
+                    evaluate_probabilities(name + ending, split, chosen, labels[kept], label_set, bootstrap, seed)
                 )
     if not results:
         raise InputError(
@@ -258,9 +252,7 @@ def _test_sets(
             yield f"{FERPLUS.name}, {name}", FERPLUS.name, FERPLUS, *choose(faces.votes)
 
 
-def _intensity(
-    shares: FloatArray | None, votes: npt.NDArray[np.uint8] | None
-) -> dict[str, dict[str, float]] | None:
+def _intensity(shares: FloatArray | None, votes: npt.NDArray[np.uint8] | None) -> dict[str, dict[str, float]] | None:
     if shares is None or votes is None:
         return None
     if shares.shape != (len(votes), len(FERPLUS)):
@@ -283,13 +275,13 @@ def _agreement(estimates: FloatArray, truth: FloatArray) -> dict[str, float]:
 
 
 def _overview(results: tuple[EvalResult, ...]) -> str:
-    rows = [["result", "n", *_TABLE_METRICS.values()]]
+    rows = [[f"on {results[0].split}", "n", *_TABLE_METRICS.values()]]
     for result in results:
         cells = [f"{result.metrics[name]:.3f}" for name in _TABLE_METRICS]
         if "accuracy" in result.intervals:
             low, high = result.intervals["accuracy"]
             cells[0] += f" [{low:.3f}, {high:.3f}]"
-        rows.append([f"{result.name} ({result.split})", f"{result.n:,}", *cells])
+        rows.append([result.name, f"{result.n:,}", *cells])
     return _align(rows)
 
 
@@ -311,9 +303,7 @@ def _per_class_table(result: EvalResult) -> str:
 
 def _confusion_table(result: EvalResult) -> str:
     rows = [["is \\ read as", *result.labels]]
-    rows += [
-        [label, *map(str, counts)] for label, counts in zip(result.labels, result.confusion, strict=True)
-    ]
+    rows += [[label, *map(str, counts)] for label, counts in zip(result.labels, result.confusion, strict=True)]
     return _align(rows)
 
 
