@@ -47,9 +47,7 @@ def test_rows_without_shares_are_left_out() -> None:
 
 def test_stays_within_bounds() -> None:
     right = np.eye(3, dtype=np.float32) * 5
-    assert fit_temperature(right, np.arange(3)) == pytest.approx(
-        LOWEST, rel=1e-4
-    )  # never wrong: as sure as allowed
+    assert fit_temperature(right, np.arange(3)) == pytest.approx(LOWEST, rel=1e-4)  # never wrong: as sure as allowed
     assert fit_temperature(right, (np.arange(3) + 1) % 3) == pytest.approx(HIGHEST, rel=1e-4)  # never right
 
 

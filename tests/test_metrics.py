@@ -46,17 +46,13 @@ def test_scores_agree_with_scikit_learn(case: tuple[np.ndarray, np.ndarray]) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn's warnings on absent classes
         assert metrics.accuracy(p, y) == pytest.approx(reference.accuracy_score(y, predicted))
-        assert metrics.balanced_accuracy(p, y) == pytest.approx(
-            reference.balanced_accuracy_score(y, predicted)
-        )
+        assert metrics.balanced_accuracy(p, y) == pytest.approx(reference.balanced_accuracy_score(y, predicted))
         assert metrics.macro_f1(p, y) == pytest.approx(
             reference.f1_score(y, predicted, average="macro", zero_division=0)
         )
         expected = reference.precision_recall_fscore_support(y, predicted, labels=classes, zero_division=0)
     scores = metrics.per_class(p, y)
-    for got, wanted in zip(
-        (scores.precision, scores.recall, scores.f1, scores.support), expected, strict=True
-    ):
+    for got, wanted in zip((scores.precision, scores.recall, scores.f1, scores.support), expected, strict=True):
         assert np.allclose(got, wanted)
     confusion = metrics.confusion_matrix(p, y)
     assert np.array_equal(confusion, reference.confusion_matrix(y, predicted, labels=classes))
@@ -71,9 +67,7 @@ def test_losses_agree_with_scikit_learn(case: tuple[np.ndarray, np.ndarray]) -> 
         normalised = p.astype(np.float64) / p.sum(axis=1, keepdims=True, dtype=np.float64)
         expected = reference.log_loss(y, normalised, labels=list(range(p.shape[1])))
         assert metrics.nll(p, y) == pytest.approx(expected, rel=1e-5)
-    expected = np.mean(
-        [((row - np.eye(p.shape[1])[label]) ** 2).sum() for row, label in zip(p, y, strict=True)]
-    )
+    expected = np.mean([((row - np.eye(p.shape[1])[label]) ** 2).sum() for row, label in zip(p, y, strict=True)])
     assert metrics.brier(p, y) == pytest.approx(expected, rel=1e-5)
 
 
@@ -110,9 +104,7 @@ class TestBootstrap:
         names = list(metrics.METRICS)
         got = metrics.bootstrap_interval(p, y, names, rounds=150, seed=3)
         rng = np.random.default_rng(3)
-        counts = np.concatenate(
-            [rng.multinomial(120, np.full(120, 1 / 120), size=size) for size in (100, 50)]
-        )
+        counts = np.concatenate([rng.multinomial(120, np.full(120, 1 / 120), size=size) for size in (100, 50)])
         for name in names:
             scores = []
             for row in counts:

@@ -32,15 +32,8 @@ def fit_temperature(logits: npt.NDArray[np.floating], targets: npt.NDArray[Any])
     to 0, which leaves the row out. Raises InputError for arrays that do not fit, or that leave nothing to
     fit.
     """
-    if (
-        not isinstance(logits, np.ndarray)
-        or logits.dtype.kind != "f"
-        or logits.ndim != 2
-        or logits.shape[1] < 2
-    ):
-        raise InputError(
-            f"logits: expected a float array (N, K) with at least 2 classes, got {_describe(logits)}"
-        )
+    if not isinstance(logits, np.ndarray) or logits.dtype.kind != "f" or logits.ndim != 2 or logits.shape[1] < 2:
+        raise InputError(f"logits: expected a float array (N, K) with at least 2 classes, got {_describe(logits)}")
     if not np.isfinite(logits).all():
         raise InputError("logits: expected finite numbers, got NaN or infinity. The network has diverged.")
     shares = _as_shares(targets, *logits.shape)
@@ -49,9 +42,7 @@ def fit_temperature(logits: npt.NDArray[np.floating], targets: npt.NDArray[Any])
         raise InputError("targets: expected at least one row with a label or a share, got none")
     scores, shares = logits[used].astype(np.float64), shares[used]
     if np.ptp(scores, axis=1).max() < 1e-9:
-        raise InputError(
-            "logits: expected some difference between classes, got none: any temperature is as good."
-        )
+        raise InputError("logits: expected some difference between classes, got none: any temperature is as good.")
 
     def cross_entropy(log_temperature: float) -> float:
         return -float((shares * _log_softmax(scores / math.exp(log_temperature))).sum(axis=1).mean())
@@ -74,9 +65,7 @@ def _as_shares(targets: npt.NDArray[Any], n: int, k: int) -> npt.NDArray[np.floa
         if not (targets >= 0).all() or not ((np.abs(sums - 1) < 1e-3) | (sums == 0)).all():
             raise InputError("targets: expected rows of shares from 0 that sum to 1 (or all 0), got others")
         return targets.astype(np.float64)
-    raise InputError(
-        f"targets: expected int labels ({n},) or float shares ({n}, {k}), got {_describe(targets)}"
-    )
+    raise InputError(f"targets: expected int labels ({n},) or float shares ({n}, {k}), got {_describe(targets)}")
 
 
 def _minimise(function: Callable[[float], float], low: float, high: float) -> float:

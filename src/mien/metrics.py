@@ -25,19 +25,13 @@ _TINY = 1e-12  # A class given probability 0 costs 27.6 nats, not infinity.
 
 def check(probabilities: Probabilities, labels: Labels) -> tuple[Floats, npt.NDArray[np.int64]]:
     """Both, as float64 `(N, K)` and int64 `(N,)`, if they fit together."""
-    if (
-        not isinstance(probabilities, np.ndarray)
-        or probabilities.dtype.kind != "f"
-        or probabilities.ndim != 2
-    ):
+    if not isinstance(probabilities, np.ndarray) or probabilities.dtype.kind != "f" or probabilities.ndim != 2:
         raise InputError(f"probabilities: expected a float array (N, K), got {_describe(probabilities)}")
     n, k = probabilities.shape
     if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu" or labels.shape != (n,):
         raise InputError(f"labels: expected an int array ({n},), one for each row, got {_describe(labels)}")
     if not n or not k:
-        raise InputError(
-            f"probabilities: expected at least one row and one class, got shape {probabilities.shape}"
-        )
+        raise InputError(f"probabilities: expected at least one row and one class, got shape {probabilities.shape}")
     values = probabilities.astype(np.float64)
     sums = values.sum(axis=1)
     if not (values >= 0).all() or not (np.abs(sums - 1) < 1e-3).all():  # NaN fails both
@@ -76,9 +70,7 @@ def per_class(probabilities: Probabilities, labels: Labels) -> PerClass:
     """Precision, recall, F1 and support of every class; 0 where there is nothing to divide by."""
     confusion = confusion_matrix(probabilities, labels)
     hits, support, predicted = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    return PerClass(
-        _ratio(hits, predicted), _ratio(hits, support), _ratio(2 * hits, support + predicted), support
-    )
+    return PerClass(_ratio(hits, predicted), _ratio(hits, support), _ratio(2 * hits, support + predicted), support)
 
 
 def _ratio(above: npt.NDArray[Any], below: npt.NDArray[Any]) -> Floats:
@@ -145,9 +137,7 @@ def _ece(values: Floats, labels: npt.NDArray[np.int64], bins: int, weights: Floa
     return np.asarray(total / weights.sum(axis=1), np.float64)
 
 
-def _from_confusion(
-    score: Callable[[npt.NDArray[Any]], Floats], probabilities: Probabilities, labels: Labels
-) -> float:
+def _from_confusion(score: Callable[[npt.NDArray[Any]], Floats], probabilities: Probabilities, labels: Labels) -> float:
     return float(score(confusion_matrix(probabilities, labels)[None])[0])
 
 
@@ -201,9 +191,7 @@ def bootstrap_interval(
     scores: dict[str, list[Floats]] = {name: [] for name in metrics}
     # A resample is a count for each face, so that every metric is a product with the counts.
     for start in range(0, rounds, 100):  # a hundred at a time, to keep the counts small
-        weights = generator.multinomial(n, np.full(n, 1 / n), size=min(100, rounds - start)).astype(
-            np.float32
-        )
+        weights = generator.multinomial(n, np.full(n, 1 / n), size=min(100, rounds - start)).astype(np.float32)
         confusions = (weights @ cells).astype(np.float64).reshape(-1, k, k)
         for name in metrics:
             scores[name].append(_resampled(name, weights, confusions, values, labels, losses, squares))
@@ -264,9 +252,7 @@ def concordance(estimates: npt.NDArray[np.floating], truth: npt.NDArray[np.float
 def _pair(estimates: npt.NDArray[np.floating], truth: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
     a, b = np.asarray(estimates), np.asarray(truth)
     if a.shape != b.shape or not a.size or a.dtype.kind not in "fiu" or b.dtype.kind not in "fiu":
-        raise InputError(
-            f"expected two number arrays of one shape, not empty, got {_describe(a)} and {_describe(b)}"
-        )
+        raise InputError(f"expected two number arrays of one shape, not empty, got {_describe(a)} and {_describe(b)}")
     a, b = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise InputError("expected finite numbers, got NaN or infinity")

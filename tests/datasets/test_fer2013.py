@@ -154,9 +154,7 @@ def as_odd_spaces(csv: Path, folder: Path) -> Path:
         as_odd_spaces,
     ],
 )
-def test_every_packing_gives_the_same(
-    fer2013_csv: Csv, tmp_path: Path, pack: Callable[[Path, Path], Path]
-) -> None:
+def test_every_packing_gives_the_same(fer2013_csv: Csv, tmp_path: Path, pack: Callable[[Path, Path], Path]) -> None:
     folder = tmp_path / "packed"
     folder.mkdir()
     packed = pack(fer2013_csv[0], folder)
@@ -177,17 +175,13 @@ def test_an_archive_must_hold_one_csv(tmp_path: Path, names: list[str], count: i
         for name in names:
             tar.addfile(tarfile.TarInfo(name), io.BytesIO())
     for archive in ("a.zip", "a.tar.gz"):
-        with pytest.raises(
-            DataError, match=rf"exactly one .* got {count}\..*Members: {names[0] if names else 'none'}"
-        ):
+        with pytest.raises(DataError, match=rf"exactly one .* got {count}\..*Members: {names[0] if names else 'none'}"):
             load_fer2013(tmp_path / archive)
 
 
 @pytest.mark.parametrize("pack", [as_zip, as_tar(".tar", "w"), as_tar(".tar.gz", "w:gz"), as_gz])
 @pytest.mark.parametrize("keep", [0, 1, 300, 0.5, 0.99])
-def test_a_truncated_archive(
-    fer2013_csv: Csv, tmp_path: Path, pack: Callable[[Path, Path], Path], keep: float
-) -> None:
+def test_a_truncated_archive(fer2013_csv: Csv, tmp_path: Path, pack: Callable[[Path, Path], Path], keep: float) -> None:
     packed = pack(fer2013_csv[0], tmp_path)
     content = packed.read_bytes()
     end = int(keep * len(content)) if isinstance(keep, float) else keep
@@ -238,9 +232,7 @@ def test_a_gzip_whose_checksum_is_wrong(fer2013_csv: Csv, tmp_path: Path) -> Non
         (0, lambda line: b"\x89PNG", "header"),
     ],
 )
-def test_a_bad_row_is_named(
-    fer2013_csv: Csv, row: int, change: Callable[[bytes], bytes], message: str
-) -> None:
+def test_a_bad_row_is_named(fer2013_csv: Csv, row: int, change: Callable[[bytes], bytes], message: str) -> None:
     path = edit(fer2013_csv[0], row, change)
     with pytest.raises(DataError, match=message) as caught:
         load_fer2013(path)
@@ -294,9 +286,7 @@ def vote(place: int, value: bytes) -> Callable[[bytes], bytes]:
         (0, vote(0, b"usages"), "lacks .'usage'"),
     ],
 )
-def test_bad_votes_are_named(
-    fer2013_csv: Csv, row: int, change: Callable[[bytes], bytes], message: str
-) -> None:
+def test_bad_votes_are_named(fer2013_csv: Csv, row: int, change: Callable[[bytes], bytes], message: str) -> None:
     path = edit(fer2013_csv[1], row, change)
     with pytest.raises(DataError, match=message) as caught:
         load_fer2013(fer2013_csv[0], path)

@@ -83,9 +83,7 @@ class FaceDataset:
         if not chosen.any():
             counts = zip(*np.unique(self.splits, return_counts=True), strict=True)
             present = ", ".join(f"{split} ({count})" for split, count in counts) or "none"
-            raise DataError(
-                f"split {name!r}: expected a split with faces, got none of that name; present: {present}"
-            )
+            raise DataError(f"split {name!r}: expected a split with faces, got none of that name; present: {present}")
         return self.take(np.flatnonzero(chosen))
 
     def take(self, indices: npt.NDArray[np.integer]) -> FaceDataset:
@@ -228,9 +226,7 @@ def _stream(source: Path, raw: io.BufferedReader) -> Iterator[IO[bytes]]:
         with zipfile.ZipFile(raw) as packed:
             member = packed.getinfo(_only_csv(source, packed.namelist()))
             if member.flag_bits & 1:
-                raise DataError(
-                    f"{source}: expected an open archive, got one with a password. Unpack it first."
-                )
+                raise DataError(f"{source}: expected an open archive, got one with a password. Unpack it first.")
             with packed.open(member) as file:
                 yield file
     elif name.endswith((".tar", ".tar.gz", ".tgz")):
@@ -272,9 +268,7 @@ class _Reader:
                 f"(amiss: {', '.join(missing)}). Use fer2013.csv as Kaggle ships it."
             )
         self.columns = len(names)
-        self.emotion, self.pixels, self.usage = (
-            names.index(name) for name in (b"emotion", b"pixels", b"usage")
-        )
+        self.emotion, self.pixels, self.usage = (names.index(name) for name in (b"emotion", b"pixels", b"usage"))
         self.known_labels = {str(label).encode(): label for label in range(len(FER2013))}
         self.known_splits = {split.encode(): code for code, split in enumerate(SPLITS)}
         self.rows = 0
@@ -287,9 +281,7 @@ class _Reader:
         texts = [self._read_line(line) for line in lines if line.strip()]
         faces = _parse_pixels(texts)
         if faces is None:  # unusual: row by row, to say where or to find it harmless
-            faces = np.array(
-                [self._read_pixels(text, first + i + 1) for i, text in enumerate(texts)], np.uint8
-            )
+            faces = np.array([self._read_pixels(text, first + i + 1) for i, text in enumerate(texts)], np.uint8)
         return faces
 
     def _read_line(self, line: bytes) -> bytes:

@@ -35,15 +35,11 @@ def read_votes(path: str | Path, splits: npt.NDArray[np.str_]) -> Votes:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = [row for row in csv.reader(file) if row]
     except OSError as error:
-        raise DataError(
-            f"{path}: expected a FER+ csv, got {error.strerror or error}. Check the path."
-        ) from error
+        raise DataError(f"{path}: expected a FER+ csv, got {error.strerror or error}. Check the path.") from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path}: expected a FER+ csv as text, got {error}. Download it again.") from error
     if not rows:
-        raise DataError(
-            f"{path}: expected a header and a row for each face, got an empty file. Download it again."
-        )
+        raise DataError(f"{path}: expected a header and a row for each face, got an empty file. Download it again.")
     header, rows = rows[0], rows[1:]
     usage, name, columns = _vote_columns(path, header)
     if len(rows) != len(splits):
@@ -56,9 +52,7 @@ def read_votes(path: str | Path, splits: npt.NDArray[np.str_]) -> Votes:
     for i, row in enumerate(rows):
         where = f"{path}, data row {i + 1} (row 1 is the first after the header)"
         if len(row) != len(header):
-            raise DataError(
-                f"{where}: expected {len(header)} columns, got {len(row)}. Download the file again."
-            )
+            raise DataError(f"{where}: expected {len(header)} columns, got {len(row)}. Download the file again.")
         if row[usage].strip() != splits[i]:
             raise DataError(
                 f"{where}: expected Usage {str(splits[i])!r}, as in the faces' row, got {row[usage]!r}. "
@@ -88,18 +82,14 @@ def _vote_columns(path: Path, header: list[str]) -> tuple[int, int | None, list[
         places[column] = place
     missing = [column for column in ("usage", *VOTE_COLUMNS) if column not in places]
     if missing:
-        raise DataError(
-            f"{path}: the header lacks {missing}, got {header}. Use fer2013new.csv as Microsoft ships it."
-        )
+        raise DataError(f"{path}: the header lacks {missing}, got {header}. Use fer2013new.csv as Microsoft ships it.")
     return places["usage"], places.get("image name"), [places[column] for column in VOTE_COLUMNS]
 
 
 def _count(where: str, column: str, text: str) -> int:
     text = text.strip()
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 255):
-        raise DataError(
-            f"{where}: expected votes for {column!r} as a whole number from 0 to 255, got {text!r}."
-        )
+        raise DataError(f"{where}: expected votes for {column!r} as a whole number from 0 to 255, got {text!r}.")
     return int(text)
 
 
@@ -166,13 +156,7 @@ FERPLUS_TEST_SETS: dict[str, Callable[[Votes], Subset]] = {
 
 
 def _check(votes: Votes) -> Votes:
-    if (
-        not isinstance(votes, np.ndarray)
-        or votes.dtype != np.uint8
-        or votes.shape[1:] != (len(VOTE_COLUMNS),)
-    ):
+    if not isinstance(votes, np.ndarray) or votes.dtype != np.uint8 or votes.shape[1:] != (len(VOTE_COLUMNS),):
         got = f"{votes.dtype} {votes.shape}" if isinstance(votes, np.ndarray) else type(votes).__name__
-        raise InputError(
-            f"votes: expected a uint8 array (N, {len(VOTE_COLUMNS)}), columns {VOTE_COLUMNS}, got {got}"
-        )
+        raise InputError(f"votes: expected a uint8 array (N, {len(VOTE_COLUMNS)}), columns {VOTE_COLUMNS}, got {got}")
     return votes
