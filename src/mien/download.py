@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -41,13 +41,17 @@ class Download:
         target = cache_folder("detectors") / self.name
         if target.is_file() and self._is_pinned(target.read_bytes()):
             return target
-        url = os.environ.get(self.variable, self.url)
+        url = os.environ.get(self.variable) or self.url
         by_hand = f"With no network, put the file there by hand: {target} (SHA-256 {self.sha256})."
+        if not url.startswith(("https://", "http://")):
+            raise DownloadError(
+                f"{self.variable}: expected an address with https:// or http://, got {url!r}. {by_hand}"
+            )
         try:
             with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
                 content: bytes = answer.read(LARGEST + 1)
                 announced = answer.headers.get("Content-Length")
-        except (OSError, ValueError) as error:
+        except (OSError, HTTPException, ValueError) as error:
             raise DownloadError(f"{self.name} could not be fetched from {url}: {error}. {by_hand}") from error
         if announced is not None and announced.isdigit() and len(content) < int(announced) <= LARGEST:
             raise DownloadError(
@@ -56,9 +60,13 @@ class Download:
         if not self._is_pinned(content):
             got = hashlib.sha256(content).hexdigest()
             raise DownloadError(
-                f"{url}: expected the file with SHA-256 {self.sha256}, got {len(content):,} bytes with {got}; nothing was kept. {by_hand}"
+                f"{url}: expected the file with SHA-256 {self.sha256}, got {len(content):,} bytes with {got}; "
+                f"nothing was kept. {by_hand}"
             )
-        return write_atomically(target, content)
+        try:
+            return write_atomically(target, content)
+        except OSError as error:
+            raise DownloadError(f"{target} cannot be written: {error}. Set MIEN_CACHE to another folder") from error
 
     def _is_pinned(self, content: bytes) -> bool:
         return hashlib.sha256(content).hexdigest() == self.sha256

@@ -4,24 +4,46 @@ from __future__ import annotations
 
 import glob
 import io
+import os
+import threading
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from mien.errors import ImageError, InputError
 from mien.files import replacing
 
-MAX_PIXELS = 200_000_000
-"""Larger pictures are refused before they are decoded: 200 megapixels are 600 MB, twice what the largest cameras
-make, and a 30,000 x 30,000 file of a few kilobytes would take 2.7 GB."""
+MAX_PIXELS = 160_000_000
+"""Larger pictures are refused before they are decoded: 160 megapixels are half a gigabyte and more than the largest
+cameras make (151), and a 30,000 x 30,000 file of a few kilobytes would take 2.7 GB. Pillow's own limit, which we do
+not move, is 179 megapixels."""
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm"})
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".avif", ".heic"}
+)
 """Files that count as pictures when a folder is searched; a file that is named is read whatever it is called."""
+
+# Pillow reads more, but some of it starts other programs (EPS: Ghostscript), and none of it holds photographs.
+# HEIF is there only if the user has registered the plugin pillow-heif.
+_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF", "HEIF")
+
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -30,8 +52,9 @@ def load_image(source: Any, max_pixels: int = MAX_PIXELS) -> Pixels:
     """A picture as RGB uint8 (H, W, 3).
 
     `source` is a path, the bytes of a file, a PIL image, or an array uint8: RGB (H, W, 3), gray (H, W), or RGBA
-    (H, W, 4). Files are turned upright by their EXIF note; of an animation the first frame counts; transparency is
-    laid on white; 16-bit values are divided by 257, never stretched to the picture's own range.
+    (H, W, 4). Pictures are turned upright by their EXIF note; of an animation the first frame counts; transparency
+    is laid on white; 16-bit gray (Pillow's modes I;16 and I) is divided by 257, never stretched to the picture's own
+    range. OpenCV's arrays are BGR, which cannot be told from RGB: turn them first.
 
     Raises ImageError for what cannot be read or has more than `max_pixels`, and InputError for other types.
     """
@@ -39,12 +62,11 @@ def load_image(source: Any, max_pixels: int = MAX_PIXELS) -> Pixels:
     if isinstance(source, np.ndarray):
         return _from_array(source, name, max_pixels)
     if isinstance(source, Image.Image):
-        _check_size(source, name, max_pixels)
-        return _to_rgb(source, name)
+        return _decode(source, name, max_pixels)
     if isinstance(source, str | Path):
-        return _decode(_read(Path(source), name), name, max_pixels)
+        return _open(_read(source, name), name, max_pixels)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _decode(bytes(source), name, max_pixels)
+        return _open(bytes(source), name, max_pixels)
     raise InputError(f"image: expected a path, bytes, PIL image or uint8 array, got {type(source).__name__}")
 
 
@@ -69,11 +91,13 @@ def save_image(path: str | Path, pixels: Pixels) -> Path:
     return Path(path)
 
 
-def find_images(paths: Iterable[str | Path], recursive: bool = False) -> tuple[list[Path], list[ImageError]]:
+def find_images(
+    paths: Iterable[str | Path] | str | Path, recursive: bool = False
+) -> tuple[list[Path], list[ImageError]]:
     """The picture files that files, folders and globs stand for, each once; and an error for each that gives none."""
     found: dict[Path, None] = {}
     errors: list[ImageError] = []
-    for path in paths:
+    for path in [paths] if isinstance(paths, str | Path) else paths:
         try:
             found.update(dict.fromkeys(_expand(Path(path), recursive)))
         except ImageError as error:
@@ -84,7 +108,7 @@ def find_images(paths: Iterable[str | Path], recursive: bool = False) -> tuple[l
 def _expand(path: Path, recursive: bool) -> list[Path]:
     if path.is_dir():
         inside = sorted(path.rglob("*") if recursive else path.iterdir())
-        pictures = [file for file in inside if file.suffix.lower() in SUFFIXES and file.is_file()]
+        pictures = [file for file in inside if _is_picture(file)]
         if not pictures:
             hint = "" if recursive else "; --recursive looks into its folders too"
             raise ImageError(
@@ -99,40 +123,98 @@ def _expand(path: Path, recursive: bool) -> list[Path]:
     return [file for match in matches for file in (_expand(match, recursive) if match.is_dir() else [match])]
 
 
-def _read(path: Path, name: str) -> bytes:
+def _is_picture(file: Path) -> bool:
+    # Hidden ones are no pictures: macOS leaves a "._photo.jpg" beside every photo.jpg on foreign disks.
+    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
+
+
+def _read(path: str | Path, name: str) -> bytes:
     try:
-        return path.read_bytes()
-    except IsADirectoryError as error:
-        raise ImageError("expected a picture, got a folder. Name a file in it", name) from error
+        if os.path.isdir(path):
+            raise ImageError("expected a picture, got a folder. Name a file in it", name)
+        if os.path.exists(path) and not os.path.isfile(path):  # reading a pipe or a device could last for ever
+            raise ImageError("expected a picture, got a pipe or a device. Give its content as bytes", name)
+        return Path(path).read_bytes()
     except FileNotFoundError as error:
         raise ImageError("no such file. Check the path", name) from error
-    except (OSError, ValueError) as error:
-        raise ImageError(f"cannot be read: {getattr(error, 'strerror', None) or error}", name) from error
+    except OSError as error:
+        raise ImageError(f"cannot be read: {error.strerror}. Check the name and the permissions", name) from error
 
 
-def _decode(content: bytes, name: str, max_pixels: int) -> Pixels:
+def _open(content: bytes, name: str, max_pixels: int) -> Pixels:
+    """Reads the header; `_decode` asks for the pixels."""
     if not content:
         raise ImageError("expected a picture, got an empty file. Copy or download it again", name)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks on odd files and on sizes; the size is checked here
-            with Image.open(io.BytesIO(content)) as image:
-                _check_size(image, name, max_pixels)
-                image.load()
-                return _to_rgb(image, name)
+        with _quiet(), Image.open(io.BytesIO(content), formats=_formats()) as image:
+            return _decode(image, name, max_pixels)
     except ImageError:
         raise
     except UnidentifiedImageError as error:
         raise ImageError(
-            "expected a picture (JPEG, PNG, WebP, GIF, BMP, TIFF), got something else. Convert it, or check the file",
+            "expected a picture (JPEG, PNG, WebP, GIF, BMP, TIFF), got something else. Convert it, or check the file; "
+            "for an iPhone's .heic: pip install pillow-heif, and call pillow_heif.register_heif_opener()",
             name,
         ) from error
     except Image.DecompressionBombError as error:
         raise ImageError(
-            f"has too many pixels to decode safely: at most {max_pixels:,}. Scale it down first", name
+            f"has more pixels than Pillow decodes safely ({2 * (Image.MAX_IMAGE_PIXELS or 0):,}). Scale it down first, "
+            "or, if you trust it, raise PIL.Image.MAX_IMAGE_PIXELS and max_pixels",
+            name,
         ) from error
-    except Exception as error:  # decoders of damaged files raise whatever they come upon
-        raise ImageError(f"is damaged or cut short ({error}). Copy or download it again", name) from error
+    except Exception as error:
+        raise _damaged(error, name) from error
+
+
+def _decode(image: Image.Image, name: str, max_pixels: int) -> Pixels:
+    _check_size(image, name, max_pixels)
+    try:
+        with _quiet():
+            image.load()
+            return _to_rgb(_upright(image), name)
+    except ImageError:
+        raise
+    except Exception as error:
+        raise _damaged(error, name) from error
+
+
+def _damaged(error: Exception, name: str) -> ImageError:
+    """Decoders of damaged files raise whatever they come upon."""
+    return ImageError(f"is damaged or cut short ({error or type(error).__name__}). Copy or download it again", name)
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(kind for kind in _FORMATS if kind in Image.OPEN)
+
+
+_quiet_lock = threading.Lock()
+_quiet_filters: list[warnings.catch_warnings[None]] = []
+_quiet_threads = 0
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Pillow's remarks on odd files and on sizes: the size is checked here.
+
+    Warning filters belong to all threads at once, and two threads that restore them in the wrong order would silence
+    Pillow for good: so the first one in sets them, and the last one out restores them.
+    """
+    global _quiet_threads
+    with _quiet_lock:
+        if _quiet_threads == 0:
+            _quiet_filters.append(warnings.catch_warnings())
+            _quiet_filters[0].__enter__()
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+        _quiet_threads += 1
+    try:
+        yield
+    finally:
+        with _quiet_lock:
+            _quiet_threads -= 1
+            if _quiet_threads == 0:
+                _quiet_filters.pop().__exit__(None, None, None)
 
 
 def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
@@ -144,21 +226,31 @@ def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
         )
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        orientation = image.getexif().get(_ORIENTATION)
+    except Exception:  # damaged EXIF beside whole pixels: there is no rotation to apply
+        return image
+    method = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return image if method is None else image.transpose(method)
+
+
 def _to_rgb(image: Image.Image, name: str) -> Pixels:
-    image = ImageOps.exif_transpose(image) or image
-    if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
-        values = np.asarray(image).astype(np.int64)
-        gray = np.clip(values // 257 if image.mode != "I" or values.max(initial=0) > 255 else values, 0, 255)
-        return _from_array(gray.astype(np.uint8), name, values.size)
+    if image.mode.startswith("I"):  # 16-bit gray comes as I;16 or, from some formats and older Pillows, as I
+        gray = np.asarray(image).astype(np.int64).clip(0, 65535) // 257
+        return np.repeat(gray.astype(np.uint8)[:, :, None], 3, axis=2)
     if image.mode == "F":
-        return _from_array(
-            np.clip(np.nan_to_num(np.asarray(image)), 0, 255).astype(np.uint8), name, image.width * image.height
+        raise ImageError(
+            "has floating-point pixels, whose range nothing tells. Scale them to 0..255 and convert them to 8 bits",
+            name,
         )
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+    if image.mode in ("La", "RGBa"):  # with premultiplied alpha: Pillow knows no direct way to anything else
+        image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         layer = image.convert("RGBA")
         image = Image.new("RGBA", layer.size, (255, 255, 255, 255))
         image.alpha_composite(layer)
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _from_array(array: npt.NDArray[Any], name: str, max_pixels: int) -> Pixels:
