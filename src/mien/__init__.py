@@ -25,15 +25,18 @@ _HOMES = {
     "BundleError": "mien.errors",
 }
 
-__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604
+__all__ = ["__version__", *sorted(_HOMES)]
 
 if TYPE_CHECKING:
-    from mien.bundle import Bundle
-    from mien.detect import Detections
-    from mien.errors import BundleError, ImageError, MienError
-    from mien.labels import LabelSet
-    from mien.recognizer import EmotionRecognizer
-    from mien.results import Face, Faces
+    from mien.bundle import Bundle as Bundle
+    from mien.detect import Detections as Detections
+    from mien.errors import BundleError as BundleError
+    from mien.errors import ImageError as ImageError
+    from mien.errors import MienError as MienError
+    from mien.labels import LabelSet as LabelSet
+    from mien.recognizer import EmotionRecognizer as EmotionRecognizer
+    from mien.results import Face as Face
+    from mien.results import Faces as Faces
 
 
 def __getattr__(name: str) -> Any:

@@ -119,7 +119,14 @@ class Bundle:
     ONNX Runtime's execution providers in order of preference.
     """
 
-    def __init__(self, content: bytes, source: str, *, threads: int = 0, providers: tuple[str, ...] = ("CPUExecutionProvider",)):
+    def __init__(
+        self,
+        content: bytes,
+        source: str,
+        *,
+        threads: int = 0,
+        providers: tuple[str, ...] = ("CPUExecutionProvider",),
+    ):
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -135,8 +142,8 @@ class Bundle:
             ) from error
         if METADATA_KEY not in properties:
             raise BundleError(
-                f"{source} is an ONNX model, but not one of mien's: its metadata has no {METADATA_KEY!r} entry, so labels and "
-                "preprocessing are unknown. Export it with `mien train`, see docs/bundle-format.md."
+                f"{source} is an ONNX model, but not one of mien's: its metadata has no {METADATA_KEY!r} entry, so "
+                "labels and preprocessing are unknown. Export it with `mien train`, see docs/bundle-format.md."
             )
         self.metadata = Metadata.from_json(properties[METADATA_KEY], source)
         self.source = source
@@ -179,7 +186,9 @@ class Bundle:
                 return head
         raise InputError(f"labels {name!r}: this bundle has no such head; {nearest(name, self.heads)}")
 
-    def logits(self, crops: npt.NDArray[np.uint8], *, flip: bool = False, batch_size: int = 64) -> dict[str, FloatArray]:
+    def logits(
+        self, crops: npt.NDArray[np.uint8], *, flip: bool = False, batch_size: int = 64
+    ) -> dict[str, FloatArray]:
         """Logits `(N, K)` of every head; with `flip`, their mean over each crop and its mirror image."""
         parts = [self._run(crops[start : start + batch_size]) for start in range(0, len(crops), batch_size)]
         parts = parts or [[np.zeros((0, len(head.labels)), np.float32) for head in self.metadata.heads]]
@@ -246,4 +255,6 @@ def find(source: str | Path) -> Path:
         return path
     if path.is_dir():
         raise BundleError(f"{path} is a folder; expected a bundle file (.onnx)")
-    raise BundleError(f"no bundle {str(source)!r}: neither a file nor a released bundle ({', '.join(names) or 'none is installed'})")
+    raise BundleError(
+        f"no bundle {str(source)!r}: neither a file nor a released bundle ({', '.join(names) or 'none is installed'})"
+    )

@@ -7,8 +7,8 @@ from typing import Any
 from mien.bundle import Bundle, released
 
 INTENDED = (
-    "Reads the facial expression that people would see in a face. An expression is not a feeling, let alone an intention:\n"
-    "do not use it to judge, rank, hire, diagnose or police anybody. See docs/model-card.md."
+    "Reads the facial expression that people would see in a face. An expression is not a feeling, let alone\n"
+    "an intention: do not use it to judge, rank, hire, diagnose or police anybody. See docs/model-card.md."
 )
 
 
@@ -22,10 +22,12 @@ def models_table() -> str:
         figures = [accuracy(results.get(head)) for head in ("fer2013", "ferplus")]
         errors = " / ".join(f"{result['metrics']['ece']:.3f}" for result in results.values())
         lines.append(
-            f"{name:10} {bundle.size / 1e6:5.1f} MB {work if work is not None else '':>6}  {figures[0]:>16}  {figures[1]:>16}  "
-            f"{errors:>11}   {', '.join(bundle.heads)}"
+            f"{name:10} {bundle.size / 1e6:5.1f} MB {work if work is not None else '':>6}  "
+            f"{figures[0]:>16}  {figures[1]:>16}  {errors:>11}   {', '.join(bundle.heads)}"
         )
-    lines.append("Accuracy [95 % interval] on PublicTest, one view; FER+ is the plurality of eight. Selected on the same split.")
+    lines.append(
+        "Accuracy [95 % interval] on PublicTest, one view; FER+ is the plurality of eight. Selected on the same split."
+    )
     return "\n".join(lines)
 
 
@@ -36,27 +38,43 @@ def card(bundle: Bundle) -> str:
     lines = [f"{metadata.name}  ({bundle.source}, {bundle.size / 1e6:.1f} MB)", "", INTENDED, ""]
     size = metadata.input.size
     lines.append(
-        f"input     gray {size}x{size}, the centre of a 48x48 face crop, (pixel - {metadata.input.mean:g}) / {metadata.input.std:g}"
+        f"input     gray {size}x{size}, the centre of a 48x48 face crop, "
+        f"(pixel - {metadata.input.mean:g}) / {metadata.input.std:g}"
     )
     for head in metadata.heads:
-        shares = "" if head.share_temperature is None else f"; shares of people at temperature {head.share_temperature:.3f}"
-        lines.append(f"head      {head.name}: {', '.join(head.labels.names)}; temperature {head.temperature:.3f}{shares}")
-    for key, label in {"parameters": "weights", "gflop_per_face": "GFLOP", "best_epoch": "epoch", "seconds": "seconds"}.items():
+        shares = (
+            "" if head.share_temperature is None else f"; shares of people at temperature {head.share_temperature:.3f}"
+        )
+        lines.append(
+            f"head      {head.name}: {', '.join(head.labels.names)}; temperature {head.temperature:.3f}{shares}"
+        )
+    for key, label in {
+        "parameters": "weights",
+        "gflop_per_face": "GFLOP",
+        "best_epoch": "epoch",
+        "seconds": "seconds",
+    }.items():
         if key in training:
             lines.append(f"{label:9} {training[key]:,}")
     if "data" in training:
         data = training["data"]
-        lines.append(f"data      {data['training']:,} Training faces of FER2013, votes: {data['votes']}, digest {data['digest'][:16]}")
+        lines.append(
+            f"data      {data['training']:,} Training faces of FER2013{', votes of FER+' if data['votes'] else ''}; "
+            f"digest {data['digest'][:16]}"
+        )
     if "recipe" in metadata.card:
         recipe = metadata.card["recipe"]
-        lines.append(f"recipe    {recipe['name']}, seed {recipe['seed']}, {recipe['epochs']} epochs of batches of {recipe['batch_size']}")
+        lines.append(
+            f"recipe    {recipe['name']}, seed {recipe['seed']}, {recipe['epochs']} epochs in batches of "
+            f"{recipe['batch_size']}"
+        )
     for key in ("commit", "mien", "started"):
         if training.get(key):
             lines.append(f"{key:9} {training[key]}")
     for name, result in main_results(bundle).items():
         lines.append(
-            f"measured  {name}, {result['split']}: accuracy {accuracy(result)}, macro-F1 {result['metrics']['macro_f1']:.3f}, "
-            f"NLL {result['metrics']['nll']:.3f}, ECE {result['metrics']['ece']:.3f}, n = {result['n']:,}"
+            f"measured  {name}, {result['split']}: accuracy {accuracy(result)}, "
+            f"macro-F1 {result['metrics']['macro_f1']:.3f}, NLL {result['metrics']['nll']:.3f}, ECE {result['metrics']['ece']:.3f}, n = {result['n']:,}"
         )
     return "\n".join(lines)
 
@@ -65,12 +83,14 @@ def main_results(bundle: Bundle) -> dict[str, dict[str, Any]]:
     """The result that stands for each head: FER2013's split, and FER+'s plurality of eight."""
     results = bundle.metadata.card.get("metrics", {}).get("results", [])
     wanted = {"fer2013": "fer2013", "ferplus": "ferplus plurality of eight"}
-    found = {head: next((result for result in results if result["name"] == name), None) for head, name in wanted.items()}
+    found = {
+        head: next((result for result in results if result["name"] == name), None) for head, name in wanted.items()
+    }
     return {head: result for head, result in found.items() if result}
 
 
 def accuracy(result: dict[str, Any] | None) -> str:
-    """"67.9 [66.4, 69.5]", in percent, or a dash."""
+    """ "67.9 [66.4, 69.5]", in percent, or a dash."""
     if not result:
         return "-"
     low, high = result["intervals"]["accuracy"]

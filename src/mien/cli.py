@@ -41,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="mien", description="Reads facial expressions, and trains the models that do it.")
+    parser = argparse.ArgumentParser(
+        prog="mien", description="Reads facial expressions, and trains the models that do it."
+    )
     parser.add_argument("--version", action="version", version=f"mien {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_predict(commands)
@@ -59,8 +61,14 @@ def _add_predict(commands: Any) -> None:
     parser.add_argument("--json", metavar="FILE", help="write everything as JSON; - for standard output")
     parser.add_argument("--csv", metavar="FILE", help="write a row per face; - for standard output")
     parser.add_argument("--annotate", metavar="DIR", type=Path, help="write the pictures with boxes and bars")
-    parser.add_argument("--model", default="mien", metavar="BUNDLE", help="a released bundle's name or a file (default: mien)")
-    parser.add_argument("--detector", default="centerface", help="centerface (default), yunet, or whole: the picture is one face")
+    parser.add_argument(
+        "--model", default="mien", metavar="BUNDLE", help="a released bundle's name or a file (default: mien)"
+    )
+    parser.add_argument(
+        "--detector",
+        default="centerface",
+        help="centerface (default), yunet, or whole: the picture is one face",
+    )
     parser.add_argument("--size", type=int, metavar="PIXELS", help="longer side at which faces are searched")
     parser.add_argument("--labels", help="ferplus (8 emotions, what people see) or fer2013 (7, the benchmark's)")
     parser.add_argument("--min-face", type=float, default=0, metavar="PIXELS", help="leave out smaller faces")
@@ -70,7 +78,9 @@ def _add_predict(commands: Any) -> None:
 
 
 def _add_models(commands: Any) -> None:
-    parser = commands.add_parser("models", help="list the released bundles with their figures", description=_models.__doc__)
+    parser = commands.add_parser(
+        "models", help="list the released bundles with their figures", description=_models.__doc__
+    )
     parser.set_defaults(run=_models)
 
 
@@ -82,7 +92,9 @@ def _add_info(commands: Any) -> None:
 
 
 def _add_data(parser: Any) -> None:
-    parser.add_argument("--data", required=True, type=Path, metavar="FILE", help="fer2013.csv, or an archive that holds it")
+    parser.add_argument(
+        "--data", required=True, type=Path, metavar="FILE", help="fer2013.csv, or an archive that holds it"
+    )
     parser.add_argument("--votes", type=Path, metavar="FILE", help="FER+'s fer2013new.csv, aligned row by row")
 
 
@@ -91,13 +103,21 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--recipe", default="mien", help="a shipped recipe's name or a .toml file (default: mien)")
     _add_data(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder of the run")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out after its last finished epoch")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the run in --out after its last finished epoch"
+    )
     parser.add_argument("--seed", type=int)
     parser.add_argument("--epochs", type=_positive)
     parser.add_argument("--batch-size", type=_positive)
     parser.add_argument("--precision", choices=["auto", "32-true", "bf16-mixed", "16-mixed"])
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any key of the recipe, for example augment.mixup=0.2")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any key of the recipe, for example augment.mixup=0.2",
+    )
     parser.set_defaults(run=_train)
 
 
@@ -138,7 +158,8 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    """Trains a recipe on FER2013, calibrates the model, exports it, compares the file with the network, evaluates it."""
+    """Trains a recipe on FER2013; then calibrates the model, exports it, compares the file with the network, and
+    evaluates it."""
     from mien.datasets import load_fer2013
     from mien.training.recipe import load_recipe
 
@@ -164,7 +185,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     from mien.evaluate import evaluate_bundle
 
     evaluation = evaluate_bundle(
-        Bundle.load(options.bundle), load_fer2013(options.data, options.votes), options.split, flip=options.flip
+        Bundle.load(options.bundle),
+        load_fer2013(options.data, options.votes),
+        options.split,
+        flip=options.flip,
     )
     print(evaluation.table())
     if options.out:

@@ -1,15 +1,15 @@
 """Every error that mien raises on purpose. A message says what was expected, what came, and how to mend it.
 
-    MienError
-    ├── InputError          an argument has the wrong type, shape or range        (also a ValueError)
-    ├── ImageError          a picture cannot be read, or is refused                (also a ValueError)
-    ├── DataError           a data set file is not what it should be               (also a ValueError)
-    ├── BundleError         a model file is missing, damaged, foreign or too new
-    ├── DetectorError       a face detector is unknown or answers nonsense
-    │   └── DownloadError   its weights could not be fetched or are not the pinned file
-    ├── RecipeError         a recipe has an unknown key or a bad value             (also a ValueError)
-    ├── ExportError         the exported network disagrees with the trained one
-    └── MissingExtraError   an optional dependency is not installed                (also an ImportError)
+MienError
+├── InputError          an argument has the wrong type, shape or range        (also a ValueError)
+├── ImageError          a picture cannot be read, or is refused                (also a ValueError)
+├── DataError           a data set file is not what it should be               (also a ValueError)
+├── BundleError         a model file is missing, damaged, foreign or too new
+├── DetectorError       a face detector is unknown or answers nonsense
+│   └── DownloadError   its weights could not be fetched or are not the pinned file
+├── RecipeError         a recipe has an unknown key or a bad value             (also a ValueError)
+├── ExportError         the exported network disagrees with the trained one
+└── MissingExtraError   an optional dependency is not installed                (also an ImportError)
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ class MissingExtraError(MienError, ImportError):
     """An optional dependency is not installed; the message is the line that installs it."""
 
     def __init__(self, purpose: str, extra: str) -> None:
-        super().__init__(f"{purpose} needs the optional dependencies '{extra}'. Install them with:\n    pip install 'mien[{extra}]'")
+        super().__init__(
+            f"{purpose} needs the optional dependencies '{extra}'. Install them with:\n    pip install 'mien[{extra}]'"
+        )
         self.extra = extra
 
 

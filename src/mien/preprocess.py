@@ -7,15 +7,13 @@ measured and the fit chosen is written down in docs/face-crop.md.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from mien.errors import InputError
-
-Pixels = TypeVar("Pixels", bound=Any)
 
 FRAME = 48
 """Side of a face crop in pixels."""
@@ -40,11 +38,11 @@ class InputSpec:
         """Pixels left out on each side of the frame."""
         return (FRAME - self.size) // 2
 
-    def window(self, crops: Pixels) -> Pixels:
+    def window(self, crops: Any) -> Any:
         """The central window of crops `(..., 48, 48)`: `(..., size, size)`; numpy arrays and torch tensors alike."""
         return crops[..., self.margin : FRAME - self.margin, self.margin : FRAME - self.margin]
 
-    def normalize(self, pixels: Pixels) -> Pixels:
+    def normalize(self, pixels: Any) -> Any:
         """Float pixels 0..255 as network input; numpy arrays and torch tensors alike."""
         return (pixels - self.mean) / self.std
 
@@ -54,7 +52,12 @@ class InputSpec:
 
 def check_crops(crops: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """The crops as they are, if they are uint8 `(N, 48, 48)`."""
-    if not isinstance(crops, np.ndarray) or crops.dtype != np.uint8 or crops.ndim != 3 or crops.shape[1:] != (FRAME, FRAME):
+    if (
+        not isinstance(crops, np.ndarray)
+        or crops.dtype != np.uint8
+        or crops.ndim != 3
+        or crops.shape[1:] != (FRAME, FRAME)
+    ):
         got = f"{crops.dtype} {crops.shape}" if isinstance(crops, np.ndarray) else type(crops).__name__
         raise InputError(f"face crops: expected a uint8 array (N, {FRAME}, {FRAME}) of gray pixels, got {got}")
     return crops
@@ -68,8 +71,8 @@ def to_input(crops: npt.NDArray[np.uint8], spec: InputSpec) -> npt.NDArray[np.fl
 
 # Where FER2013 has them in its 48x48 frames: CenterFace on upsampled Training faces, means in pixels.
 # Left eye, right eye, left and right mouth corner as they lie in the picture.
-TEMPLATE_POINTS = np.float32([[15.3, 19.3], [32.4, 18.9], [17.4, 36.2], [31.2, 35.9]])
-TEMPLATE_BOX = np.float32([4.7, 1.7, 43.7, 47.4])
+TEMPLATE_POINTS = np.array([[15.3, 19.3], [32.4, 18.9], [17.4, 36.2], [31.2, 35.9]], np.float32)
+TEMPLATE_BOX = np.array([4.7, 1.7, 43.7, 47.4], np.float32)
 _POINT_ROWS = [0, 1, 3, 4]  # of the five landmarks; the nose moves most when a head turns
 
 
@@ -114,9 +117,7 @@ def crop_face(
     return cv2.warpAffine(patch, matrix, (FRAME, FRAME), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[no-any-return]
 
 
-def fit_frame(
-    box: npt.NDArray[np.float32], points: npt.NDArray[np.float32]
-) -> tuple[float, npt.NDArray[np.float64]]:
+def fit_frame(box: npt.NDArray[np.float32], points: npt.NDArray[np.float32]) -> tuple[float, npt.NDArray[np.float64]]:
     """Scale and offset (x, y) that take a face's picture coordinates into the 48x48 frame, least squares.
 
     Eyes and mouth corners decide where they are known, else the box does.
@@ -125,8 +126,7 @@ def fit_frame(
         source, target = box.reshape(2, 2), TEMPLATE_BOX.reshape(2, 2)
     else:
         source, target = points[_POINT_ROWS], TEMPLATE_POINTS
-    source, target = source.astype(np.float64), target.astype(np.float64)
-    middle, aim = source.mean(axis=0), target.mean(axis=0)
+    middle, aim = source.mean(axis=0, dtype=np.float64), target.mean(axis=0, dtype=np.float64)
     spread = np.sqrt(((source - middle) ** 2).sum())
     scale = float(np.sqrt(((target - aim) ** 2).sum()) / max(spread, 1e-6))
     return scale, aim - scale * middle

@@ -91,11 +91,11 @@ class EmotionRecognizer:
             yield from self._predict_chunk(chunk)
 
     def predict_crops(self, faces: npt.NDArray[np.uint8], source: str = "crops") -> Faces:
-        """The emotions of ready-made gray crops uint8 (N, 48, 48), framed as FER2013 frames faces; boxes are the frames."""
+        """The emotions of ready-made gray crops uint8 (N, 48, 48), framed as FER2013 frames faces."""
         crops = check_crops(faces)
         count = len(crops)
         frames = Detections(
-            boxes=np.tile(np.float32([0, 0, FRAME, FRAME]), (count, 1)),
+            boxes=np.tile(np.array([0, 0, FRAME, FRAME], np.float32), (count, 1)),
             scores=np.ones(count, np.float32),
             landmarks=np.full((count, 5, 2), np.nan, np.float32),
         )

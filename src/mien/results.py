@@ -55,9 +55,10 @@ class Face:
         }
 
     def __str__(self) -> str:
-        width, height = self.box[2] - self.box[0], self.box[3] - self.box[1]
+        left, top, right, bottom = self.box
+        width, height = right - left, bottom - top
         seen = "" if self.intensity is None else f", seen by {self.intensity:.0%}"
-        return f"{self.emotion} {self.confidence:.0%}{seen} ({width:.0f}x{height:.0f} at {self.box[0]:.0f}, {self.box[1]:.0f})"
+        return f"{self.emotion} {self.confidence:.0%}{seen} ({width:.0f}x{height:.0f} at {left:.0f}, {top:.0f})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +67,8 @@ class Faces:
 
     boxes          float32 (n, 4)     xyxy, pixels of the original picture
     scores         float32 (n,)       detection score, 0 to 1
-    landmarks      float32 (n, 5, 2)  x, y of left eye, right eye, nose, left and right mouth corner as they lie in the
-                                      picture; NaN where the detector gives none
+    landmarks      float32 (n, 5, 2)  x, y of left eye, right eye, nose, left and right mouth corner as they lie in
+                                      the picture; NaN where the detector gives none
     probabilities  float32 (n, K)     calibrated, over `labels`
     intensities    float32 (n,)       estimated share of people who would see the emotion; NaN where unknown
     labels         LabelSet           of the columns of `probabilities`
@@ -185,7 +186,18 @@ class Faces:
     @staticmethod
     def columns(labels: LabelSet) -> list[str]:
         """The keys of `to_rows`, in order, also for a picture without a face."""
-        fixed = ["source", "face", "left", "top", "right", "bottom", "score", "emotion", "confidence", "intensity"]
+        fixed = [
+            "source",
+            "face",
+            "left",
+            "top",
+            "right",
+            "bottom",
+            "score",
+            "emotion",
+            "confidence",
+            "intensity",
+        ]
         return [*fixed, *labels.names]
 
     def to_pandas(self) -> Any:
@@ -224,7 +236,14 @@ class Faces:
             )
             seen = "" if face.intensity is None else f"{face.intensity:.0%}"
             box = " ".join(f"{value:.0f}" for value in face.box)
-            cells = (str(number), f"<b>{html.escape(face.emotion)}</b>", f"{face.confidence:.0%}", seen, strip, box)
+            cells = (
+                str(number),
+                f"<b>{html.escape(face.emotion)}</b>",
+                f"{face.confidence:.0%}",
+                seen,
+                strip,
+                box,
+            )
             rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
         head = "".join(f"<th>{title}</th>" for title in ("", "emotion", "confidence", "seen by", "all", "box"))
         table = f"<table><tr>{head}</tr>{''.join(rows)}</table>" if len(self) else ""

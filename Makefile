@@ -1,0 +1,38 @@
+# `make demo` and `make test` do all their own set-up; `make clean` undoes everything that was made here.
+PYTHON ?= python3
+BASE := .venv
+DEV := .venv-dev
+PIP := -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint bench clean
+
+demo: $(BASE)/ready
+	$(BASE)/bin/mien predict examples --annotate out --json out/faces.json
+	@echo "The annotated pictures and faces.json are in out/"
+
+test: $(DEV)/ready lint
+	$(DEV)/bin/python -m pytest -n 2
+
+lint: $(DEV)/ready
+	$(DEV)/bin/ruff check src tests benchmarks examples
+	$(DEV)/bin/ruff format --check src tests benchmarks examples
+	$(DEV)/bin/mypy
+
+bench: $(DEV)/ready
+	$(DEV)/bin/python -m benchmarks
+
+$(BASE)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(BASE)
+	@echo "Installing mien and what it needs (no torch) into $(BASE)"
+	$(BASE)/bin/python $(PIP) -e .
+	touch $@
+
+$(DEV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DEV)
+	@echo "Installing the development environment into $(DEV)"
+	$(DEV)/bin/python $(PIP) -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(BASE) $(DEV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
