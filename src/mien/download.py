@@ -8,6 +8,7 @@ import urllib.request
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from urllib.error import HTTPError
 
 from platformdirs import user_cache_path
 
@@ -52,6 +53,8 @@ class Download:
                 content: bytes = answer.read(LARGEST + 1)
                 announced = answer.headers.get("Content-Length")
         except (OSError, HTTPException, ValueError) as error:
+            if isinstance(error, HTTPError):
+                error.close()  # it is an open answer too
             raise DownloadError(f"{self.name} could not be fetched from {url}: {error}. {by_hand}") from error
         if announced is not None and announced.isdigit() and len(content) < int(announced) <= LARGEST:
             raise DownloadError(

@@ -137,6 +137,10 @@ def _read(path: str | Path, name: str) -> bytes:
         return Path(path).read_bytes()
     except FileNotFoundError as error:
         raise ImageError("no such file. Check the path", name) from error
+    except ValueError as error:
+        if isinstance(error, ImageError):
+            raise
+        raise ImageError(f"cannot be a path: {error}. Check the path", name) from error
     except OSError as error:
         raise ImageError(f"cannot be read: {error.strerror}. Check the name and the permissions", name) from error
 
