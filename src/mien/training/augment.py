@@ -22,17 +22,18 @@ class Augment(nn.Module):
         super().__init__()
         self.spec = spec
         self.size = spec.size
-        steps: list[nn.Module] = [
-            K.RandomHorizontalFlip(p=recipe.flip),
-            K.RandomAffine(
-                degrees=recipe.rotation,
-                translate=(recipe.shift, recipe.shift),
-                scale=(1 - recipe.scale, 1 + recipe.scale),
-                shear=(-recipe.shear, recipe.shear, -recipe.shear, recipe.shear),
-                padding_mode="border",
-                p=1.0,
-            ),
-        ]
+        steps: list[nn.Module] = [K.RandomHorizontalFlip(p=recipe.flip)]
+        if recipe.rotation or recipe.shift or recipe.scale or recipe.shear:
+            steps.append(
+                K.RandomAffine(
+                    degrees=recipe.rotation,
+                    translate=(recipe.shift, recipe.shift),
+                    scale=(1 - recipe.scale, 1 + recipe.scale),
+                    shear=(-recipe.shear, recipe.shear, -recipe.shear, recipe.shear),
+                    padding_mode="border",
+                    p=1.0,
+                )
+            )
         if recipe.brightness:
             steps.append(K.RandomBrightness((1 - recipe.brightness, 1 + recipe.brightness), p=1.0))
         if recipe.contrast:

@@ -38,6 +38,14 @@ def warming_ema(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     return average
 
 
+class EarlyStopping(pl.callbacks.EarlyStopping):
+    """Lightning's, but a run that had stopped stays stopped when it is resumed."""
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if self.wait_count >= self.patience:
+            trainer.should_stop = True
+
+
 class History(pl.Callback):
     """Every logged metric of every epoch, in a CSV that is whole at any moment and survives a stop."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,6 @@ from mien.bundle import METADATA_KEY, Bundle, Head, Metadata
 from mien.calibration import fit_temperature
 from mien.datasets import FaceDataset, plurality, vote_shares
 from mien.errors import ExportError
-from mien.files import replacing
 from mien.labels import FER2013, FERPLUS, LABEL_SETS
 from mien.preprocess import InputSpec, to_input
 from mien.training.models import Network
@@ -81,8 +82,7 @@ def fit_heads(logits: dict[str, npt.NDArray[np.float32]], validation: FaceDatase
 def to_onnx(network: Network, spec: InputSpec) -> onnx.ModelProto:
     """The network as an ONNX graph from `faces` (N, 1, size, size) to one output of logits per head."""
     example = torch.zeros(2, 1, spec.size, spec.size)
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations
+    with torch.no_grad(), _quiet_exporter():
         names = list(network(example))
         program = torch.onnx.export(
             _Outputs(network),
@@ -116,7 +116,9 @@ def with_metadata(model: onnx.ModelProto, metadata: Metadata) -> Bundle:
     return Bundle(model.SerializeToString(), f"bundle {metadata.name!r}")
 
 
-def network_logits(network: Network, crops: npt.NDArray[np.uint8], spec: InputSpec) -> dict[str, npt.NDArray[np.float32]]:
+def network_logits(
+    network: Network, crops: npt.NDArray[np.uint8], spec: InputSpec
+) -> dict[str, npt.NDArray[np.float32]]:
     """The network's own logits of crops, in float32."""
     with torch.no_grad():
         return {name: values.numpy() for name, values in network(torch.from_numpy(to_input(crops, spec))).items()}
@@ -129,9 +131,24 @@ def compare(expected: dict[str, npt.NDArray[np.float32]], got: dict[str, npt.NDA
         differing = int((values.argmax(1) != got[name].argmax(1)).sum())
         if not difference <= LARGEST_DIFFERENCE or differing:
             raise ExportError(
-                f"head {name!r}: the exported file should agree with the network within {LARGEST_DIFFERENCE}, the largest "
-                f"difference is {difference:.2g} and {differing} of {len(values)} labels differ. Nothing was written."
+                f"head {name!r}: the exported file should agree with the network within {LARGEST_DIFFERENCE}, "
+                f"the largest difference is {difference:.2g} and {differing} of {len(values)} labels differ. "
+                "Nothing was written."
             )
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """No deprecations of the exporter's own, and no notes that torchvision is not installed."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 class _Outputs(nn.Module):

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import platform
+import signal
 import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -23,7 +25,7 @@ from typing import Any
 import lightning.pytorch as pl
 import tomli_w
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, WeightAveraging
+from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from mien.bundle import Bundle
@@ -32,11 +34,11 @@ from mien.errors import DataError, RecipeError
 from mien.evaluate import evaluate_bundle
 from mien.files import write_atomically
 from mien.labels import FERPLUS
-from mien.training.callbacks import AtomicCheckpoints, History, RunProgress, warming_ema
+from mien.training.callbacks import AtomicCheckpoints, EarlyStopping, History, RunProgress, warming_ema
 from mien.training.data import Faces48
 from mien.training.export import export_bundle
-from mien.training.module import ExpressionModule, seed_of, trainable_parameters
 from mien.training.models import gflop
+from mien.training.module import ExpressionModule, seed_of, trainable_parameters
 from mien.training.recipe import Recipe
 
 TRAINING, VALIDATION = "Training", "PublicTest"
@@ -77,9 +79,7 @@ class Run:
         return self.checkpoints / "best.ckpt"
 
 
-def train(
-    recipe: Recipe, dataset: FaceDataset, out: str | Path, *, resume: bool = False, device: str = "auto"
-) -> Path:
+def train(recipe: Recipe, dataset: FaceDataset, out: str | Path, *, resume: bool = False, device: str = "auto") -> Path:
     """Trains, calibrates and exports; returns the bundle's path.
 
     The run is in `out`, which must not hold another run unless `resume` is set; then the run goes on after its last
@@ -89,6 +89,9 @@ def train(
     training = dataset.split(TRAINING)
     validation = dataset.split(VALIDATION)
     facts = _begin(run, recipe, dataset, resume)
+    checkpoint_path = run.last if resume and run.last.is_file() else None
+    if resume and checkpoint_path is None:
+        print(f"{run.folder} has no finished epoch to go on from: training starts at the beginning", file=sys.stderr)
 
     with _quiet_lightning():
         pl.seed_everything(seed_of(recipe.seed, -1), verbose=False)
@@ -100,11 +103,10 @@ def train(
         )
         trainer = _trainer(recipe, run, device)
         started = time.monotonic()
-        trainer.fit(module, ckpt_path=run.last if resume and run.last.is_file() else None, weights_only=False)
+        with _stopping_on_ctrl_c(trainer):
+            trainer.fit(module, ckpt_path=checkpoint_path, weights_only=False)
         facts["seconds_since_last_start"] = round(time.monotonic() - started, 1)
         facts["epochs_run"] = trainer.current_epoch
-        if trainer.interrupted:
-            raise KeyboardInterrupt(f"stopped after epoch {trainer.current_epoch}; `--resume` goes on")
         checkpoint = torch.load(run.best, map_location="cpu", weights_only=False)
 
     prefix = "network."
@@ -139,15 +141,29 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, resume: bool) -> dict
         "mien": version("mien"),
         "commit": _commit(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "data": {"digest": dataset.digest, "training": len(dataset.split(TRAINING)), "votes": dataset.votes is not None},
-        "machine": {"processor": _processor(), "threads": torch.get_num_threads(), "system": platform.platform(terse=True)},
+        "data": {
+            "digest": dataset.digest,
+            "training": len(dataset.split(TRAINING)),
+            "votes": dataset.votes is not None,
+        },
+        "machine": {
+            "processor": _processor(),
+            "threads": torch.get_num_threads(),
+            "system": platform.platform(terse=True),
+        },
         "versions": {name: version(name) for name in ("torch", "lightning", "kornia", "numpy", "onnxruntime")}
         | {"python": platform.python_version()},
     }
     text = tomli_w.dumps(recipe.to_dict())
+    if recipe.stopping.monitor == "val_ferplus_accuracy" and dataset.votes is None:
+        raise RecipeError(
+            "stopping.monitor: 'val_ferplus_accuracy' needs FER+'s votes (--votes), got a data set without"
+        )
     if run.recipe.is_file():
         if not resume:
-            raise RecipeError(f"{run.folder} holds a run already: add --resume to go on with it, or choose another --out")
+            raise RecipeError(
+                f"{run.folder} holds a run already: add --resume to go on with it, or choose another --out"
+            )
         if run.recipe.read_text(encoding="utf-8") != text:
             raise RecipeError(
                 f"{run.folder} was started with another recipe, see {run.recipe}: resume with the same recipe and "
@@ -165,7 +181,7 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, resume: bool) -> dict
 
 def _trainer(recipe: Recipe, run: Run, device: str) -> pl.Trainer:
     accelerator = {"cuda": "gpu"}.get(device, device)
-    watched = {"monitor": recipe.stopping.monitor, "mode": recipe.stopping.mode}
+    watched: dict[str, Any] = {"monitor": recipe.stopping.monitor, "mode": recipe.stopping.mode}
     every_epoch: dict[str, Any] = {"enable_version_counter": False, "save_on_train_epoch_end": True}
     callbacks: list[pl.Callback] = [History(run.history)]
     if recipe.ema:
@@ -202,6 +218,17 @@ def _precision(wanted: str, device: str) -> Any:
 
 
 @contextmanager
+def _stopping_on_ctrl_c(trainer: pl.Trainer) -> Iterator[None]:
+    """Ctrl-C and SIGTERM as a KeyboardInterrupt; Lightning answers with a SystemExit and leaves Ctrl-C ignored."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as stop:
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt(f"stopped after epoch {trainer.current_epoch}; --resume goes on from there") from stop
+
+
+@contextmanager
 def _quiet_lightning() -> Iterator[None]:
     """Lightning's notes on hardware and its advice about loaders that this module does not use."""
     logger = logging.getLogger("lightning.pytorch")
@@ -226,7 +253,11 @@ def _processor() -> str:
 def _commit() -> str | None:
     """The commit of the code, where it runs from a git checkout."""
     answer = subprocess.run(
-        ["git", "rev-parse", "--short=12", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        ["git", "rev-parse", "--short=12", "HEAD"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return answer.stdout.strip() or None
 

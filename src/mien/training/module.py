@@ -69,10 +69,8 @@ class ExpressionModule(pl.LightningModule):
         return loss
 
     def loss(self, logits: dict[str, Tensor], targets: Tensor, shares: Tensor) -> Tensor:
-        """Cross-entropy of the label head, plus the vote head's weighted by each face's sum of shares (1, or 0 without a vote)."""
-        total = F.cross_entropy(
-            logits[FER2013.name].float(), targets, label_smoothing=self.recipe.loss.label_smoothing
-        )
+        """Cross-entropy of the label head, plus the vote head's, which is 0 for a face without a vote."""
+        total = F.cross_entropy(logits[FER2013.name].float(), targets, label_smoothing=self.recipe.loss.label_smoothing)
         if self.with_votes:
             votes = F.cross_entropy(logits[FERPLUS.name].float(), shares, reduction="none").mean()
             total = total + self.recipe.loss.votes_weight * votes
@@ -105,13 +103,21 @@ class ExpressionModule(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_index: int) -> None:
         if batch_index == 0:
-            self.log("learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"], on_step=False, on_epoch=True)
+            self.log(
+                "learning_rate",
+                self.trainer.optimizers[0].param_groups[0]["lr"],
+                on_step=False,
+                on_epoch=True,
+            )
 
     def configure_optimizers(self) -> Any:
         recipe = self.recipe.optimizer
         weights = [p for p in self.network.parameters() if p.ndim > 1]
         others = [p for p in self.network.parameters() if p.ndim <= 1]
-        groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        groups = [
+            {"params": weights, "weight_decay": recipe.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
         optimizer: torch.optim.Optimizer
         if recipe.name == "adamw":
             optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from mien.errors import RecipeError
+from mien.errors import RecipeError, nearest
 from mien.preprocess import InputSpec
 from mien.training.models import NETWORKS
 
@@ -33,8 +33,13 @@ class NetworkRecipe(BaseModel):
     @classmethod
     def _known(cls, name: str) -> str:
         if name not in NETWORKS:
-            raise ValueError(f"unknown network {name!r}; known: {', '.join(sorted(NETWORKS))}")
+            raise ValueError(f"unknown network {name!r}; {nearest(name, NETWORKS)}")
         return name
+
+    @model_validator(mode="after")
+    def _known_options(self) -> NetworkRecipe:
+        NETWORKS[self.name].Options(**self.options)
+        return self
 
     @property
     def options(self) -> dict[str, Any]:
@@ -61,15 +66,19 @@ class AugmentRecipe(_Section):
     shift: float = Field(0.08, ge=0, lt=1, description="share of the frame, drawn from -x to x on both axes")
     scale: float = Field(0.2, ge=0, lt=1, description="drawn from 1 - x to 1 + x")
     shear: float = Field(5.0, ge=0, lt=60, description="degrees, drawn from -x to x on both axes")
-    brightness: float = Field(0.2, ge=0, lt=1, description="factor drawn from 1 - x to 1 + x")
+    brightness: float = Field(
+        0.2, ge=0, lt=1, description="added share of the range from black to white, drawn from -x to x"
+    )
     contrast: float = Field(0.3, ge=0, lt=1, description="factor drawn from 1 - x to 1 + x")
-    erasing: float = Field(0.25, ge=0, le=1, description="chance that a rectangle of 2 to 15 % of the face is blanked")
+    erasing: float = Field(0.25, ge=0, le=1, description="chance that a rectangle of 2 to 15 % of the frame is blanked")
     mixup: float = Field(0.0, ge=0, description="alpha of the Beta distribution that mixes two faces; 0: no mixup")
 
 
 class LossRecipe(_Section):
     label_smoothing: float = Field(0.05, ge=0, lt=1, description="of FER2013's label")
-    votes_weight: float = Field(1.0, ge=0, description="weight of the vote head's cross-entropy beside the label head's")
+    votes_weight: float = Field(
+        1.0, ge=0, description="weight of the vote head's cross-entropy beside the label head's"
+    )
 
 
 class OptimizerRecipe(_Section):
@@ -83,12 +92,21 @@ class OptimizerRecipe(_Section):
 class ScheduleRecipe(_Section):
     warmup: float = Field(0.08, ge=0, lt=1, description="share of the steps in which the learning rate rises linearly")
     final: float = Field(1e-3, ge=0, le=1, description="share of the learning rate at the end of the cosine")
-    small_size: int = Field(0, ge=0, description="input side of the first epochs (progressive resizing); 0: full size throughout")
+    small_size: int = Field(
+        0, ge=0, description="input side of the first epochs (progressive resizing); 0: full size throughout"
+    )
     small_until: float = Field(0.5, ge=0, le=1, description="share of the epochs at `small_size`")
 
 
 class StoppingRecipe(_Section):
-    monitor: str = Field("val_accuracy", description="any logged metric; it also chooses the best checkpoint")
+    monitor: Literal[
+        "val_accuracy",
+        "val_loss",
+        "val_fer2013_accuracy",
+        "val_fer2013_macro_f1",
+        "val_fer2013_nll",
+        "val_ferplus_accuracy",
+    ] = Field("val_accuracy", description="metric of the validation split; it also chooses the best checkpoint")
     mode: Literal["max", "min"] = Field("max", description="whether more or less of it is better")
     patience: int = Field(20, ge=1, description="epochs without a better value before training stops")
 
@@ -103,7 +121,9 @@ class Recipe(_Section):
         "auto", description="auto: bf16-mixed where the processor multiplies bfloat16 itself, else 32-true"
     )
     compile: bool = Field(True, description="torch.compile the network (about a minute at the start, then faster)")
-    ema: float = Field(0.998, ge=0, lt=1, description="decay of the exponential moving average of the weights; 0: no average")
+    ema: float = Field(
+        0.998, ge=0, lt=1, description="decay of the exponential moving average of the weights; 0: no average"
+    )
     network: NetworkRecipe = NetworkRecipe()
     input: InputRecipe = InputRecipe()
     augment: AugmentRecipe = AugmentRecipe()
@@ -111,11 +131,6 @@ class Recipe(_Section):
     optimizer: OptimizerRecipe = OptimizerRecipe()
     schedule: ScheduleRecipe = ScheduleRecipe()
     stopping: StoppingRecipe = StoppingRecipe()
-
-    @model_validator(mode="after")
-    def _network_options(self) -> Recipe:
-        NETWORKS[self.network.name].Options(**self.network.options)
-        return self
 
     def to_dict(self) -> dict[str, Any]:
         return self.model_dump()
@@ -150,7 +165,7 @@ def make_recipe(values: dict[str, Any], source: str = "recipe") -> Recipe:
     try:
         return Recipe(**values)
     except ValidationError as error:
-        lines = [_complaint(values, problem) for problem in error.errors()]
+        lines = [_complaint(problem) for problem in error.errors()]
         raise RecipeError(f"{source}: " + "; ".join(lines)) from error
 
 
@@ -174,18 +189,23 @@ def keys(model: type[BaseModel] = Recipe, prefix: str = "") -> dict[str, str]:
     return found
 
 
-def _complaint(values: dict[str, Any], problem: Any) -> str:
-    location = [str(part) for part in problem["loc"]]
+def _complaint(problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        known = list(keys())
-        key = ".".join(location)
-        if len(location) == 1 and key not in known:  # a network's own option, or a key of the top level
-            candidates = difflib.get_close_matches(key, [k.rpartition(".")[2] for k in known], n=1)
-            match = next((k for k in known if candidates and k.rpartition(".")[2] == candidates[0]), None)
-        else:
-            match = next(iter(difflib.get_close_matches(key, known, n=1)), None)
-        return f"unknown key {key!r}" + (f"; did you mean {match!r}?" if match else f"; known keys: {', '.join(known)}")
-    return f"{'.'.join(location) or 'recipe'}: {problem['msg']}, got {problem['input']!r}"
+        return f"unknown key {key!r}; {_nearest_key(key)}"
+    if problem["type"] == "value_error":  # one of ours, which says what came
+        return f"{key or 'recipe'}: {problem['ctx']['error']}"
+    return f"{key or 'recipe'}: {problem['msg']}, got {problem['input']!r}"
+
+
+def _nearest_key(key: str) -> str:
+    """A hint: the nearest key or section, also where only the section is missing or wrong."""
+    full = list(keys())
+    known = {name.rpartition(".")[2]: name for name in full} | {name.rpartition(".")[0]: "" for name in full}
+    known |= {name: name for name in full}
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
+    close = close or difflib.get_close_matches(key.rpartition(".")[2], known, n=1, cutoff=0.75)
+    return f"did you mean {known[close[0]] or close[0]!r}?" if close else f"known keys: {', '.join(full)}"
 
 
 def _put(values: dict[str, Any], parts: list[str], value: Any, override: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -21,8 +21,6 @@ class Network(nn.Module):
 
     class Options(BaseModel):
         model_config = ConfigDict(extra="forbid", frozen=True)
-
-    heads: ClassVar[Any]
 
     def __init__(self, options: Any, heads: dict[str, int]) -> None:
         super().__init__()

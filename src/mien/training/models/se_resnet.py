@@ -31,14 +31,19 @@ class SEResNet(Network):
         @model_validator(mode="after")
         def _same_length(self) -> SEResNet.Options:
             if not len(self.widths) == len(self.depths) == len(self.strides) > 0:
-                raise ValueError("widths, depths and strides must have the same number of stages")
+                raise ValueError(
+                    "expected widths, depths and strides of the same number of stages, "
+                    f"got {len(self.widths)}, {len(self.depths)} and {len(self.strides)}"
+                )
             return self
 
     def __init__(self, options: Options, heads: dict[str, int]) -> None:
         super().__init__(options, heads)
         activation = ACTIVATIONS[options.activation]
         self.stem = nn.Sequential(
-            nn.Conv2d(1, options.stem, 3, padding=1, bias=False), nn.BatchNorm2d(options.stem), activation(inplace=True)
+            nn.Conv2d(1, options.stem, 3, padding=1, bias=False),
+            nn.BatchNorm2d(options.stem),
+            activation(inplace=True),
         )
         blocks: list[nn.Module] = []
         channels = options.stem

@@ -1,0 +1,349 @@
+"""Whole runs, from data to bundle: what they write, and that a stop at any moment changes nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mien.bundle import Bundle
+from mien.datasets import FaceDataset, load_fer2013
+from mien.errors import DataError, RecipeError
+from mien.training import fit
+from mien.training.fit import Run, train
+from mien.training.recipe import Recipe, load_recipe
+
+MakeRecipe = Callable[..., Recipe]
+
+FLAT = np.full((1, 48, 48), 90, np.uint8)
+CROPS = np.concatenate([FLAT, np.random.default_rng(0).integers(0, 256, (9, 48, 48), np.uint8)])
+
+
+def history(folder: Path) -> list[dict[str, str]]:
+    """The rows of history.csv but their seconds."""
+    with Run(folder).history.open() as file:
+        return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    assert history(one) == history(other)
+    first, second = (Bundle.load(folder / "mien.onnx") for folder in (one, other))
+    assert first.metadata.heads == second.metadata.heads
+    for head, logits in first.logits(CROPS).items():
+        np.testing.assert_allclose(logits, second.logits(CROPS)[head], atol=1e-6, rtol=0)
+
+
+@pytest.fixture
+def unexported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs end after training: calibration and export take seconds and are tested on their own."""
+    monkeypatch.setattr(fit, "export_bundle", lambda network, recipe, validation, path, card, judge: path)
+
+
+@pytest.fixture(scope="module")
+def kept() -> list[Path]:
+    return []
+
+
+class TestAFinishedRun:
+    @pytest.fixture
+    def folder(
+        self,
+        kept: list[Path],
+        tiny: MakeRecipe,
+        unchanged: tuple[str, ...],
+        dataset: FaceDataset,
+        tmp_path_factory: pytest.TempPathFactory,
+    ) -> Path:
+        """One run, long enough to learn, for all tests that only look at it."""
+        if not kept:
+            folder = tmp_path_factory.mktemp("runs") / "one"
+            recipe = tiny("epochs=14", "ema=0.5", "optimizer.learning_rate=0.02", "network.dropout=0", *unchanged)
+            assert train(recipe, dataset, folder) == folder / "mien.onnx"
+            kept.append(folder)
+        return kept[0]
+
+    def test_has_learnt_the_patterns(self, folder: Path, dataset: FaceDataset) -> None:
+        validation = dataset.split("PublicTest")
+        probabilities = Bundle.load(folder / "mien.onnx").probabilities(validation.faces)["fer2013"]
+        assert (probabilities.argmax(1) == validation.labels).mean() > 0.5  # chance: 0.14
+
+    def test_leaves_what_it_promises_and_nothing_else(self, folder: Path) -> None:
+        files = sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
+        assert [name for name in files if not name.startswith("tensorboard")] == [
+            "checkpoints/best.ckpt",
+            "checkpoints/last.ckpt",
+            "evaluation.json",
+            "history.csv",
+            "mien.onnx",
+            "recipe.toml",
+            "run.json",
+        ]
+        assert any(name.startswith("tensorboard/events.out.tfevents") for name in files)
+
+    def test_writes_a_row_of_figures_per_epoch(self, folder: Path) -> None:
+        rows = history(folder)
+        assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, 15)]
+        assert list(rows[0]) == [
+            "epoch",
+            "val_loss",
+            "val_fer2013_accuracy",
+            "val_fer2013_macro_f1",
+            "val_fer2013_nll",
+            "val_ferplus_accuracy",
+            "val_accuracy",
+            "learning_rate",
+            "train_loss",
+        ]
+        assert all(np.isfinite(float(value)) for row in rows for value in row.values())
+        for row in rows:
+            both = [float(row["val_fer2013_accuracy"]), float(row["val_ferplus_accuracy"])]
+            assert float(row["val_accuracy"]) == pytest.approx(np.mean(both), abs=1e-5)
+
+    def test_remembers_its_recipe(self, folder: Path, tiny: MakeRecipe, unchanged: tuple[str, ...]) -> None:
+        again = load_recipe(folder / "recipe.toml")
+        assert again.epochs == 14
+        assert again == tiny("epochs=14", "ema=0.5", "optimizer.learning_rate=0.02", "network.dropout=0", *unchanged)
+
+    def test_remembers_its_data_machine_and_time(self, folder: Path, dataset: FaceDataset) -> None:
+        facts = json.loads((folder / "run.json").read_text())
+        assert facts["data"] == {"digest": dataset.digest, "training": 63, "votes": True}
+        assert {"torch", "lightning", "kornia", "numpy", "onnxruntime", "python"} == set(facts["versions"])
+        assert facts["machine"]["threads"] == 1
+        assert facts["epochs_run"] == 14
+        assert facts["seconds"] > 0
+        assert facts["parameters"] > 1000
+        assert facts["gflop_per_face"] > 0
+
+    def test_ships_the_epoch_with_the_best_value(self, folder: Path) -> None:
+        values = [float(row["val_accuracy"]) for row in history(folder)]
+        facts = json.loads((folder / "run.json").read_text())
+        assert facts["best_epoch"] == int(np.argmax(values)) + 1
+
+    def test_its_bundle_scores_what_training_measured(self, folder: Path) -> None:
+        best = max(history(folder), key=lambda row: float(row["val_accuracy"]))
+        evaluation = json.loads((folder / "evaluation.json").read_text())
+        scores = {result["name"]: result["metrics"]["accuracy"] for result in evaluation["results"]}
+        assert scores["fer2013"] == pytest.approx(float(best["val_fer2013_accuracy"]), abs=1e-5)
+        assert scores["ferplus, plurality of eight"] == pytest.approx(float(best["val_ferplus_accuracy"]), abs=1e-5)
+
+    def test_its_bundle_carries_recipe_run_and_metrics(self, folder: Path) -> None:
+        card = Bundle.load(folder / "mien.onnx").metadata.card
+        assert set(card) == {"training", "recipe", "metrics"}
+        assert card["recipe"] == json.loads(json.dumps(load_recipe(folder / "recipe.toml").to_dict()))
+        assert card["metrics"] == json.loads((folder / "evaluation.json").read_text())
+        assert card["training"] == json.loads((folder / "run.json").read_text())
+
+    def test_is_not_overwritten(self, folder: Path, tiny: MakeRecipe, dataset: FaceDataset) -> None:
+        before = {file: file.stat().st_mtime_ns for file in folder.rglob("*")}
+        with pytest.raises(RecipeError, match=r"holds a run already: add --resume .* or choose another --out"):
+            train(tiny(), dataset, folder)
+        assert {file: file.stat().st_mtime_ns for file in folder.rglob("*")} == before
+
+    def test_is_not_resumed_with_another_recipe(self, folder: Path, tiny: MakeRecipe, dataset: FaceDataset) -> None:
+        with pytest.raises(RecipeError, match=r"started with another recipe, see .*recipe\.toml"):
+            train(tiny(), dataset, folder, resume=True)
+
+    def test_is_not_resumed_with_other_data(self, folder: Path, without_votes: FaceDataset) -> None:
+        with pytest.raises(DataError, match="started with other data"):
+            train(load_recipe(folder / "recipe.toml"), without_votes, folder, resume=True)
+
+    def test_resumed_ends_as_it_was(self, folder: Path, dataset: FaceDataset, tmp_path: Path) -> None:
+        again = shutil.copytree(folder, tmp_path / "again")
+        (again / "mien.onnx").unlink()
+        train(load_recipe(folder / "recipe.toml"), dataset, again, resume=True)
+        assert_same_run(folder, again)
+
+
+@pytest.mark.usefixtures("unexported")
+class TestTraining:
+    def test_the_seed_decides(self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path) -> None:
+        for name, seed in (("one", 1), ("again", 1), ("other", 2)):
+            train(tiny("epochs=2", f"seed={seed}"), dataset, tmp_path / name)
+        assert history(tmp_path / "one") == history(tmp_path / "again")
+        assert history(tmp_path / "one") != history(tmp_path / "other")
+
+    def test_stops_early_without_a_better_value(self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path) -> None:
+        # Nothing is learnt at this rate, so the first epoch stays the best.
+        recipe = tiny("epochs=9", "ema=0", "optimizer.learning_rate=1e-12", "stopping.patience=2")
+        train(recipe, dataset, tmp_path / "run")
+        assert len(history(tmp_path / "run")) == 3
+        facts = json.loads((tmp_path / "run" / "run.json").read_text())
+        assert (facts["epochs_run"], facts["best_epoch"]) == (3, 1)
+
+    def test_a_run_that_stopped_early_stays_stopped(
+        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path
+    ) -> None:
+        recipe = tiny("epochs=9", "ema=0", "optimizer.learning_rate=1e-12", "stopping.patience=2")
+        train(recipe, dataset, tmp_path / "run")
+        before = history(tmp_path / "run")
+        train(recipe, dataset, tmp_path / "run", resume=True)
+        assert history(tmp_path / "run") == before
+
+    def test_less_can_be_better(self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path) -> None:
+        recipe = tiny("epochs=4", "stopping.monitor=val_loss", "stopping.mode=min")
+        train(recipe, dataset, tmp_path / "run")
+        losses = [float(row["val_loss"]) for row in history(tmp_path / "run")]
+        facts = json.loads((tmp_path / "run" / "run.json").read_text())
+        assert facts["best_epoch"] == int(np.argmin(losses)) + 1
+
+    def test_averaged_weights_are_the_ones_judged_and_kept(
+        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path
+    ) -> None:
+        for name, decay in (("plain", 0), ("averaged", 0.99)):
+            train(tiny("epochs=2", f"ema={decay}"), dataset, tmp_path / name)
+        plain, averaged = (history(tmp_path / name) for name in ("plain", "averaged"))
+        assert [row["train_loss"] for row in plain] == [row["train_loss"] for row in averaged]  # the same path
+        assert [row["val_loss"] for row in plain] != [row["val_loss"] for row in averaged]
+        plain_weights, averaged_weights = (
+            torch.load(Run(tmp_path / name).last, weights_only=False) for name in ("plain", "averaged")
+        )
+        key = "network.heads.fer2013.weight"
+        torch.testing.assert_close(averaged_weights["current_model_state"][key], plain_weights["state_dict"][key])
+        assert not torch.equal(averaged_weights["state_dict"][key], plain_weights["state_dict"][key])
+
+    def test_without_votes_one_head_is_trained(
+        self, tiny: MakeRecipe, without_votes: FaceDataset, tmp_path: Path
+    ) -> None:
+        train(tiny("epochs=1"), without_votes, tmp_path / "run")
+        (row,) = history(tmp_path / "run")
+        assert "val_ferplus_accuracy" not in row
+        assert row["val_accuracy"] == row["val_fer2013_accuracy"]
+        assert json.loads((tmp_path / "run" / "run.json").read_text())["data"]["votes"] is False
+
+    def test_a_metric_of_votes_needs_votes(self, tiny: MakeRecipe, without_votes: FaceDataset, tmp_path: Path) -> None:
+        with pytest.raises(RecipeError, match=r"stopping\.monitor: 'val_ferplus_accuracy' needs FER\+'s votes"):
+            train(tiny("stopping.monitor=val_ferplus_accuracy"), without_votes, tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+    @pytest.mark.parametrize("split", ["Training", "PublicTest"])
+    def test_a_missing_split_is_told_before_anything_is_written(
+        self, split: str, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path
+    ) -> None:
+        others = dataset.take(np.flatnonzero(dataset.splits != split))
+        with pytest.raises(DataError, match=f"split '{split}': expected a split with faces"):
+            train(tiny(), others, tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+    @pytest.mark.parametrize("started", [False, True])
+    def test_resumed_before_the_first_checkpoint_it_starts_over_and_says_so(
+        self,
+        started: bool,
+        tiny: MakeRecipe,
+        dataset: FaceDataset,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        recipe = tiny("epochs=1")
+        train(recipe, dataset, tmp_path / "whole")
+        assert "starts at the beginning" not in capsys.readouterr().err
+        if started:
+            shutil.copytree(tmp_path / "whole", tmp_path / "run")
+            shutil.rmtree(tmp_path / "run" / "checkpoints")
+        train(recipe, dataset, tmp_path / "run", resume=True)
+        assert "has no finished epoch to go on from: training starts at the beginning" in capsys.readouterr().err
+        assert history(tmp_path / "run") == history(tmp_path / "whole")
+
+
+class TestStopping:
+    """The command line in a process of its own, stopped by a signal."""
+
+    @pytest.fixture
+    def start(
+        self, fer2013_csv: tuple[Path, Path], tiny_words: list[str], own_cache: Path
+    ) -> Callable[..., subprocess.Popen[str]]:
+        def start(out: Path, *words: str) -> subprocess.Popen[str]:
+            data, votes = map(str, fer2013_csv)
+            command = [sys.executable, "-m", "mien.cli", "train", "--data", data, "--votes", votes, "--out", str(out)]
+            return subprocess.Popen(
+                [*command, *tiny_words, "--set", "epochs=12", "--device", "cpu", *words],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=os.environ | {"OMP_NUM_THREADS": "1"},
+            )
+
+        return start
+
+    @pytest.fixture
+    def whole(self, tiny: MakeRecipe, fer2013_csv: tuple[Path, Path], tmp_path: Path) -> Path:
+        """The same run in this process, never stopped."""
+        train(tiny("epochs=12"), load_fer2013(*fer2013_csv), tmp_path / "whole", device="cpu")
+        return tmp_path / "whole"
+
+    def stop_after_an_epoch(self, process: subprocess.Popen[str], out: Path, number: int) -> int:
+        for _ in range(6000):
+            if Run(out).history.is_file():
+                break
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.01)
+        process.send_signal(number)
+        process.wait(60)
+        return len(history(out))
+
+    def test_killed_and_resumed_it_ends_as_if_never_stopped(
+        self, start: Callable[..., subprocess.Popen[str]], whole: Path, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "killed"
+        process = start(out)
+        assert 1 <= self.stop_after_an_epoch(process, out, signal.SIGKILL) < 12
+        assert process.returncode == -signal.SIGKILL
+        assert not (out / "mien.onnx").exists()
+        process.communicate()
+
+        resumed = start(out, "--resume")
+        output, errors = resumed.communicate(timeout=120)
+        assert resumed.returncode == 0, errors
+        assert output == f"wrote {out / 'mien.onnx'}\n"
+        assert "epoch 1/12" not in errors or "starts at the beginning" in errors
+        assert_same_run(whole, out)
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_interrupted_it_says_how_to_go_on(
+        self, number: signal.Signals, start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+    ) -> None:
+        out = tmp_path / "interrupted"
+        process = start(out)
+        assert 1 <= self.stop_after_an_epoch(process, out, number) < 12
+        _, errors = process.communicate()
+        assert process.returncode == 130, errors
+        assert errors.splitlines()[-1].startswith("mien: stopped after epoch ")
+        assert "--resume" in errors.splitlines()[-1]
+        assert "Traceback" not in errors
+        assert not (out / "mien.onnx").exists()
+
+    def test_ctrl_c_leaves_a_run_that_goes_on(
+        self,
+        tiny: MakeRecipe,
+        dataset: FaceDataset,
+        tmp_path: Path,
+        unexported: None,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        recipe, before = tiny("epochs=4"), signal.getsignal(signal.SIGINT)
+        train(recipe, dataset, tmp_path / "whole")
+        steps = fit.ExpressionModule.training_step
+
+        def interrupt(module: fit.ExpressionModule, batch: object, index: int) -> object:
+            if (module.current_epoch, index) == (2, 1):
+                os.kill(os.getpid(), signal.SIGINT)
+            return steps(module, batch, index)  # type: ignore[arg-type]
+
+        with monkeypatch.context() as patched:
+            patched.setattr(fit.ExpressionModule, "training_step", interrupt)
+            with pytest.raises(KeyboardInterrupt, match="stopped after epoch 2; --resume goes on from there"):
+                train(recipe, dataset, tmp_path / "run")
+        assert signal.getsignal(signal.SIGINT) is before
+        assert len(history(tmp_path / "run")) == 2
+        train(recipe, dataset, tmp_path / "run", resume=True)
+        assert history(tmp_path / "run") == history(tmp_path / "whole")
