@@ -114,22 +114,25 @@ def as_csv(labels: LabelSet, results: list[Faces]) -> str:
 def as_table(results: list[Faces], top: int) -> Table:
     """One row per face, and one for a picture without any."""
     table = Table(box=None, pad_edge=False)
-    for title in ("picture", "face", "emotion", "confidence", "seen by", f"top {top}", "box"):
-        table.add_column(title, justify="right" if title in ("face", "confidence", "seen by") else "left")
+    table.add_column("picture", max_width=24, overflow="ellipsis", no_wrap=True)
+    for title, justify in (("face", "right"), ("size", "right"), ("seen by", "right")):
+        table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("emotion" if top == 1 else f"emotions, top {top}")
     for result in results:
         picture = Path(result.source).name
         if not len(result):
-            table.add_row(picture, "-", "no face")
+            table.add_row(picture, "-", "", "", "no face")
         for number, face in enumerate(result, 1):
-            left, upper, right, lower = (round(value) for value in face.box)
+            left, upper, right, lower = face.box
+            (first, confidence), *others = face.top(top)
+            emotions = Text(f"{first} {confidence:.0%}", style="bold rgb({},{},{})".format(*color(first)))
+            emotions.append("".join(f"  {name} {value:.0%}" for name, value in others), style="not bold default")
             table.add_row(
                 picture if number == 1 else "",
                 str(number),
-                Text(face.emotion, style="bold rgb({},{},{})".format(*color(face.emotion))),
-                f"{face.confidence:.0%}",
+                f"{right - left:.0f}x{lower - upper:.0f}",
                 "" if face.intensity is None else f"{face.intensity:.0%}",
-                "  ".join(f"{name} {value:.0%}" for name, value in face.top(top)),
-                f"{right - left}x{lower - upper} at {left}, {upper}",
+                emotions,
             )
     return table
 

@@ -72,12 +72,31 @@ def to_input(crops: npt.NDArray[np.uint8], spec: InputSpec) -> npt.NDArray[np.fl
 # Where FER2013 has them in its 48x48 frames: CenterFace on upsampled Training faces, means in pixels.
 # Left eye, right eye, left and right mouth corner as they lie in the picture.
 TEMPLATE_POINTS = np.array([[15.3, 19.3], [32.4, 18.9], [17.4, 36.2], [31.2, 35.9]], np.float32)
-TEMPLATE_BOX = np.array([4.7, 1.7, 43.7, 47.4], np.float32)
+TEMPLATE_BOX = np.array([[4.7, 1.7], [43.7, 47.4]], np.float32)
 _POINT_ROWS = [0, 1, 3, 4]  # of the five landmarks; the nose moves most when a head turns
 
 
+@dataclass(frozen=True)
+class Framing:
+    """How a face is laid into the frame; the defaults are the ones that docs/face-crop.md chose by measurement.
+
+    scale    size of the face in the frame, relative to FER2013's mean
+    shift    (x, y) in pixels of the frame, added to FER2013's mean place
+    upright  share of the head's roll that is undone; FER2013's frames were not rotated
+    by_box   0: eyes and mouth decide place and size, 1: the detector's box does
+    """
+
+    scale: float = 1.0
+    shift: tuple[float, float] = (0.0, 0.0)
+    upright: float = 0.0
+    by_box: float = 0.0
+
+
 def crop_faces(
-    image: npt.NDArray[np.uint8], boxes: npt.NDArray[np.float32], landmarks: npt.NDArray[np.float32]
+    image: npt.NDArray[np.uint8],
+    boxes: npt.NDArray[np.float32],
+    landmarks: npt.NDArray[np.float32],
+    framing: Framing = Framing(),  # noqa: B008
 ) -> npt.NDArray[np.uint8]:
     """The faces of a picture as crops uint8 `(n, 48, 48)`, each placed where FER2013 has its faces.
 
@@ -87,46 +106,65 @@ def crop_faces(
     if not len(boxes):
         return np.zeros((0, FRAME, FRAME), np.uint8)
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return np.stack([crop_face(gray, box, points) for box, points in zip(boxes, landmarks, strict=True)])
+    fits = (fit_frame(box, points, framing) for box, points in zip(boxes, landmarks, strict=True))
+    return np.stack([_sample(gray, *fit) for fit in fits])
 
 
-def crop_face(
-    gray: npt.NDArray[np.uint8], box: npt.NDArray[np.float32], points: npt.NDArray[np.float32]
+def fit_frame(
+    box: npt.NDArray[np.float32], points: npt.NDArray[np.float32], framing: Framing
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The turn and scale (2, 2) and the offset (2,) that take picture coordinates into the 48x48 frame."""
+    corners = box.reshape(2, 2).astype(np.float64)
+    size, centre = _size(TEMPLATE_BOX) / _size(corners), corners.mean(axis=0)
+    aim = TEMPLATE_BOX.mean(axis=0, dtype=np.float64)
+    angle = 0.0
+    if not np.isnan(points).any():
+        found = points[_POINT_ROWS].astype(np.float64)
+        by_box = framing.by_box
+        size = (_size(TEMPLATE_POINTS) / _size(found)) ** (1 - by_box) * size**by_box
+        centre = (1 - by_box) * found.mean(axis=0) + by_box * centre
+        aim = (1 - by_box) * TEMPLATE_POINTS.mean(axis=0, dtype=np.float64) + by_box * aim
+        angle = -framing.upright * _roll(found)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    turn = size * framing.scale * np.array([[cosine, -sine], [sine, cosine]])
+    return turn, aim + np.array(framing.shift) - turn @ centre
+
+
+def _size(points: npt.NDArray[Any]) -> float:
+    """Root of the summed squared distances from their mean; not below a thousandth of a pixel."""
+    return max(1e-3, float(np.sqrt(((points - points.mean(axis=0, dtype=np.float64)) ** 2).sum())))
+
+
+def _roll(points: npt.NDArray[np.float64]) -> float:
+    """How far, in radians, the eyes and mouth corners (4, 2) are turned against the template's."""
+    found = points - points.mean(axis=0)
+    wanted = TEMPLATE_POINTS - TEMPLATE_POINTS.mean(axis=0)
+    across = (wanted[:, 0] * found[:, 1] - wanted[:, 1] * found[:, 0]).sum()
+    return float(np.arctan2(across, (wanted * found).sum()))
+
+
+def _sample(
+    gray: npt.NDArray[np.uint8], turn: npt.NDArray[np.float64], offset: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.uint8]:
-    """One face of a gray picture (H, W) as a crop uint8 (48, 48)."""
-    scale, offset = fit_frame(box, points)
-    side = FRAME / scale
-    left, top = -offset / scale
-    # Shrink by area first where the face is large: bilinear sampling alone would alias.
-    shrink = max(1.0, side / (2 * FRAME))
-    x0, y0 = (max(0, int(np.floor(start - 2))) for start in (left, top))
-    x1, y1 = (int(np.ceil(start + side + 2)) for start in (left, top))
-    patch = gray[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
-    if patch.size == 0:
-        patch, x0, y0 = gray, 0, 0
+    """The 48x48 frame of a gray picture (H, W); picture coordinates p lie at `turn @ p + offset`."""
+    back = np.linalg.inv(turn)
+    frame = np.array([[0, 0], [FRAME, 0], [0, FRAME], [FRAME, FRAME]], np.float64)
+    inside = (frame - offset) @ back.T
+    limit = np.array([gray.shape[1], gray.shape[0]])
+    low = np.clip(np.floor(inside.min(axis=0)) - 2, 0, limit - 1).astype(int)
+    high = np.clip(np.ceil(inside.max(axis=0)) + 2, low + 1, limit).astype(int)
+    patch = gray[low[1] : high[1], low[0] : high[0]]
+
+    # Shrink a large face by area first, to twice the frame: bilinear sampling alone would alias.
+    shrink = max(1.0, 0.5 / float(np.sqrt(np.linalg.det(turn))))
+    sides = np.maximum(1, np.round((high - low) / shrink)).astype(int)
+    factors = sides / (high - low)
     if shrink > 1:
-        width, height = (max(1, round(length / shrink)) for length in (patch.shape[1], patch.shape[0]))
-        factors = np.array([width / patch.shape[1], height / patch.shape[0]])
-        patch = cv2.resize(patch, (width, height), interpolation=cv2.INTER_AREA)
-    else:
-        factors = np.ones(2)
-    # Pixel centres, not corners, are what the two resamplings must agree on.
-    steps = scale / factors
-    shift = offset + scale * np.array([x0, y0]) + 0.5 * steps - 0.5 * scale
-    matrix = np.array([[steps[0], 0, shift[0]], [0, steps[1], shift[1]]])
-    return cv2.warpAffine(patch, matrix, (FRAME, FRAME), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[no-any-return]
-
-
-def fit_frame(box: npt.NDArray[np.float32], points: npt.NDArray[np.float32]) -> tuple[float, npt.NDArray[np.float64]]:
-    """Scale and offset (x, y) that take a face's picture coordinates into the 48x48 frame, least squares.
-
-    Eyes and mouth corners decide where they are known, else the box does.
-    """
-    if np.isnan(points).any():
-        source, target = box.reshape(2, 2), TEMPLATE_BOX.reshape(2, 2)
-    else:
-        source, target = points[_POINT_ROWS], TEMPLATE_POINTS
-    middle, aim = source.mean(axis=0, dtype=np.float64), target.mean(axis=0, dtype=np.float64)
-    spread = np.sqrt(((source - middle) ** 2).sum())
-    scale = float(np.sqrt(((target - aim) ** 2).sum()) / max(spread, 1e-6))
-    return scale, aim - scale * middle
+        patch = cv2.resize(patch, (int(sides[0]), int(sides[1])), interpolation=cv2.INTER_AREA)
+    # Pixel centres, not corners, are what the two resamplings agree on: p = (q + 0.5) / factors - 0.5 + low.
+    matrix = turn / factors
+    shift = offset + turn @ (0.5 / factors - 0.5 + low)
+    transform = np.concatenate([matrix, shift[:, None]], axis=1)
+    return cv2.warpAffine(  # type: ignore[no-any-return]
+        patch, transform, (FRAME, FRAME), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
