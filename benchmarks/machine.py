@@ -25,7 +25,11 @@ def describe() -> dict[str, Any]:
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "versions": {name: found for name in ("mien", "numpy", "onnxruntime", "opencv-python", "torch") if (found := _version(name))},
+        "versions": {
+            name: found
+            for name in ("mien", "numpy", "onnxruntime", "opencv-python", "torch")
+            if (found := _version(name))
+        },
     }
 
 

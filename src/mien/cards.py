@@ -73,8 +73,9 @@ def card(bundle: Bundle) -> str:
             lines.append(f"{key:9} {training[key]}")
     for name, result in main_results(bundle).items():
         lines.append(
-            f"measured  {name}, {result['split']}: accuracy {accuracy(result)}, "
-            f"macro-F1 {result['metrics']['macro_f1']:.3f}, NLL {result['metrics']['nll']:.3f}, ECE {result['metrics']['ece']:.3f}, n = {result['n']:,}"
+            f"measured  {name}, {result['split']}, n = {result['n']:,}: accuracy {accuracy(result)}, "
+            f"macro-F1 {result['metrics']['macro_f1']:.3f}, NLL {result['metrics']['nll']:.3f}, "
+            f"ECE {result['metrics']['ece']:.3f}"
         )
     return "\n".join(lines)
 
@@ -82,7 +83,7 @@ def card(bundle: Bundle) -> str:
 def main_results(bundle: Bundle) -> dict[str, dict[str, Any]]:
     """The result that stands for each head: FER2013's split, and FER+'s plurality of eight."""
     results = bundle.metadata.card.get("metrics", {}).get("results", [])
-    wanted = {"fer2013": "fer2013", "ferplus": "ferplus plurality of eight"}
+    wanted = {"fer2013": "fer2013", "ferplus": "ferplus, plurality of eight"}
     found = {
         head: next((result for result in results if result["name"] == name), None) for head, name in wanted.items()
     }

@@ -30,6 +30,9 @@ SCHEMA = 1
 FEW = 4
 """Up to so many files nobody needs a progress bar."""
 
+WORTH_A_LINE = 0.005
+"""Less likely emotions, 0 % when rounded, are left out of the table."""
+
 STANDARD_OUTPUT = "-"
 
 
@@ -114,7 +117,7 @@ def as_csv(labels: LabelSet, results: list[Faces]) -> str:
 def as_table(results: list[Faces], top: int) -> Table:
     """One row per face, and one for a picture without any."""
     table = Table(box=None, pad_edge=False)
-    table.add_column("picture", max_width=24, overflow="ellipsis", no_wrap=True)
+    table.add_column("picture", max_width=20, overflow="ellipsis", no_wrap=True)
     for title, justify in (("face", "right"), ("size", "right"), ("seen by", "right")):
         table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     table.add_column("emotion" if top == 1 else f"emotions, top {top}")
@@ -126,7 +129,8 @@ def as_table(results: list[Faces], top: int) -> Table:
             left, upper, right, lower = face.box
             (first, confidence), *others = face.top(top)
             emotions = Text(f"{first} {confidence:.0%}", style="bold rgb({},{},{})".format(*color(first)))
-            emotions.append("".join(f"  {name} {value:.0%}" for name, value in others), style="not bold default")
+            rest = "".join(f"  {name} {value:.0%}" for name, value in others if value >= WORTH_A_LINE)
+            emotions.append(rest, style="not bold default")
             table.add_row(
                 picture if number == 1 else "",
                 str(number),

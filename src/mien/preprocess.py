@@ -96,7 +96,7 @@ def crop_faces(
     image: npt.NDArray[np.uint8],
     boxes: npt.NDArray[np.float32],
     landmarks: npt.NDArray[np.float32],
-    framing: Framing = Framing(),  # noqa: B008
+    framing: Framing = Framing(),
 ) -> npt.NDArray[np.uint8]:
     """The faces of a picture as crops uint8 `(n, 48, 48)`, each placed where FER2013 has its faces.
 
