@@ -174,16 +174,33 @@ def test_without_votes_there_is_one_head(tiny: MakeRecipe, without_votes: FaceDa
     assert bundle.metadata.card == {}
 
 
+@pytest.mark.parametrize(
+    ("factor", "off", "difference"),
+    [
+        (1, 0.01, r"0\.01 "),  # slightly off
+        (0, 0, r"\d"),  # answers nothing, which could not even be calibrated
+    ],
+)
 def test_a_file_of_another_network_is_not_written(
-    tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    factor: float,
+    off: float,
+    difference: str,
+    tiny: MakeRecipe,
+    dataset: FaceDataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recipe = tiny()
     network = network_of(recipe)
     tampered = copy.deepcopy(network).eval()
     with torch.no_grad():
-        tampered.heads["ferplus"].bias[3] += 0.01  # type: ignore[index, operator]
+        for parameter in tampered.heads["ferplus"].parameters():  # type: ignore[index, operator]
+            parameter *= factor
+        tampered.heads["ferplus"].bias[3] += off  # type: ignore[index, operator]
     monkeypatch.setattr(export, "to_onnx", lambda _, spec: to_onnx(tampered, spec))
-    with pytest.raises(ExportError, match=r"'ferplus'.* within 0\.001.*difference is 0\.01.*Nothing was written"):
+    with pytest.raises(
+        ExportError, match=rf"'ferplus'.* within 0\.001.*difference is {difference}.*Nothing was written"
+    ):
         export_bundle(network, recipe, dataset.split("PublicTest"), tmp_path / "out" / "bad.onnx", {})
     assert not (tmp_path / "out").exists()
 

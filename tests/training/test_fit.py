@@ -21,6 +21,7 @@ from mien.bundle import Bundle
 from mien.datasets import FaceDataset, load_fer2013
 from mien.errors import DataError, RecipeError
 from mien.training import fit
+from mien.training.callbacks import AtomicCheckpoints, warming_ema
 from mien.training.fit import Run, train
 from mien.training.recipe import Recipe, load_recipe
 
@@ -173,6 +174,55 @@ class TestTraining:
         assert history(tmp_path / "one") == history(tmp_path / "again")
         assert history(tmp_path / "one") != history(tmp_path / "other")
 
+    @pytest.mark.parametrize(
+        "override",
+        [
+            "batch_size=32",
+            "input.size=40",
+            "network.dropout=0.6",
+            "augment.rotation=40",
+            "augment.mixup=2",
+            "loss.label_smoothing=0.3",
+            "loss.votes_weight=0.1",
+            "optimizer.learning_rate=0.02",
+            "optimizer.momentum=0.5",
+            "optimizer.gradient_clip=1e-6",
+            "optimizer.weight_decay=0.9",
+            "schedule.warmup=0.9",
+            "schedule.final=0.9",
+            "schedule.small_until=0",
+        ],
+    )
+    def test_every_part_of_the_recipe_reaches_the_run(
+        self, override: str, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path
+    ) -> None:
+        for name, overrides in (("plain", []), ("other", [override])):
+            train(tiny("epochs=1", "optimizer.name=sgd", *overrides), dataset, tmp_path / name)
+        (plain,), (other,) = history(tmp_path / "plain"), history(tmp_path / "other")
+        assert plain["val_loss"] != other["val_loss"]
+
+    @pytest.mark.parametrize("wanted", [True, False])
+    def test_the_network_is_compiled_where_the_recipe_asks(
+        self, wanted: bool, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        compiled: list[object] = []
+        monkeypatch.setattr("mien.training.models.SEResNet.compile", lambda network: compiled.append(network))
+        train(tiny("epochs=1", f"compile={str(wanted).lower()}"), dataset, tmp_path / "run")
+        assert len(compiled) == wanted
+
+    def test_every_epoch_is_told_in_a_line(
+        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        train(tiny("epochs=2"), dataset, tmp_path / "run")
+        output, errors = capsys.readouterr()
+        assert output == ""
+        first, second = errors.splitlines()
+        assert first.startswith("epoch 1/2  loss ")
+        assert second.startswith("epoch 2/2  loss ")
+        assert second.endswith("0:00:00 left")
+        value = float(history(tmp_path / "run")[1]["val_fer2013_accuracy"])
+        assert f"  fer2013_accuracy {value:.4f}  " in second
+
     def test_stops_early_without_a_better_value(self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path) -> None:
         # Nothing is learnt at this rate, so the first epoch stays the best.
         recipe = tiny("epochs=9", "ema=0", "optimizer.learning_rate=1e-12", "stopping.patience=2")
@@ -255,6 +305,48 @@ class TestTraining:
         assert history(tmp_path / "run") == history(tmp_path / "whole")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "has_bf16", "precision"),
+    [
+        ("auto", True, "bf16-mixed"),
+        ("auto", False, "32-true"),
+        ("32-true", True, "32-true"),
+        ("bf16-mixed", False, "bf16-mixed"),
+    ],
+)
+def test_precision_follows_the_processor_unless_told(
+    wanted: str, has_bf16: bool, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    assert fit.precision_of(wanted, "cpu") == precision
+
+
+def test_a_checkpoint_that_fails_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "last.ckpt"
+    AtomicCheckpoints().save_checkpoint({"epoch": 1}, path)
+
+    def fail(checkpoint: object, file: Path) -> None:
+        file.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        AtomicCheckpoints().save_checkpoint({"epoch": 2}, path)
+    assert torch.load(path) == {"epoch": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("count", "share"), [(0, 0.1), (8, 0.5), (10_000, 0.9)])
+def test_the_average_forgets_the_random_start(count: int, share: float) -> None:
+    average = warming_ema(0.9)(torch.tensor(1.0), torch.tensor(0.0), torch.tensor(count))
+    assert average.item() == pytest.approx(share)
+
+
+def test_whole_numbers_are_not_averaged() -> None:
+    assert warming_ema(0.9)(torch.tensor(5), torch.tensor(7), torch.tensor(100)).item() == 7
+
+
 class TestStopping:
     """The command line in a process of its own, stopped by a signal."""
 
@@ -281,9 +373,10 @@ class TestStopping:
         train(tiny("epochs=12"), load_fer2013(*fer2013_csv), tmp_path / "whole", device="cpu")
         return tmp_path / "whole"
 
-    def stop_after_an_epoch(self, process: subprocess.Popen[str], out: Path, number: int) -> int:
+    def stop_after_two_epochs(self, process: subprocess.Popen[str], out: Path, number: int) -> int:
+        """Lets two epochs end, so that the first has its checkpoint; returns how many ended before the process did."""
         for _ in range(6000):
-            if Run(out).history.is_file():
+            if Run(out).history.is_file() and len(history(out)) >= 2:
                 break
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.01)
@@ -296,7 +389,7 @@ class TestStopping:
     ) -> None:
         out = tmp_path / "killed"
         process = start(out)
-        assert 1 <= self.stop_after_an_epoch(process, out, signal.SIGKILL) < 12
+        assert 2 <= self.stop_after_two_epochs(process, out, signal.SIGKILL) < 12
         assert process.returncode == -signal.SIGKILL
         assert not (out / "mien.onnx").exists()
         process.communicate()
@@ -305,7 +398,8 @@ class TestStopping:
         output, errors = resumed.communicate(timeout=120)
         assert resumed.returncode == 0, errors
         assert output == f"wrote {out / 'mien.onnx'}\n"
-        assert "epoch 1/12" not in errors or "starts at the beginning" in errors
+        assert "epoch 1/12" not in errors
+        assert "epoch 12/12" in errors
         assert_same_run(whole, out)
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -314,7 +408,7 @@ class TestStopping:
     ) -> None:
         out = tmp_path / "interrupted"
         process = start(out)
-        assert 1 <= self.stop_after_an_epoch(process, out, number) < 12
+        assert 2 <= self.stop_after_two_epochs(process, out, number) < 12
         _, errors = process.communicate()
         assert process.returncode == 130, errors
         assert errors.splitlines()[-1].startswith("mien: stopped after epoch ")

@@ -209,3 +209,13 @@ def test_the_first_epochs_are_small(epoch: int, size: int, tiny: MakeRecipe, dat
     module.__class__ = type("AtEpoch", (ExpressionModule,), {"current_epoch": epoch})
     module.on_train_epoch_start()
     assert module.augment.size == size
+
+
+def test_every_epoch_has_an_order_of_its_own(tiny: MakeRecipe, dataset: FaceDataset) -> None:
+    def labels(epoch: int) -> list[int]:
+        module = module_of(tiny(), dataset)
+        module.__class__ = type("AtEpoch", (ExpressionModule,), {"current_epoch": epoch})
+        return [int(label) for _, targets, _ in module.train_dataloader() for label in targets.argmax(1)]
+
+    assert labels(0) == labels(0)
+    assert labels(0) != labels(1)

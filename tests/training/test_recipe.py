@@ -68,6 +68,9 @@ def test_the_last_override_of_a_key_wins() -> None:
         ("network.stme=8", "network.stme", "network.stem"),  # the network's own option
         ("mixup=0.1", "mixup", "augment.mixup"),  # without its section
         ("mixpu=0.1", "mixpu", "augment.mixup"),  # that and misspelt
+        ("nmae=x", "nmae", "name"),  # a word of several sections, at the top
+        ("optimizer.nmae=x", "optimizer.nmae", "optimizer.name"),  # and in one of them
+        ("network.nmae=x", "network.nmae", "network.name"),
         ("augment.epochs=3", "augment.epochs", "epochs"),  # in the wrong section
     ],
 )

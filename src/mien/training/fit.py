@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import platform
-import signal
 import subprocess
 import sys
 import time
@@ -195,7 +194,7 @@ def _trainer(recipe: Recipe, run: Run, device: str) -> pl.Trainer:
     return pl.Trainer(
         accelerator=accelerator,
         devices=1,
-        precision=_precision(recipe.precision, device),
+        precision=precision_of(recipe.precision, device),
         max_epochs=recipe.epochs,
         callbacks=callbacks,
         plugins=[AtomicCheckpoints()],
@@ -209,7 +208,8 @@ def _trainer(recipe: Recipe, run: Run, device: str) -> pl.Trainer:
     )
 
 
-def _precision(wanted: str, device: str) -> Any:
+def precision_of(wanted: str, device: str) -> Any:
+    """Lightning's precision for a recipe's; "auto" is bf16-mixed where the processor multiplies bfloat16 itself."""
     if wanted != "auto":
         return wanted
     if device != "cpu" and torch.cuda.is_available():
@@ -219,12 +219,10 @@ def _precision(wanted: str, device: str) -> Any:
 
 @contextmanager
 def _stopping_on_ctrl_c(trainer: pl.Trainer) -> Iterator[None]:
-    """Ctrl-C and SIGTERM as a KeyboardInterrupt; Lightning answers with a SystemExit and leaves Ctrl-C ignored."""
-    handler = signal.getsignal(signal.SIGINT)
+    """Ctrl-C and SIGTERM as a KeyboardInterrupt that says how to go on; Lightning answers both with a SystemExit."""
     try:
         yield
     except SystemExit as stop:
-        signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt(f"stopped after epoch {trainer.current_epoch}; --resume goes on from there") from stop
 
 
