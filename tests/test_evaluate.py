@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mien import metrics
+from mien.calibration import softmax
 from mien.datasets import FaceDataset, load_fer2013, majority, vote_shares
 from mien.errors import DataError, InputError
 from mien.evaluate import WITHOUT_COPIES, evaluate_bundle, evaluate_probabilities
@@ -25,20 +26,22 @@ class FakeBundle:
         self.flips: set[bool] = set()
         self.seen = 0
 
-    def probabilities(self, crops: np.ndarray, *, flip: bool = False) -> dict[str, np.ndarray]:
+    def logits(self, crops: np.ndarray, *, flip: bool = False) -> dict[str, np.ndarray]:
         assert crops.dtype == np.uint8
         assert crops.shape[1:] == (48, 48)
         self.flips.add(flip)
         self.seen += len(crops)
         return {name: self._answer(crops, k) for name, k in self.heads.items()}
 
-    def shares(self, crops: np.ndarray, *, flip: bool = False) -> np.ndarray | None:
-        return self._answer(crops, 8) if self.votes else None
+    def calibrate(self, logits: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: softmax(values) for name, values in logits.items()}
+
+    def vote_shares(self, logits: dict[str, np.ndarray]) -> np.ndarray | None:
+        return softmax(logits["ferplus"], 2.0) if self.votes and "ferplus" in logits else None
 
     @staticmethod
     def _answer(crops: np.ndarray, k: int) -> np.ndarray:
-        values = np.exp(crops[:, :k, 0].astype(np.float32) / 64)
-        return values / values.sum(axis=1, keepdims=True)
+        return crops[:, :k, 0].astype(np.float32) / 64
 
 
 @pytest.fixture
@@ -72,7 +75,8 @@ def test_scores_are_those_of_the_metrics(dataset: FaceDataset) -> None:
     bundle = FakeBundle("fer2013", "ferplus")
     evaluation = evaluate_bundle(bundle, dataset, flip=True, bootstrap=50)
     assert bundle.flips == {True}
-    answers = bundle.probabilities(test.faces)
+    logits = bundle.logits(test.faces)
+    answers = bundle.calibrate(logits)
     assert evaluation["fer2013"].metrics["nll"] == metrics.nll(answers["fer2013"], test.labels)
     indices, labels = majority(test.votes)
     result = evaluation[MAJORITY]
@@ -82,7 +86,7 @@ def test_scores_are_those_of_the_metrics(dataset: FaceDataset) -> None:
         metrics.brier(answers["fer2013"][1:], test.labels[1:])
     )
     assert evaluation.intensity is not None
-    shares, truth = bundle.shares(test.faces), vote_shares(test.votes)
+    shares, truth = bundle.vote_shares(logits), vote_shares(test.votes)
     assert shares is not None
     assert evaluation.intensity["all"]["concordance"] == pytest.approx(metrics.concordance(shares, truth))
     rows, top = np.arange(21), shares.argmax(axis=1)
@@ -183,8 +187,8 @@ def test_probabilities_must_fit_the_labels() -> None:
 
 def test_shares_must_fit(dataset: FaceDataset) -> None:
     class Narrow(FakeBundle):
-        def shares(self, crops: np.ndarray, *, flip: bool = False) -> np.ndarray | None:
-            return np.ones((len(crops), 7), np.float32)
+        def vote_shares(self, logits: dict[str, np.ndarray]) -> np.ndarray | None:
+            return np.ones((len(logits["ferplus"]), 7), np.float32)
 
     with pytest.raises(InputError, match="vote shares"):
         evaluate_bundle(Narrow("ferplus"), dataset, bootstrap=0)

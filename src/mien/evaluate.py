@@ -40,12 +40,16 @@ FloatArray = npt.NDArray[np.float32]
 class Model(Protocol):
     """What can be evaluated; `mien.bundle.Bundle` is one. Crops are uint8 `(N, 48, 48)`."""
 
-    def probabilities(self, crops: npt.NDArray[np.uint8], *, flip: bool = False) -> dict[str, FloatArray]:
-        """Probabilities `(N, K)` by head: "fer2013", "ferplus" or both."""
+    def logits(self, crops: npt.NDArray[np.uint8], *, flip: bool = False) -> dict[str, FloatArray]:
+        """Logits `(N, K)` by head: "fer2013", "ferplus" or both."""
         ...
 
-    def shares(self, crops: npt.NDArray[np.uint8], *, flip: bool = False) -> FloatArray | None:
-        """Estimated vote shares `(N, 8)` over FER+'s emotions, or None."""
+    def calibrate(self, logits: dict[str, FloatArray]) -> dict[str, FloatArray]:
+        """The logits as probabilities."""
+        ...
+
+    def vote_shares(self, logits: dict[str, FloatArray]) -> FloatArray | None:
+        """The logits as estimated vote shares `(N, 8)` over FER+'s emotions, or None."""
         ...
 
 
@@ -53,8 +57,8 @@ class Model(Protocol):
 class EvalResult:
     """The scores on one test set. `name` says which labels and which faces, e.g. "fer2013, without copies".
 
-    metrics: by the names in `mien.metrics.METRICS`. intervals: 95 % bootstrap intervals (low, high) of these,
-    less ECE's. per_class: emotion -> precision, recall, f1, support. confusion: row = label, column =
+    metrics: by the names in `mien.metrics.METRICS`. intervals: 95 % bootstrap intervals (low, high) of these.
+    per_class: emotion -> precision, recall, f1, support. confusion: row = label, column =
     prediction.
     """
 
@@ -221,17 +225,12 @@ def _run(
     bundle: Model, faces: FaceDataset, flip: bool, progress: Callable[[float], None] | None
 ) -> tuple[dict[str, FloatArray], FloatArray | None]:
     parts: list[dict[str, FloatArray]] = []
-    share_parts: list[FloatArray] = []
     for start in range(0, len(faces), _BATCH):
-        crops = faces.faces[start : start + _BATCH]
-        parts.append(bundle.probabilities(crops, flip=flip))
-        shares = None if faces.votes is None else bundle.shares(crops, flip=flip)
-        if shares is not None:
-            share_parts.append(shares)
+        parts.append(bundle.logits(faces.faces[start : start + _BATCH], flip=flip))
         if progress:
             progress(min(1.0, (start + _BATCH) / len(faces)))
-    estimates = {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}
-    return estimates, np.concatenate(share_parts) if share_parts else None
+    logits = {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}
+    return bundle.calibrate(logits), bundle.vote_shares(logits)
 
 
 def _copies(dataset: FaceDataset, faces: FaceDataset, split: str) -> npt.NDArray[np.bool_] | None:
