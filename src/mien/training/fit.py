@@ -33,6 +33,7 @@ from mien.errors import DataError, RecipeError
 from mien.evaluate import evaluate_bundle
 from mien.files import write_atomically
 from mien.labels import FERPLUS
+from mien.machine import processor
 from mien.training.callbacks import AtomicCheckpoints, EarlyStopping, History, RunProgress, warming_ema
 from mien.training.data import Faces48
 from mien.training.export import export_bundle
@@ -146,7 +147,7 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, resume: bool) -> dict
             "votes": dataset.votes is not None,
         },
         "machine": {
-            "processor": _processor(),
+            "processor": processor(),
             "threads": torch.get_num_threads(),
             "system": platform.platform(terse=True),
         },
@@ -238,14 +239,6 @@ def _quiet_lightning() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def _commit() -> str | None:
