@@ -7,6 +7,7 @@ nothing of pictures, boxes or training.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -20,7 +21,7 @@ from mien.calibration import softmax
 from mien.errors import BundleError, InputError, nearest
 from mien.files import write_atomically
 from mien.labels import LabelSet
-from mien.preprocess import FRAME, InputSpec, to_input
+from mien.preprocess import FRAME, InputSpec, check_crops, to_input
 
 FORMAT_VERSION = 1
 METADATA_KEY = "mien"
@@ -95,14 +96,19 @@ class Metadata:
                 )
                 for head in values["heads"]
             )
-            if not heads:
-                raise ValueError("no heads")
+            names = [head.name for head in heads]
+            if not names or len(set(names)) < len(names):
+                raise ValueError(f"heads {names}")
             return cls(str(values["name"]), heads, InputSpec(**values["input"]), dict(values["card"]))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise BundleError(
                 f"{source}: expected mien's metadata of format version {FORMAT_VERSION}, got something damaged "
                 f"({type(error).__name__}: {error}). Download or export the bundle again."
             ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _positive(value: Any) -> float:
@@ -138,7 +144,7 @@ class Bundle:
         except Exception as error:  # ONNX Runtime has no common base for its errors
             raise BundleError(
                 f"{source}: expected a bundle (an ONNX model), got a file that ONNX Runtime refuses. "
-                f"Download or export it again. ONNX Runtime says: {str(error).splitlines()[0]}"
+                f"Download or export it again. ONNX Runtime says: {_first_line(error)}"
             ) from error
         if METADATA_KEY not in properties:
             raise BundleError(
@@ -190,6 +196,9 @@ class Bundle:
         self, crops: npt.NDArray[np.uint8], *, flip: bool = False, batch_size: int = 64
     ) -> dict[str, FloatArray]:
         """Logits `(N, K)` of every head; with `flip`, their mean over each crop and its mirror image."""
+        check_crops(crops)
+        if batch_size < 1:
+            raise InputError(f"batch_size: expected at least 1, got {batch_size}")
         parts = [self._run(crops[start : start + batch_size]) for start in range(0, len(crops), batch_size)]
         parts = parts or [[np.zeros((0, len(head.labels)), np.float32) for head in self.metadata.heads]]
         logits = {name: np.concatenate(part) for name, part in zip(self.heads, zip(*parts, strict=True), strict=True)}
@@ -224,18 +233,25 @@ class Bundle:
         return self._session.run(list(self.heads), {"faces": to_input(crops, self.metadata.input)})  # type: ignore[no-any-return]
 
     def _check_outputs(self) -> None:
-        """One trial face: a file whose network does not fit its metadata must not get as far as a picture."""
+        """Two trial faces: a file whose network does not fit its metadata must not get as far as a picture."""
         try:
-            outputs = self._run(np.zeros((1, FRAME, FRAME), np.uint8))
+            outputs = self._run(np.zeros((2, FRAME, FRAME), np.uint8))
         except Exception as error:
             raise BundleError(
-                f"{self.source}: its network does not fit its metadata ({str(error).splitlines()[0]}). Export it again."
+                f"{self.source}: its network does not fit its metadata ({_first_line(error)}). Export it again."
             ) from error
         for head, output in zip(self.metadata.heads, outputs, strict=True):
-            if output.shape != (1, len(head.labels)):
+            expected = (2, len(head.labels))
+            if getattr(output, "shape", None) != expected or output.dtype != np.float32:
+                got = f"{output.dtype} {output.shape}" if isinstance(output, np.ndarray) else type(output).__name__
                 raise BundleError(
-                    f"{self.source}: head {head.name!r} should answer (1, {len(head.labels)}) for one face, answered "
-                    f"{output.shape}. Export it again."
+                    f"{self.source}: head {head.name!r} should answer float32 {expected} for two faces, "
+                    f"answered {got}. Export it again."
+                )
+            if not np.isfinite(output).all():
+                raise BundleError(
+                    f"{self.source}: head {head.name!r} answers NaN or infinity, so its weights are damaged. "
+                    "Download or export the bundle again."
                 )
 
 
@@ -251,9 +267,9 @@ def find(source: str | Path) -> Path:
     if isinstance(source, str) and source in names:
         return names[source]
     path = Path(source)
-    if path.is_file():
+    if os.path.isfile(path):  # false, where Path.is_file would raise, for names that no file can have
         return path
-    if path.is_dir():
+    if os.path.isdir(path):
         raise BundleError(f"{path} is a folder; expected a bundle file (.onnx)")
     raise BundleError(
         f"no bundle {str(source)!r}: neither a file nor a released bundle ({', '.join(names) or 'none is installed'})"

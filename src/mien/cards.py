@@ -34,7 +34,6 @@ def models_table() -> str:
 def card(bundle: Bundle) -> str:
     """The model card of a bundle, from its metadata."""
     metadata = bundle.metadata
-    training = metadata.card.get("training", {})
     lines = [f"{metadata.name}  ({bundle.source}, {bundle.size / 1e6:.1f} MB)", "", INTENDED, ""]
     size = metadata.input.size
     lines.append(
@@ -48,6 +47,18 @@ def card(bundle: Bundle) -> str:
         lines.append(
             f"head      {head.name}: {', '.join(head.labels.names)}; temperature {head.temperature:.3f}{shares}"
         )
+    try:
+        lines += _facts(bundle)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        lines.append("card      written by other means than `mien train`; --json prints it")
+    return "\n".join(lines)
+
+
+def _facts(bundle: Bundle) -> list[str]:
+    """What `mien train` wrote into the card; anything else raises."""
+    facts = bundle.metadata.card
+    training = facts.get("training", {})
+    lines = []
     for key, label in {
         "parameters": "weights",
         "gflop_per_face": "GFLOP",
@@ -62,8 +73,8 @@ def card(bundle: Bundle) -> str:
             f"data      {data['training']:,} Training faces of FER2013{', votes of FER+' if data['votes'] else ''}; "
             f"digest {data['digest'][:16]}"
         )
-    if "recipe" in metadata.card:
-        recipe = metadata.card["recipe"]
+    if "recipe" in facts:
+        recipe = facts["recipe"]
         lines.append(
             f"recipe    {recipe['name']}, seed {recipe['seed']}, {recipe['epochs']} epochs in batches of "
             f"{recipe['batch_size']}"
@@ -77,7 +88,7 @@ def card(bundle: Bundle) -> str:
             f"macro-F1 {result['metrics']['macro_f1']:.3f}, NLL {result['metrics']['nll']:.3f}, "
             f"ECE {result['metrics']['ece']:.3f}"
         )
-    return "\n".join(lines)
+    return lines
 
 
 def main_results(bundle: Bundle) -> dict[str, dict[str, Any]]:

@@ -6,6 +6,8 @@ Exit codes: 0 all went well, 1 some of the work failed (the rest is done), 2 wro
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,13 +21,18 @@ OK, SOME_FAILED, USAGE = 0, 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal or file name may hold what the encoding does not
+            stream.reconfigure(errors="backslashreplace")
     parser = make_parser()
     options = parser.parse_args(arguments)
     if not hasattr(options, "run"):
         parser.print_help()
         return USAGE
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()  # here, where a closed pipe can still be caught
+        return code
     except (InputError, RecipeError, BundleError, DetectorError, MissingExtraError) as error:
         print(f"mien: {error}", file=sys.stderr)
         return USAGE
@@ -35,9 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         print(f"mien: {stop or 'stopped'}", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone; there is nobody to tell
+    except BrokenPipeError:  # whoever read our output has gone; there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except OSError as error:
+        print(f"mien: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        return SOME_FAILED
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -197,7 +207,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    number = int(text) if text.isdecimal() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text}")
     return number

@@ -31,7 +31,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_atomically(path: str | Path, content: bytes | str) -> Path:
-    """Writes bytes, or text as UTF-8, whole or not at all; returns the path."""
+    """Writes bytes, or text as UTF-8, whole or not at all; returns the path.
+
+    What no UTF-8 can hold, as parts of old file names on Linux, is written as an escape, which JSON reads back.
+    """
     with replacing(path) as temporary:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.write_bytes(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
     return Path(path)

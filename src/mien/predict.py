@@ -38,8 +38,7 @@ STANDARD_OUTPUT = "-"
 
 def predict_files(options: argparse.Namespace) -> int:
     """Runs `mien predict` with its parsed options; returns the exit code."""
-    if options.json == STANDARD_OUTPUT and options.csv == STANDARD_OUTPUT:
-        raise InputError("--json - and --csv -: only one of them can have standard output")
+    _check_targets(options.json, options.csv)
     paths, errors = find_images(options.paths, recursive=options.recursive)
     recognizer = EmotionRecognizer(
         options.model,
@@ -50,18 +49,35 @@ def predict_files(options: argparse.Namespace) -> int:
         flip=options.flip,
     )
     results: list[Faces] = []
-    names = AnnotatedNames(options.annotate) if options.annotate else None
+    names = AnnotatedNames(options.annotate, paths) if options.annotate else None
     for path, result in _with_progress(recognizer, paths):
         if isinstance(result, ImageError):
             errors.append(result)
             continue
         results.append(result)
         if names:
-            save_image(names.of(path), result.draw(path, top=options.top))
+            try:
+                save_image(names.of(path), result.draw(path, top=options.top))
+            except ImageError as failure:
+                errors.append(failure)
     _write(options, recognizer, results, errors)
     for error in errors:
         print(f"mien: {error}", file=sys.stderr)
     return 1 if errors else 0
+
+
+def _check_targets(*targets: str | None) -> None:
+    """Before the work, which may last for hours: can the files be written at all?"""
+    named = [target for target in targets if target]
+    if len(set(named)) < len(named):
+        raise InputError(f"--json {named[0]} and --csv {named[0]}: only one of them can be written there")
+    for target in named:
+        try:
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{target}: its folder cannot be made ({error.strerror}). Choose another") from error
+        if Path(target).is_dir():
+            raise InputError(f"{target}: expected a file to write, got a folder. Name a file in it")
 
 
 def _with_progress(recognizer: EmotionRecognizer, paths: list[Path]) -> Iterator[tuple[Path, Faces | ImageError]]:
@@ -88,7 +104,11 @@ def _write(
         else:
             write_atomically(target, text)
     if STANDARD_OUTPUT not in texts:
-        Console().print(as_table(results, options.top))
+        # Rich would leave with its own exit code on a closed pipe, and fold rows where nobody has a narrow terminal.
+        console = Console(width=None if sys.stdout.isatty() else 200)
+        with console.capture() as captured:
+            console.print(as_table(results, options.top))
+        sys.stdout.write(captured.get())
 
 
 def as_json(recognizer: EmotionRecognizer, results: list[Faces], errors: list[ImageError]) -> str:
@@ -122,7 +142,7 @@ def as_table(results: list[Faces], top: int) -> Table:
         table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     table.add_column("emotion" if top == 1 else f"emotions, top {top}")
     for result in results:
-        picture = Path(result.source).name
+        picture = Text(Path(result.source).name)  # not a str, in which rich would look for [markup]
         if not len(result):
             table.add_row(picture, "-", "", "", "no face")
         for number, face in enumerate(result, 1):
@@ -132,7 +152,7 @@ def as_table(results: list[Faces], top: int) -> Table:
             rest = "".join(f"  {name} {value:.0%}" for name, value in others if value >= WORTH_A_LINE)
             emotions.append(rest, style="not bold default")
             table.add_row(
-                picture if number == 1 else "",
+                picture if number == 1 else Text(),
                 str(number),
                 f"{right - left:.0f}x{lower - upper:.0f}",
                 "" if face.intensity is None else f"{face.intensity:.0%}",
@@ -142,17 +162,19 @@ def as_table(results: list[Faces], top: int) -> Table:
 
 
 class AnnotatedNames:
-    """Names for annotated pictures in one folder, such that no two pictures take the same."""
+    """Names for annotated pictures in one folder: no two take the same, and none that of a picture that was read."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pictures: list[Path]) -> None:
         self.folder = folder
-        self._taken: set[str] = set()
+        inside = folder.resolve()
+        # Case is folded, because A.jpg and a.jpg are one file on Windows and macOS.
+        self._taken = {path.name.casefold() for path in pictures if path.parent.resolve() == inside}
 
     def of(self, path: Path) -> Path:
         """A free name from the picture's own, as JPEG, or as PNG where it was one."""
         suffix = ".png" if path.suffix.lower() == ".png" else ".jpg"
         name, number = path.stem + suffix, 2
-        while name in self._taken:
+        while name.casefold() in self._taken:
             name, number = f"{path.stem}-{number}{suffix}", number + 1
-        self._taken.add(name)
+        self._taken.add(name.casefold())
         return self.folder / name

@@ -30,8 +30,8 @@ class InputSpec:
     def __post_init__(self) -> None:
         if not 8 <= self.size <= FRAME or (FRAME - self.size) % 2:
             raise InputError(f"input size: expected an even number from 8 to {FRAME}, got {self.size}")
-        if not self.std > 0:
-            raise InputError(f"input std: expected a positive number, got {self.std}")
+        if not (np.isfinite([self.mean, self.std]).all() and self.std > 0):
+            raise InputError(f"input: expected a finite mean and a positive std, got {self.mean} and {self.std}")
 
     @property
     def margin(self) -> int:
@@ -118,7 +118,7 @@ def fit_frame(
     size, centre = _size(TEMPLATE_BOX) / _size(corners), corners.mean(axis=0)
     aim = TEMPLATE_BOX.mean(axis=0, dtype=np.float64)
     angle = 0.0
-    if not np.isnan(points).any():
+    if np.isfinite(points).all():
         found = points[_POINT_ROWS].astype(np.float64)
         by_box = framing.by_box
         size = (_size(TEMPLATE_POINTS) / _size(found)) ** (1 - by_box) * size**by_box

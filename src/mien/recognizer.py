@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from mien.bundle import DEFAULT, Bundle, Head
 from mien.detect import Detections, Detector, make_detector
-from mien.errors import ImageError
+from mien.errors import ImageError, InputError
 from mien.images import describe_source, load_image
 from mien.labels import LabelSet
 from mien.preprocess import FRAME, check_crops, crop_faces
@@ -20,6 +21,16 @@ from mien.results import Faces
 
 PICTURES_AT_ONCE = 16
 """Pictures whose faces share inference batches; decoded pictures never pile up beyond that."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """The faces of one picture before they are read; of its pixels only the crops uint8 (n, 48, 48) are kept."""
+
+    detections: Detections
+    crops: npt.NDArray[np.uint8]
+    size: tuple[int, int]
+    source: str
 
 
 class EmotionRecognizer:
@@ -50,6 +61,8 @@ class EmotionRecognizer:
         threads: int = 0,
         providers: tuple[str, ...] = ("CPUExecutionProvider",),
     ) -> None:
+        if not min_face >= 0:
+            raise InputError(f"min_face: expected a number of pixels from 0, got {min_face}")
         self.bundle = model if isinstance(model, Bundle) else Bundle.load(model, threads=threads, providers=providers)
         self.head: Head = self.bundle.head(labels) if labels else self.bundle.vote_head or self.bundle.metadata.heads[0]
         self.detector: Detector = make_detector(detector, size=size, threads=threads)
@@ -73,19 +86,18 @@ class EmotionRecognizer:
     def predict(self, image: Any) -> Faces:
         """The faces of one picture: a path, bytes, PIL image, or RGB array uint8 (H, W, 3).
 
-        Raises ImageError if the picture cannot be read.
+        Raises ImageError if the picture cannot be read, InputError if it is something else.
         """
-        result = next(self.predict_each([image]))
-        if isinstance(result, ImageError):
-            raise result
-        return result
+        return self._answer([self._find(load_image(image), describe_source(image))])[0]
 
     def predict_batch(self, images: Iterable[Any]) -> list[Faces | ImageError]:
-        """One result per picture, in order; in the place of a picture that cannot be read stands its ImageError."""
+        """One result per picture, in order; an ImageError in the place of what cannot be read or is no picture."""
         return list(self.predict_each(images))
 
     def predict_each(self, images: Iterable[Any]) -> Iterator[Faces | ImageError]:
         """As `predict_batch`, but answers as it goes and holds few pictures at a time."""
+        if isinstance(images, str | Path | bytes):
+            raise InputError("images: expected several pictures, got one. Use predict, or give a list of one")
         images = iter(images)
         while chunk := list(islice(images, PICTURES_AT_ONCE)):
             yield from self._predict_chunk(chunk)
@@ -93,67 +105,56 @@ class EmotionRecognizer:
     def predict_crops(self, faces: npt.NDArray[np.uint8], source: str = "crops") -> Faces:
         """The emotions of ready-made gray crops uint8 (N, 48, 48), framed as FER2013 frames faces."""
         crops = check_crops(faces)
-        count = len(crops)
-        frames = Detections(
-            boxes=np.tile(np.array([0, 0, FRAME, FRAME], np.float32), (count, 1)),
-            scores=np.ones(count, np.float32),
-            landmarks=np.full((count, 5, 2), np.nan, np.float32),
-        )
-        return self._faces([frames], [(FRAME, FRAME)], [source], crops)[0]
+        frames = Detections.of_boxes(np.tile([0, 0, FRAME, FRAME], (len(crops), 1)))
+        return self._answer([_Found(frames, crops, (FRAME, FRAME), source)])[0]
 
     def _predict_chunk(self, images: list[Any]) -> list[Faces | ImageError]:
-        found: list[Detections] = []
-        sizes: list[tuple[int, int]] = []
-        sources: list[str] = []
-        crops: list[npt.NDArray[np.uint8]] = []
+        found: list[_Found] = []
         failures: dict[int, ImageError] = {}
         for position, image in enumerate(images):
+            source = describe_source(image)
             try:
                 pixels = load_image(image)
             except ImageError as error:
                 failures[position] = error
-                continue
-            detections = self._detect(pixels)
-            found.append(detections)
-            sizes.append((pixels.shape[1], pixels.shape[0]))
-            sources.append(describe_source(image))
-            crops.append(crop_faces(pixels, detections.boxes, detections.landmarks))
-        read = iter(self._faces(found, sizes, sources, np.concatenate(crops)) if found else [])
-        return [failures[position] if position in failures else next(read) for position in range(len(images))]
+            except InputError as error:  # no picture at all: here it must not end the batch
+                failures[position] = ImageError(str(error), source)
+            else:
+                found.append(self._find(pixels, source))
+        answers = iter(self._answer(found))
+        return [failures[position] if position in failures else next(answers) for position in range(len(images))]
 
-    def _detect(self, pixels: npt.NDArray[np.uint8]) -> Detections:
+    def _find(self, pixels: npt.NDArray[np.uint8], source: str) -> _Found:
         """The faces of a picture that are large enough, largest first."""
         detections = self.detector(pixels)
         sides = detections.boxes[:, 2:] - detections.boxes[:, :2]
         order = np.argsort(-sides.prod(axis=1), kind="stable")
-        return detections.select(order[sides[order].min(axis=1, initial=np.inf) >= self.min_face])
+        detections = detections.select(order[sides[order].min(axis=1, initial=np.inf) >= self.min_face])
+        crops = crop_faces(pixels, detections.boxes, detections.landmarks)
+        return _Found(detections, crops, (pixels.shape[1], pixels.shape[0]), source)
 
-    def _faces(
-        self,
-        found: list[Detections],
-        sizes: list[tuple[int, int]],
-        sources: list[str],
-        crops: npt.NDArray[np.uint8],
-    ) -> list[Faces]:
+    def _answer(self, found: list[_Found]) -> list[Faces]:
         """All crops through the network at once, then apart again, picture by picture."""
-        logits = self.bundle.logits(crops, flip=self.flip)
+        if not found:
+            return []
+        logits = self.bundle.logits(np.concatenate([picture.crops for picture in found]), flip=self.flip)
         probabilities = self.bundle.calibrate(logits)[self.head.name]
         intensities = self._intensities(probabilities, self.bundle.vote_shares(logits))
         faces = []
         start = 0
-        for detections, size, source in zip(found, sizes, sources, strict=True):
-            rows = slice(start, start + len(detections))
+        for picture in found:
+            rows = slice(start, start + len(picture.crops))
             start = rows.stop
             faces.append(
                 Faces(
-                    boxes=detections.boxes,
-                    scores=detections.scores,
-                    landmarks=detections.landmarks,
+                    boxes=picture.detections.boxes,
+                    scores=picture.detections.scores,
+                    landmarks=picture.detections.landmarks,
                     probabilities=probabilities[rows],
                     intensities=intensities[rows],
                     labels=self.labels,
-                    size=size,
-                    source=source,
+                    size=picture.size,
+                    source=picture.source,
                 )
             )
         return faces

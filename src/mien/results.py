@@ -61,6 +61,12 @@ class Face:
         return f"{self.emotion} {self.confidence:.0%}{seen} ({width:.0f}x{height:.0f} at {left:.0f}, {top:.0f})"
 
 
+def _check(name: str, array: Any, shape: tuple[int, ...], dtype: type[np.generic]) -> None:
+    if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype:
+        got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise InputError(f"Faces.{name}: expected {dtype.__name__} {shape}, got {got}")
+
+
 @dataclass(frozen=True, eq=False)
 class Faces:
     """The faces of one picture, n of them, ordered from the largest to the smallest.
@@ -90,7 +96,7 @@ class Faces:
     track_ids: npt.NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
-        n = len(self.boxes)
+        n = len(self.boxes) if isinstance(self.boxes, np.ndarray) else 0
         expected = {
             "boxes": (n, 4),
             "scores": (n,),
@@ -99,13 +105,11 @@ class Faces:
             "intensities": (n,),
         }
         for name, shape in expected.items():
-            array = getattr(self, name)
-            if array.shape != shape or array.dtype != np.float32:
-                raise InputError(f"Faces.{name}: expected float32 {shape}, got {array.dtype} {array.shape}")
-        if n and not np.allclose(self.probabilities.sum(axis=1), 1, atol=1e-3):
-            raise InputError("Faces.probabilities: expected rows that sum to 1")
-        if self.track_ids is not None and self.track_ids.shape != (n,):
-            raise InputError(f"Faces.track_ids: expected shape ({n},), got {self.track_ids.shape}")
+            _check(name, getattr(self, name), shape, np.float32)
+        if n and not (self.probabilities.min() >= 0 and np.allclose(self.probabilities.sum(axis=1), 1, atol=1e-3)):
+            raise InputError("Faces.probabilities: expected rows from 0 that sum to 1")
+        if self.track_ids is not None:
+            _check("track_ids", self.track_ids, (n,), np.int64)
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -213,7 +217,13 @@ class Faces:
         from mien.draw import draw_faces
         from mien.images import load_image
 
-        return draw_faces(load_image(image), self, top=top)
+        pixels = load_image(image)
+        if (pixels.shape[1], pixels.shape[0]) != self.size:
+            raise InputError(
+                f"draw: expected the picture that these faces are of, {self.size[0]}x{self.size[1]}, "
+                f"got one of {pixels.shape[1]}x{pixels.shape[0]}"
+            )
+        return draw_faces(pixels, self, top=top)
 
     def __str__(self) -> str:
         return "\n".join([self._headline(), *(f"  {number}. {face}" for number, face in enumerate(self, 1))])

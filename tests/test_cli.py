@@ -1,0 +1,484 @@
+"""The `mien` command as people type it: what it prints where, what it writes, and its exit codes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mien
+import tiny
+from mien.bundle import Bundle
+from mien.cli import main
+from mien.datasets import load_fer2013
+from mien.evaluate import evaluate_bundle
+from mien.labels import FER2013, FERPLUS
+from mien.predict import FEW
+from mien.results import Faces
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+COLLINS = EXAMPLES / "eileen_collins.jpg"
+
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The tiny bundle, whose answers do not matter here."""
+    path = tmp_path_factory.mktemp("model") / "tiny.onnx"
+    path.write_bytes(tiny.content())
+    return str(path)
+
+
+@pytest.fixture
+def fast(model: str) -> list[str]:
+    return ["--model", model, "--detector", "whole"]
+
+
+def write_picture(path: Path, value: int = 100) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (40, 30), (value, value, value)).save(path)
+    return path
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    folder = tmp_path / "album"
+    for name in ("a.png", "b.jpg", "deep/a.png", "deep/er/c.jpg"):
+        write_picture(folder / name)
+    (folder / "notes.txt").write_text("not a picture")
+    return folder
+
+
+def sources(text: str) -> list[str]:
+    return [Path(image["source"]).name for image in json.loads(text)["images"]]
+
+
+def usage_error(*arguments: str) -> int:
+    """The exit code, also where argparse leaves through SystemExit."""
+    try:
+        return main(arguments)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+
+
+# --- which pictures ---
+
+
+def test_the_portrait_as_a_table(capsys: Output) -> None:
+    assert main(["predict", str(COLLINS)]) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].split() == ["picture", "face", "size", "seen", "by", "emotions,", "top", "3"]
+    assert lines[1].split()[:2] == ["eileen_collins.jpg", "1"]
+    assert "happy" in lines[1]
+    assert len(lines) == 2
+    assert " 0%" not in lines[1]  # what is most unlikely is left out
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("paths", "options", "found"),
+    [
+        (["a.png"], [], ["a.png"]),
+        (["b.jpg", "a.png"], [], ["b.jpg", "a.png"]),  # in the order given
+        (["."], [], ["a.png", "b.jpg"]),
+        (["."], ["--recursive"], ["a.png", "b.jpg", "a.png", "c.jpg"]),
+        (["*.png"], [], ["a.png"]),
+        (["**/*.jpg"], [], ["b.jpg", "c.jpg"]),
+        (["a.png", "a.png"], [], ["a.png"]),
+    ],
+)
+def test_files_folders_and_globs(
+    paths: list[str],
+    options: list[str],
+    found: list[str],
+    album: Path,
+    fast: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Output,
+) -> None:
+    monkeypatch.chdir(album)
+    assert main(["predict", *paths, *options, *fast, "--json", "-"]) == 0
+    assert sources(capsys.readouterr().out) == found
+
+
+@pytest.mark.parametrize("name", ["with space.png", "größe 人 🙂.jpg", "[red]bold.png", "[1] :smile:.png", "-dash.png"])
+def test_names(name: str, tmp_path: Path, fast: list[str], capsys: Output) -> None:
+    picture = write_picture(tmp_path / "my päth" / name)
+    target = tmp_path / "out put" / "größe.json"
+    assert main(["predict", str(picture), *fast, "--json", str(target), "--annotate", str(tmp_path / "ö")]) == 0
+    assert sources(target.read_text("utf-8")) == [name]
+    assert (tmp_path / "ö" / name).is_file()
+    assert name in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are Unicode")
+def test_a_name_that_is_no_unicode(tmp_path: Path, fast: list[str], capsys: Output) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    picture = write_picture(tmp_path / name)
+    assert main(["predict", str(picture), *fast, "--json", str(tmp_path / "a.json")]) == 0
+    assert "caf" in capsys.readouterr().out
+    assert main(["predict", str(picture), *fast, "--json", "-"]) == 0
+    for text in ((tmp_path / "a.json").read_text("utf-8"), capsys.readouterr().out):
+        assert sources(text) == [name]
+
+
+# --- what is written ---
+
+
+def test_json_on_standard_output_and_nothing_else(album: Path, fast: list[str], capsys: Output) -> None:
+    assert main(["predict", str(album), *fast, "--json", "-"]) == 0
+    out, err = capsys.readouterr()
+    values = json.loads(out)
+    assert list(values) == ["schema", "mien", "model", "labels", "images", "errors"]
+    assert (values["schema"], values["mien"], values["model"]) == (1, mien.__version__, "tiny")
+    assert values["labels"] == {"name": "ferplus", "emotions": list(FERPLUS.names)}
+    assert [len(image["faces"]) for image in values["images"]] == [1, 1]
+    assert values["errors"] == []
+    assert err == ""
+
+
+def test_csv_on_standard_output_and_nothing_else(album: Path, fast: list[str], capsys: Output) -> None:
+    assert main(["predict", str(album), *fast, "--csv", "-"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [Path(row["source"]).name for row in rows] == ["a.png", "b.jpg"]
+    assert list(rows[0]) == Faces.columns(FERPLUS)
+    assert sum(float(rows[0][name]) for name in FERPLUS.names) == pytest.approx(1, abs=1e-3)
+
+
+def test_both_as_files_beside_the_table(album: Path, fast: list[str], tmp_path: Path, capsys: Output) -> None:
+    as_json, as_csv = tmp_path / "new" / "a.json", tmp_path / "new" / "a.csv"
+    assert main(["predict", str(album), *fast, "--json", str(as_json), "--csv", str(as_csv)]) == 0
+    assert sources(as_json.read_text()) == ["a.png", "b.jpg"]
+    assert len(as_csv.read_text().splitlines()) == 3
+    assert "a.png" in capsys.readouterr().out
+
+
+def test_json_on_standard_output_with_a_csv_file(album: Path, fast: list[str], tmp_path: Path, capsys: Output) -> None:
+    assert main(["predict", str(album), *fast, "--json", "-", "--csv", str(tmp_path / "a.csv")]) == 0
+    assert sources(capsys.readouterr().out) == ["a.png", "b.jpg"]
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 3
+
+
+def test_annotated_pictures_of_the_same_name(album: Path, fast: list[str], tmp_path: Path) -> None:
+    drawn = tmp_path / "drawn"
+    assert main(["predict", str(album), "--recursive", *fast, "--annotate", str(drawn)]) == 0
+    assert sorted(file.name for file in drawn.iterdir()) == ["a-2.png", "a.png", "b.jpg", "c.jpg"]
+    for file in drawn.iterdir():
+        with Image.open(file) as image:
+            assert image.size == (40, 30)
+            assert (np.asarray(image.convert("RGB")) != 100).any()
+
+
+def test_annotated_pictures_never_replace_those_that_were_read(album: Path, fast: list[str]) -> None:
+    before = {file: file.read_bytes() for file in album.glob("*.*")}
+    assert main(["predict", str(album), *fast, "--annotate", str(album)]) == 0
+    assert {file: file.read_bytes() for file in before} == before
+    assert sorted(file.name for file in set(album.glob("*.*")) - set(before)) == ["a-2.png", "b-2.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "emotions", "title"),
+    [(["--top", "1"], 1, "emotion\n"), (["--top", "2"], 2, "emotions, top 2"), ([], 3, "emotions, top 3")],
+)
+def test_top(options: list[str], emotions: int, title: str, album: Path, fast: list[str], capsys: Output) -> None:
+    assert main(["predict", str(album / "a.png"), *fast, *options]) == 0
+    header, row = capsys.readouterr().out.splitlines()
+    assert title in header.rstrip() + "\n"
+    assert row.count("%") == emotions + 1  # and the share of people
+
+
+@pytest.mark.parametrize("labels", [FER2013, FERPLUS], ids=["fer2013", "ferplus"])
+def test_labels(labels: Any, album: Path, fast: list[str], capsys: Output) -> None:
+    assert main(["predict", str(album / "a.png"), *fast, "--labels", labels.name, "--json", "-"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["labels"]["emotions"] == list(values["images"][0]["faces"][0]["probabilities"]) == list(labels.names)
+
+
+@pytest.mark.parametrize(("min_face", "count"), [("30", 1), ("31", 0)])
+def test_min_face(min_face: str, count: int, album: Path, fast: list[str], capsys: Output) -> None:
+    assert main(["predict", str(album / "a.png"), *fast, "--min-face", min_face, "--json", "-"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["images"][0]["faces"]) == count
+
+
+def test_whole_takes_the_picture_for_the_face(fast: list[str], capsys: Output) -> None:
+    assert main(["predict", str(COLLINS), "--detector", "whole", "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["images"][0]["faces"][0]["box"] == [0, 0, 512, 512]
+
+
+def test_flip_and_size_reach_the_recognizer(capsys: Output) -> None:
+    answers = []
+    for options in ([], ["--flip"], ["--size", "64"]):
+        assert main(["predict", str(COLLINS), *options, "--json", "-"]) == 0
+        answers.append(json.loads(capsys.readouterr().out)["images"][0]["faces"])
+    plain, flipped, small = answers
+    assert plain[0]["box"] == flipped[0]["box"]
+    assert plain[0]["intensity"] != flipped[0]["intensity"] or plain[0]["probabilities"] != flipped[0]["probabilities"]
+    assert [face["box"] for face in small] != [face["box"] for face in plain]
+
+
+# --- exit codes ---
+
+
+def test_no_face_is_no_failure(album: Path, model: str, capsys: Output) -> None:
+    assert main(["predict", str(album / "a.png"), "--model", model]) == 0
+    assert "no face" in capsys.readouterr().out
+
+
+def test_bad_pictures_are_named_and_the_others_written(
+    album: Path, fast: list[str], tmp_path: Path, capsys: Output
+) -> None:
+    (album / "aa.jpg").write_text("not a picture")
+    target, drawn = tmp_path / "a.json", tmp_path / "drawn"
+    missing = str(album / "missing.jpg")
+    code = main(["predict", missing, str(album), *fast, "--json", str(target), "--annotate", str(drawn)])
+    out, err = capsys.readouterr()
+    assert code == 1
+    assert sources(target.read_text()) == ["a.png", "b.jpg"]
+    assert sorted(file.name for file in drawn.iterdir()) == ["a.png", "b.jpg"]
+    errors = json.loads(target.read_text())["errors"]
+    assert [error["source"] for error in errors] == [missing, str(album / "aa.jpg")]
+    for error in errors:
+        assert f"mien: {error['source']}: {error['reason']}" in err.splitlines()
+    assert "b.jpg" in out
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["predict", "{picture}", "--colour"], "--colour"),
+        (["predict"], "PATH"),
+        (["prdict", "{picture}"], "prdict"),
+        (["predict", "{picture}", "--detector", "centreface"], "did you mean 'centerface'"),
+        (["predict", "{picture}", "--labels", "fer213"], "did you mean 'fer2013'"),
+        (["predict", "{picture}", "--model", "mein"], "no bundle 'mein'"),
+        (["predict", "{picture}", "--model", "{picture}"], "expected a bundle"),
+        (["predict", "{picture}", "--size", "8"], "at least 32"),
+        (["predict", "{picture}", "--min-face", "nan"], "min_face"),
+        (["predict", "{picture}", "--top", "0"], "whole number from 1, got 0"),
+        (["predict", "{picture}", "--top", "many"], "whole number from 1, got many"),
+        (["predict", "{picture}", "--json", "-", "--csv", "-"], "only one of them"),
+        (["predict", "{picture}", "--json", "{new}", "--csv", "{new}"], "only one of them"),
+        (["predict", "{picture}", "--json", "{picture}/a.json"], "folder cannot be made"),
+        (["predict", "{picture}", "--csv", "{folder}"], "got a folder"),
+        (["info", "mein"], "no bundle 'mein'"),
+        (["evaluate", "mien"], "--data"),
+        (["evaluate", "mein", "--data", "{new}"], "no bundle 'mein'"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], words: str, album: Path, tmp_path: Path, capsys: Output) -> None:
+    places = {"picture": album / "a.png", "folder": album, "new": tmp_path / "new"}
+    assert usage_error(*(argument.format(**places) for argument in arguments)) == 2
+    out, err = capsys.readouterr()
+    assert words in err
+    assert out == ""
+    assert not (tmp_path / "new").exists()
+
+
+def test_annotations_that_cannot_be_written(album: Path, fast: list[str], capsys: Output) -> None:
+    folder = album / "notes.txt" / "drawn"
+    assert main(["predict", str(album / "a.png"), *fast, "--annotate", str(folder), "--json", "-"]) == 1
+    out, err = capsys.readouterr()
+    assert sources(out) == ["a.png"]
+    assert [Path(error["source"]).name for error in json.loads(out)["errors"]] == ["a.png"]
+    assert "cannot be written" in err
+
+
+def test_no_command_prints_the_help(capsys: Output) -> None:
+    assert main([]) == 2
+    out = capsys.readouterr().out
+    assert all(command in out for command in ("predict", "models", "info", "train", "evaluate"))
+
+
+def test_version_and_help(capsys: Output) -> None:
+    assert usage_error("--version") == 0
+    assert capsys.readouterr().out == f"mien {mien.__version__}\n"
+    for command in ("predict", "models", "info", "train", "evaluate"):
+        assert usage_error(command, "--help") == 0
+        assert f"usage: mien {command}" in capsys.readouterr().out
+
+
+# --- bundles ---
+
+
+def test_models(capsys: Output) -> None:
+    assert main(["models"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:2] == ["bundle", "size"]
+    assert lines[1].split()[0] == "mien"
+    assert "fer2013" in lines[1]
+    assert "ferplus" in lines[1]
+
+
+def test_info(capsys: Output) -> None:
+    assert main(["info", "mien"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("mien")
+    assert "An expression is not a feeling" in text
+    assert all(f"head      {name}: " in text for name in ("fer2013", "ferplus"))
+
+
+def test_info_of_a_bundle_without_a_card(model: str, capsys: Output) -> None:
+    assert main(["info", model]) == 0
+    text = capsys.readouterr().out
+    assert "tiny" in text
+    assert "temperature 2.000; shares of people at temperature 0.500" in text
+    assert "measured" not in text
+
+
+def with_card(folder: Path, card: dict[str, Any]) -> str:
+    path = folder / "carded.onnx"
+    path.write_bytes(tiny.content(json.dumps(tiny.metadata(card=card))))
+    return str(path)
+
+
+def test_info_of_a_trained_bundle(fer2013_csv: tuple[Path, Path], model: str, tmp_path: Path, capsys: Output) -> None:
+    measured = evaluate_bundle(Bundle.load(model), load_fer2013(*fer2013_csv)).to_dict()
+    data = {"training": 28709, "votes": True, "digest": "0123456789abcdefXYZ"}
+    recipe = {"name": "party", "seed": 3, "epochs": 40, "batch_size": 256}
+    training = {"parameters": 1234567, "data": data, "commit": "c0ffee"}
+    path = with_card(tmp_path, {"training": training, "recipe": recipe, "metrics": measured})
+    assert main(["info", path]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    accuracy = 100 * measured["results"][0]["metrics"]["accuracy"]
+    for line in (
+        "weights   1,234,567",
+        "data      28,709 Training faces of FER2013, votes of FER+; digest 0123456789abcdef",
+        "recipe    party, seed 3, 40 epochs in batches of 256",
+        "commit    c0ffee",
+    ):
+        assert line in lines
+    figures = [line for line in lines if line.startswith("measured")]
+    assert [line.split(",")[0] for line in figures] == ["measured  fer2013", "measured  ferplus"]
+    assert f"accuracy {accuracy:.1f} [" in figures[0]
+    assert "n = 21" in figures[0]
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        {"training": 5},
+        {"training": {"data": {}}},
+        {"training": {"parameters": "many"}},
+        {"recipe": {}},
+        {"metrics": {"results": [{}]}},
+        {"metrics": {"results": [{"name": "fer2013"}]}},
+        {"metrics": []},
+    ],
+    ids=json.dumps,
+)
+def test_info_of_a_card_of_another_kind(card: dict[str, Any], tmp_path: Path, capsys: Output) -> None:
+    path = with_card(tmp_path, card)
+    assert main(["info", path]) == 0
+    text = capsys.readouterr().out
+    assert "head      ferplus: " in text
+    assert "--json prints it" in text
+    assert main(["info", path, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["card"] == card
+
+
+def test_info_as_json(model: str, capsys: Output) -> None:
+    assert main(["info", model, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == tiny.metadata()
+
+
+# --- evaluate ---
+
+
+def test_evaluate(fer2013_csv: tuple[Path, Path], model: str, tmp_path: Path, capsys: Output) -> None:
+    data, votes = map(str, fer2013_csv)
+    target = tmp_path / "new" / "result.json"
+    assert main(["evaluate", model, "--data", data, "--votes", votes, "--out", str(target)]) == 0
+    out = capsys.readouterr().out
+    assert "on PublicTest" in out
+    assert "ferplus, plurality of eight" in out
+    values = json.loads(target.read_text())
+    assert (values["split"], values["flip"], values["copies"]) == ("PublicTest", False, 1)
+    assert [result["n"] for result in values["results"] if result["name"] == "fer2013"] == [21]
+
+
+def test_evaluate_on_another_split_without_votes(
+    fer2013_csv: tuple[Path, Path], model: str, tmp_path: Path, capsys: Output
+) -> None:
+    target = tmp_path / "a.json"
+    arguments = ["--data", str(fer2013_csv[0]), "--split", "Training", "--flip", "--out", str(target)]
+    assert main(["evaluate", model, *arguments]) == 0
+    values = json.loads(target.read_text())
+    assert (values["split"], values["flip"], values["intensity"]) == ("Training", True, None)
+    assert [(result["name"], result["n"]) for result in values["results"]] == [("fer2013", 63)]
+    assert "ferplus" not in capsys.readouterr().out
+
+
+def test_evaluate_with_what_is_not_there(fer2013_csv: tuple[Path, Path], model: str, capsys: Output) -> None:
+    data = str(fer2013_csv[0])
+    for arguments, words in {
+        ("--data", "missing.csv"): "missing.csv",
+        ("--data", data, "--votes", "missing.csv"): "missing.csv",
+        ("--data", data, "--split", "PrivateTest"): "PrivateTest",
+        ("--data", data, "--out", f"{data}/a.json"): "fer2013.csv",
+    }.items():
+        assert main(["evaluate", model, *arguments]) == 1
+        err = capsys.readouterr().err
+        assert err.startswith("mien: ")
+        assert words in err
+        assert len(err.splitlines()) == 1
+
+
+# --- as a program of its own ---
+
+
+def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mien.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120, **options)
+
+
+def test_the_program(album: Path, fast: list[str]) -> None:
+    """With enough pictures for a progress bar, which may not come near standard output."""
+    for number in range(FEW + 1):
+        write_picture(album / f"more{number}.png")
+    (album / "bad.jpg").write_text("not a picture")
+    done = run("predict", str(album), *fast, "--json", "-")
+    assert done.returncode == 1
+    assert len(json.loads(done.stdout)["images"]) == FEW + 3
+    assert "bad.jpg" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_program_knows_wrong_usage() -> None:
+    done = run("predict", "x.jpg", "--detector", "nobody")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("mien: no detector 'nobody'")
+
+
+def test_a_terminal_that_knows_only_ascii(tmp_path: Path, fast: list[str]) -> None:
+    picture = write_picture(tmp_path / "größe.png")
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = run("predict", str(picture), *fast, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "gr\\xf6\\xdfe.png" in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes break otherwise here")
+@pytest.mark.parametrize("arguments", [["models"], ["predict", "{picture}"], ["predict", "{picture}", "--json", "-"]])
+def test_a_reader_that_leaves_early(arguments: list[str], album: Path, fast: list[str]) -> None:
+    """As in `mien models | head -0`."""
+    words = [argument.format(picture=album / "a.png") for argument in arguments]
+    options = fast if words[0] == "predict" else []
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "mien.cli", *words, *options]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120)
+    os.close(writing)
+    assert done.stderr == ""
+    assert done.returncode == 0
