@@ -29,13 +29,13 @@ from mien.preprocess import FRAME, Framing, crop_faces
 ENLARGED, MARGIN = 8, 8
 FRAMINGS = [
     Framing(),
-    *(Framing(scale=scale) for scale in (0.85, 0.92, 1.08, 1.15)),
+    *(Framing(scale=scale) for scale in (0.85, 0.9, 0.95, 1.05, 1.1, 1.15)),
     *(Framing(shift=(0, y)) for y in (-3, -1.5, 1.5, 3)),
     *(Framing(shift=(x, 0)) for x in (-1.5, 1.5)),
     *(Framing(upright=share) for share in (0.5, 1.0)),
     *(Framing(by_box=share) for share in (0.25, 0.5, 1.0)),
-    Framing(by_box=0.5, upright=0.5),
-    Framing(by_box=0.5, scale=0.95),
+    Framing(by_box=0.25, scale=0.95),
+    Framing(upright=0.5, scale=0.95),
 ]
 
 
@@ -68,7 +68,7 @@ def measure(dataset: FaceDataset, bundle: Bundle) -> dict[str, Any]:
             landmarks.append(found.landmarks[best])
             rows.append(row)
     found_faces = dataset.take(np.array(rows))
-    in_frame = (np.stack(landmarks) + 0.5) / ENLARGED - MARGIN
+    in_frame = np.stack(landmarks) / ENLARGED - MARGIN
     scores = [{"framing": "the frames as they came", **accuracies(bundle, found_faces, found_faces.faces)}]
     for framing in tqdm(FRAMINGS, desc="framings"):
         crops = np.concatenate(

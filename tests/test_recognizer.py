@@ -199,6 +199,15 @@ def test_predict_crops(bundle: Bundle, recognizer: EmotionRecognizer) -> None:
         recognizer.predict_crops(crops.astype(np.float32))
 
 
+def test_a_whole_picture_is_the_frame_and_nothing_is_moved(bundle: Bundle) -> None:
+    frame = np.random.default_rng(1).integers(0, 256, (48, 48), np.uint8)
+    reader = EmotionRecognizer(bundle, detector="whole")
+    expected = reader.predict_crops(frame[None]).probabilities
+    np.testing.assert_allclose(reader.predict(frame).probabilities, expected, atol=1e-6)
+    doubled = frame.repeat(2, axis=0).repeat(2, axis=1)
+    np.testing.assert_allclose(reader.predict(doubled).probabilities, expected, atol=1e-6)
+
+
 # --- many pictures ---
 
 

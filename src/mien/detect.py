@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,11 +28,13 @@ class Detections:
     scores     float32 (n,)       the detector's certainty, 0 to 1
     landmarks  float32 (n, 5, 2)  x, y of left eye, right eye, nose, left and right mouth corner as they lie in the
                                   picture; NaN where the detector gives none
+    are_frames bool               the boxes are not faces' boxes but frames around them, as in FER2013's pictures
     """
 
     boxes: FloatArray
     scores: FloatArray
     landmarks: FloatArray
+    are_frames: bool = False
 
     def __post_init__(self) -> None:
         n = len(self.boxes)
@@ -53,14 +55,14 @@ class Detections:
 
     def select(self, rows: npt.NDArray[Any]) -> Detections:
         """The faces of a mask or of row numbers, in that order."""
-        return Detections(self.boxes[rows], self.scores[rows], self.landmarks[rows])
+        return replace(self, boxes=self.boxes[rows], scores=self.scores[rows], landmarks=self.landmarks[rows])
 
     def inside(self, image: Pixels) -> Detections:
         """With boxes cut to the picture, without those that lie wholly outside."""
         height, width = image.shape[:2]
         boxes = np.clip(self.boxes, 0, np.array([width, height, width, height], np.float32))
         kept = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
-        return Detections(boxes, self.scores, self.landmarks).select(kept)
+        return replace(self, boxes=boxes).select(kept)
 
     @classmethod
     def of_boxes(cls, boxes: npt.NDArray[Any]) -> Detections:
@@ -199,13 +201,14 @@ class YuNet:
 
 
 class WholeImage:
-    """Every picture is one face, as in data sets of ready-made crops."""
+    """Every picture is one face, framed as FER2013 frames faces: data sets of ready-made crops."""
 
     def __init__(self, *, size: int = 0, threshold: float = 0.0, threads: int = 0) -> None:
         del size, threshold, threads
 
     def __call__(self, image: Pixels) -> Detections:
-        return Detections.of_boxes(np.array([[0, 0, image.shape[1], image.shape[0]]], np.float32))
+        whole = np.array([[0, 0, image.shape[1], image.shape[0]]], np.float32)
+        return replace(Detections.of_boxes(whole), are_frames=True)
 
 
 class _Checked:

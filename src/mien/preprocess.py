@@ -69,10 +69,10 @@ def to_input(crops: npt.NDArray[np.uint8], spec: InputSpec) -> npt.NDArray[np.fl
     return np.ascontiguousarray(spec.normalize(window.astype(np.float32)))
 
 
-# Where FER2013 has them in its 48x48 frames: CenterFace on upsampled Training faces, means in pixels.
+# Where FER2013 has them in its 48x48 frames: CenterFace on enlarged Training faces, means in pixels; the box that it
+# finds is the default of `Framing.box`.
 # Left eye, right eye, left and right mouth corner as they lie in the picture.
 TEMPLATE_POINTS = np.array([[15.3, 19.3], [32.4, 18.9], [17.4, 36.2], [31.2, 35.9]], np.float32)
-TEMPLATE_BOX = np.array([[4.7, 1.7], [43.7, 47.4]], np.float32)
 _POINT_ROWS = [0, 1, 3, 4]  # of the five landmarks; the nose moves most when a head turns
 
 
@@ -84,12 +84,18 @@ class Framing:
     shift    (x, y) in pixels of the frame, added to FER2013's mean place
     upright  share of the head's roll that is undone; FER2013's frames were not rotated
     by_box   0: eyes and mouth decide place and size, 1: the detector's box does
+    box      where a face's box lies in the frame: left, top, right, bottom
     """
 
     scale: float = 1.0
     shift: tuple[float, float] = (0.0, 0.0)
     upright: float = 0.0
     by_box: float = 0.0
+    box: tuple[float, float, float, float] = (4.7, 1.7, 43.7, 47.4)
+
+
+WHOLE_FRAME = Framing(box=(0, 0, FRAME, FRAME))
+"""For pictures that are a frame already, as the files of FER2013 are: nothing is moved."""
 
 
 def crop_faces(
@@ -100,8 +106,8 @@ def crop_faces(
 ) -> npt.NDArray[np.uint8]:
     """The faces of a picture as crops uint8 `(n, 48, 48)`, each placed where FER2013 has its faces.
 
-    `image` RGB uint8 (H, W, 3), `boxes` float32 (n, 4) xyxy, `landmarks` float32 (n, 5, 2) or NaN; both in pixels.
-    A face without landmarks is fitted by its box; pixels outside the picture repeat its edge.
+    `image` RGB uint8 (H, W, 3), `boxes` float32 (n, 4) xyxy, `landmarks` float32 (n, 5, 2) or NaN; both in pixels,
+    where the pixel of column i reaches from i to i + 1. A face without landmarks is fitted by its box; pixels outside the picture repeat its edge.
     """
     if not len(boxes):
         return np.zeros((0, FRAME, FRAME), np.uint8)
@@ -115,8 +121,8 @@ def fit_frame(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The turn and scale (2, 2) and the offset (2,) that take picture coordinates into the 48x48 frame."""
     corners = box.reshape(2, 2).astype(np.float64)
-    size, centre = _size(TEMPLATE_BOX) / _size(corners), corners.mean(axis=0)
-    aim = TEMPLATE_BOX.mean(axis=0, dtype=np.float64)
+    target = np.array(framing.box, np.float64).reshape(2, 2)
+    size, centre, aim = _size(target) / _size(corners), corners.mean(axis=0), target.mean(axis=0)
     angle = 0.0
     if np.isfinite(points).all():
         found = points[_POINT_ROWS].astype(np.float64)
@@ -161,9 +167,9 @@ def _sample(
     factors = sides / (high - low)
     if shrink > 1:
         patch = cv2.resize(patch, (int(sides[0]), int(sides[1])), interpolation=cv2.INTER_AREA)
-    # Pixel centres, not corners, are what the two resamplings agree on: p = (q + 0.5) / factors - 0.5 + low.
+    # OpenCV counts from the middle of the first pixel: p = (q + 0.5) / factors + low, and the same in the frame.
     matrix = turn / factors
-    shift = offset + turn @ (0.5 / factors - 0.5 + low)
+    shift = offset + turn @ (0.5 / factors + low) - 0.5
     transform = np.concatenate([matrix, shift[:, None]], axis=1)
     return cv2.warpAffine(  # type: ignore[no-any-return]
         patch, transform, (FRAME, FRAME), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE

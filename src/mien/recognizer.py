@@ -16,7 +16,7 @@ from mien.detect import Detections, Detector, make_detector
 from mien.errors import ImageError, InputError
 from mien.images import describe_source, load_image
 from mien.labels import LabelSet
-from mien.preprocess import FRAME, check_crops, crop_faces
+from mien.preprocess import FRAME, WHOLE_FRAME, Framing, check_crops, crop_faces
 from mien.results import Faces
 
 PICTURES_AT_ONCE = 16
@@ -130,7 +130,8 @@ class EmotionRecognizer:
         sides = detections.boxes[:, 2:] - detections.boxes[:, :2]
         order = np.argsort(-sides.prod(axis=1), kind="stable")
         detections = detections.select(order[sides[order].min(axis=1, initial=np.inf) >= self.min_face])
-        crops = crop_faces(pixels, detections.boxes, detections.landmarks)
+        framing = WHOLE_FRAME if detections.are_frames else Framing()
+        crops = crop_faces(pixels, detections.boxes, detections.landmarks, framing)
         return _Found(detections, crops, (pixels.shape[1], pixels.shape[0]), source)
 
     def _answer(self, found: list[_Found]) -> list[Faces]:
