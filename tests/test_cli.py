@@ -180,6 +180,15 @@ def test_annotated_pictures_of_the_same_name(album: Path, fast: list[str], tmp_p
             assert (np.asarray(image.convert("RGB")) != 100).any()
 
 
+def test_top_of_annotated_pictures(album: Path, fast: list[str], tmp_path: Path) -> None:
+    picture = str(album / "large.png")
+    Image.new("RGB", (400, 300)).save(picture)
+    for top in ("1", "3"):
+        assert main(["predict", picture, *fast, "--annotate", str(tmp_path / top), "--top", top]) == 0
+    one, three = (np.asarray(Image.open(tmp_path / top / "large.png")) for top in ("1", "3"))
+    assert (three != 0).sum() > 2 * (one != 0).sum()
+
+
 def test_annotated_pictures_never_replace_those_that_were_read(album: Path, fast: list[str]) -> None:
     before = {file: file.read_bytes() for file in album.glob("*.*")}
     assert main(["predict", str(album), *fast, "--annotate", str(album)]) == 0
@@ -189,7 +198,12 @@ def test_annotated_pictures_never_replace_those_that_were_read(album: Path, fast
 
 @pytest.mark.parametrize(
     ("options", "emotions", "title"),
-    [(["--top", "1"], 1, "emotion\n"), (["--top", "2"], 2, "emotions, top 2"), ([], 3, "emotions, top 3")],
+    [
+        (["--top", "1"], 1, "emotion\n"),
+        (["--top", "2"], 2, "emotions, top 2"),
+        ([], 3, "emotions, top 3"),
+        (["--top", "8"], 8, "emotions, top 8"),
+    ],
 )
 def test_top(options: list[str], emotions: int, title: str, album: Path, fast: list[str], capsys: Output) -> None:
     assert main(["predict", str(album / "a.png"), *fast, *options]) == 0
@@ -443,16 +457,21 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120, **options)
 
 
-def test_the_program(album: Path, fast: list[str]) -> None:
-    """With enough pictures for a progress bar, which may not come near standard output."""
+@pytest.mark.parametrize("terminal", [False, True])
+def test_the_program(terminal: bool, album: Path, fast: list[str]) -> None:
+    """With enough pictures for a progress bar, which comes on terminals only and not near standard output."""
     for number in range(FEW + 1):
         write_picture(album / f"more{number}.png")
     (album / "bad.jpg").write_text("not a picture")
-    done = run("predict", str(album), *fast, "--json", "-")
+    environment = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "TTY_COMPATIBLE")}
+    if terminal:
+        environment["FORCE_COLOR"] = "1"  # rich then takes standard error for one
+    done = run("predict", str(album), *fast, "--json", "-", env=environment)
     assert done.returncode == 1
     assert len(json.loads(done.stdout)["images"]) == FEW + 3
-    assert "bad.jpg" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert f"mien: {album / 'bad.jpg'}: " in done.stderr
+    assert ("reading" in done.stderr) == terminal
+    assert terminal or len(done.stderr.splitlines()) == 1
 
 
 def test_the_program_knows_wrong_usage() -> None:
@@ -471,14 +490,16 @@ def test_a_terminal_that_knows_only_ascii(tmp_path: Path, fast: list[str]) -> No
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes break otherwise here")
 @pytest.mark.parametrize("arguments", [["models"], ["predict", "{picture}"], ["predict", "{picture}", "--json", "-"]])
-def test_a_reader_that_leaves_early(arguments: list[str], album: Path, fast: list[str]) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_leaves_early(arguments: list[str], unbuffered: str, album: Path, fast: list[str]) -> None:
     """As in `mien models | head -0`."""
     words = [argument.format(picture=album / "a.png") for argument in arguments]
     options = fast if words[0] == "predict" else []
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "mien.cli", *words, *options]
-    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120)
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120, env=environment)
     os.close(writing)
     assert done.stderr == ""
     assert done.returncode == 0

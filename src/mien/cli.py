@@ -9,7 +9,8 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -177,8 +178,9 @@ def _train(options: argparse.Namespace) -> int:
     overrides = [f"{key}={value}" for key, value in direct.items() if value is not None]
     if options.precision:
         overrides.append(f'precision="{options.precision}"')
-    recipe = load_recipe(options.recipe, [*overrides, *options.set])
-    dataset = load_fer2013(options.data, options.votes)
+    recipe = load_recipe(options.recipe, [*options.set, *overrides])
+    with _progress("reading the data") as progress:
+        dataset = load_fer2013(options.data, options.votes, progress=progress)
 
     from mien.training.fit import train
 
@@ -189,21 +191,32 @@ def _train(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     """Accuracy, calibration and confusion of a bundle, with 95 % bootstrap intervals, with and without the faces that
-    have an exact copy in Training; with --votes also on the three usual FER+ test sets."""
+    have an exact copy in Training; with --votes also on the usual FER+ test sets."""
     from mien.bundle import Bundle
     from mien.datasets import load_fer2013
     from mien.evaluate import evaluate_bundle
 
-    evaluation = evaluate_bundle(
-        Bundle.load(options.bundle),
-        load_fer2013(options.data, options.votes),
-        options.split,
-        flip=options.flip,
-    )
+    bundle = Bundle.load(options.bundle)
+    with _progress("reading the data") as progress:
+        dataset = load_fer2013(options.data, options.votes, progress=progress)
+    with _progress("reading the faces") as progress:
+        evaluation = evaluate_bundle(bundle, dataset, options.split, flip=options.flip, progress=progress)
     print(evaluation.table())
     if options.out:
         evaluation.to_json(options.out)
     return OK
+
+
+@contextmanager
+def _progress(label: str) -> Iterator[Callable[[float], None]]:
+    """A bar on standard error for work that tells the share that is done, 0 to 1; nothing is left of it."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(label, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
 
 
 def _positive(text: str) -> int:

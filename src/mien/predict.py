@@ -83,7 +83,9 @@ def _check_targets(*targets: str | None) -> None:
 def _with_progress(recognizer: EmotionRecognizer, paths: list[Path]) -> Iterator[tuple[Path, Faces | ImageError]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=len(paths) <= FEW, transient=True) as progress:
+    with Progress(
+        *columns, console=console, disable=len(paths) <= FEW or not console.is_terminal, transient=True
+    ) as progress:
         task = progress.add_task("reading", total=len(paths))
         for path, result in zip(paths, recognizer.predict_each(paths), strict=True):
             yield path, result

@@ -107,7 +107,8 @@ def crop_faces(
     """The faces of a picture as crops uint8 `(n, 48, 48)`, each placed where FER2013 has its faces.
 
     `image` RGB uint8 (H, W, 3), `boxes` float32 (n, 4) xyxy, `landmarks` float32 (n, 5, 2) or NaN; both in pixels,
-    where the pixel of column i reaches from i to i + 1. A face without landmarks is fitted by its box; pixels outside the picture repeat its edge.
+    where the pixel of column i reaches from i to i + 1. A face without landmarks is fitted by its box; outside the
+    picture its edge is repeated.
     """
     if not len(boxes):
         return np.zeros((0, FRAME, FRAME), np.uint8)

@@ -149,8 +149,8 @@ def plurality(votes: Votes) -> Subset:
 
 
 FERPLUS_TEST_SETS: dict[str, Callable[[Votes], Subset]] = {
-    "majority (Microsoft's rule)": majority,
     "plurality of eight": plurality,
+    "majority (Microsoft's rule)": majority,
 }
 """The usual ways from votes to a test set; a score on FER+ means nothing without the name of one."""
 
