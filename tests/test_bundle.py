@@ -281,3 +281,8 @@ def test_mutated_bundles_answer_or_are_refused(changes: list[tuple[int, int]], l
     for head in bundle.metadata.heads:
         assert probabilities[head.name].shape == (3, len(head.labels))
         assert probabilities[head.name].dtype == np.float32
+
+
+def test_a_provider_that_is_not_installed_is_named() -> None:
+    with pytest.raises(InputError, match="NoSuchProvider is not in the installed ONNX Runtime, which has .*CPU"):
+        Bundle(tiny.content(), "tiny", providers=("NoSuchProvider", "CPUExecutionProvider"))

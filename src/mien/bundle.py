@@ -135,6 +135,12 @@ class Bundle:
     ):
         import onnxruntime
 
+        missing = set(providers) - set(available := onnxruntime.get_available_providers())
+        if missing:
+            raise InputError(
+                f"providers: {', '.join(sorted(missing))} is not in the installed ONNX Runtime, which has "
+                f"{', '.join(available)}. Install the onnxruntime package that brings it, or choose one of these"
+            )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4
@@ -193,7 +199,7 @@ class Bundle:
         raise InputError(f"labels {name!r}: this bundle has no such head; {nearest(name, self.heads)}")
 
     def logits(
-        self, crops: npt.NDArray[np.uint8], *, flip: bool = False, batch_size: int = 64
+        self, crops: npt.NDArray[np.uint8], *, flip: bool = False, batch_size: int = 16
     ) -> dict[str, FloatArray]:
         """Logits `(N, K)` of every head; with `flip`, their mean over each crop and its mirror image."""
         check_crops(crops)

@@ -37,6 +37,9 @@ class ImageError(MienError, ValueError):
         self.source = source
         self.reason = message
 
+    def __reduce__(self) -> tuple[type[ImageError], tuple[str, str]]:
+        return type(self), (self.reason, self.source)  # results cross processes, errors among them
+
 
 class DataError(MienError, ValueError):
     """A data set file is not what it should be; the message names the row."""
@@ -69,7 +72,11 @@ class MissingExtraError(MienError, ImportError):
         super().__init__(
             f"{purpose} needs the optional dependencies '{extra}'. Install them with:\n    pip install 'mien[{extra}]'"
         )
+        self.purpose = purpose
         self.extra = extra
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        return type(self), (self.purpose, self.extra)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import copy
-import logging
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +20,7 @@ from mien.errors import ExportError
 from mien.labels import FER2013, FERPLUS, LABEL_SETS
 from mien.preprocess import InputSpec, to_input
 from mien.training.models import Network
+from mien.training.quiet import quiet
 from mien.training.recipe import Recipe
 
 LARGEST_DIFFERENCE = 1e-3
@@ -82,7 +80,7 @@ def fit_heads(logits: dict[str, npt.NDArray[np.float32]], validation: FaceDatase
 def to_onnx(network: Network, spec: InputSpec) -> onnx.ModelProto:
     """The network as an ONNX graph from `faces` (N, 1, size, size) to one output of logits per head."""
     example = torch.zeros(2, 1, spec.size, spec.size)
-    with torch.no_grad(), _quiet_exporter():
+    with torch.no_grad(), quiet("torch.onnx"):  # deprecations of its own, and that torchvision is missing
         names = list(network(example))
         program = torch.onnx.export(
             _Outputs(network),
@@ -135,20 +133,6 @@ def compare(expected: dict[str, npt.NDArray[np.float32]], got: dict[str, npt.NDA
                 f"the largest difference is {difference:.2g} and {differing} of {len(values)} labels differ. "
                 "Nothing was written."
             )
-
-
-@contextmanager
-def _quiet_exporter() -> Iterator[None]:
-    """No deprecations of the exporter's own, and no notes that torchvision is not installed."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 class _Outputs(nn.Module):

@@ -7,12 +7,11 @@ A run is a folder: `recipe.toml`, `run.json` (data, machine, versions, commit, t
 from __future__ import annotations
 
 import json
-import logging
 import platform
+import shutil
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +38,7 @@ from mien.training.data import Faces48
 from mien.training.export import export_bundle
 from mien.training.models import gflop
 from mien.training.module import ExpressionModule, seed_of, trainable_parameters
+from mien.training.quiet import quiet
 from mien.training.recipe import Recipe
 
 TRAINING, VALIDATION = "Training", "PublicTest"
@@ -93,7 +93,7 @@ def train(recipe: Recipe, dataset: FaceDataset, out: str | Path, *, resume: bool
     if resume and checkpoint_path is None:
         print(f"{run.folder} has no finished epoch to go on from: training starts at the beginning", file=sys.stderr)
 
-    with _quiet_lightning():
+    with quiet("lightning.pytorch"):  # notes on hardware, advice about loaders that are not used here
         pl.seed_everything(seed_of(recipe.seed, -1), verbose=False)
         module = ExpressionModule(
             recipe,
@@ -227,30 +227,13 @@ def _stopping_on_ctrl_c(trainer: pl.Trainer) -> Iterator[None]:
         raise KeyboardInterrupt(f"stopped after epoch {trainer.current_epoch}; --resume goes on from there") from stop
 
 
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Lightning's notes on hardware and its advice about loaders that this module does not use."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
-
-
 def _commit() -> str | None:
-    """The commit of the code, where it runs from a git checkout."""
-    answer = subprocess.run(
-        ["git", "rev-parse", "--short=12", "HEAD"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return answer.stdout.strip() or None
+    """The commit of the code, where it runs from a git checkout of its own."""
+    root = Path(__file__).parents[3]
+    if not (root / ".git").exists() or shutil.which("git") is None:
+        return None
+    command = ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:
