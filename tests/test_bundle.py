@@ -284,5 +284,5 @@ def test_mutated_bundles_answer_or_are_refused(changes: list[tuple[int, int]], l
 
 
 def test_a_provider_that_is_not_installed_is_named() -> None:
-    with pytest.raises(InputError, match="NoSuchProvider is not in the installed ONNX Runtime, which has .*CPU"):
+    with pytest.raises(InputError, match=r"NoSuchProvider is not in the installed ONNX Runtime, which has .*CPU"):
         Bundle(tiny.content(), "tiny", providers=("NoSuchProvider", "CPUExecutionProvider"))
