@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from mien import __version__
-from mien.errors import BundleError, DetectorError, InputError, MienError, MissingExtraError, RecipeError
+from mien.errors import (
+    BundleError,
+    DetectorError,
+    DownloadError,
+    InputError,
+    MienError,
+    MissingExtraError,
+    RecipeError,
+)
 
 OK, SOME_FAILED, USAGE = 0, 1, 2
 
@@ -34,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = int(options.run(options))
         sys.stdout.flush()  # here, where a closed pipe can still be caught
         return code
+    except DownloadError as error:  # a DetectorError, but no wrong usage
+        print(f"mien: {error}", file=sys.stderr)
+        return SOME_FAILED
     except (InputError, RecipeError, BundleError, DetectorError, MissingExtraError) as error:
         print(f"mien: {error}", file=sys.stderr)
         return USAGE

@@ -105,7 +105,7 @@ def _write(
             sys.stdout.write(text)
         else:
             write_atomically(target, text)
-    if STANDARD_OUTPUT not in texts:
+    if results and STANDARD_OUTPUT not in texts:
         # Rich would leave with its own exit code on a closed pipe, and fold rows where nobody has a narrow terminal.
         console = Console(width=None if sys.stdout.isatty() else 200)
         with console.capture() as captured:
