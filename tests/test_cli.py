@@ -507,5 +507,5 @@ def test_a_reader_that_leaves_early(arguments: list[str], unbuffered: str, album
 
 def test_a_failed_download_is_no_wrong_usage(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     monkeypatch.setenv("MIEN_YUNET_URL", "http://127.0.0.1:9/nobody-listens.onnx")
-    assert main(["predict", str(PORTRAIT), "--detector", "yunet"]) == 1
+    assert main(["predict", str(EXAMPLES), "--detector", "yunet"]) == 1
     assert "put the file there by hand" in capsys.readouterr().err
