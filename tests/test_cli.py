@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from mien.datasets import load_fer2013
 from mien.evaluate import evaluate_bundle
 from mien.labels import FER2013, FERPLUS
 from mien.predict import FEW
+from mien.recognizer import EmotionRecognizer
 from mien.results import Faces
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -194,6 +196,67 @@ def test_annotated_pictures_never_replace_those_that_were_read(album: Path, fast
     assert main(["predict", str(album), *fast, "--annotate", str(album)]) == 0
     assert {file: file.read_bytes() for file in before} == before
     assert sorted(file.name for file in set(album.glob("*.*")) - set(before)) == ["a-2.png", "b-2.jpg"]
+
+
+def test_annotated_pictures_never_replace_a_neighbour_of_those_that_were_read(tmp_path: Path, fast: list[str]) -> None:
+    read, neighbour = write_picture(tmp_path / "p.webp"), write_picture(tmp_path / "p.jpg", 7)
+    before = neighbour.read_bytes()
+    assert main(["predict", str(read), *fast, "--annotate", str(tmp_path)]) == 0
+    assert neighbour.read_bytes() == before
+    assert (tmp_path / "p-2.jpg").is_file()
+
+
+def test_annotated_pictures_of_an_earlier_run_are_replaced(album: Path, fast: list[str], tmp_path: Path) -> None:
+    for _ in range(2):
+        assert main(["predict", str(album), *fast, "--annotate", str(tmp_path / "out")]) == 0
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a.png", "b.jpg"]
+
+
+def test_a_failed_write_loses_nothing_else(
+    album: Path, fast: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    def full(path: str, content: str) -> None:
+        if str(path).endswith(".json"):
+            raise OSError(28, "No space left on device")
+        Path(path).write_text(content)
+
+    monkeypatch.setattr("mien.predict.write_atomically", full)
+    targets = ["--json", str(tmp_path / "o.json"), "--csv", str(tmp_path / "o.csv")]
+    assert main(["predict", str(album), "missing.jpg", *fast, *targets]) == 1
+    shown = capsys.readouterr()
+    assert "a.png" in shown.out
+    assert "o.json: cannot be written: No space left on device" in shown.err
+    assert "missing.jpg: no such file" in shown.err
+    assert len((tmp_path / "o.csv").read_text().splitlines()) == 3
+
+
+def test_one_file_cannot_be_both_json_and_csv_however_it_is_spelt(album: Path, fast: list[str]) -> None:
+    targets = ["--json", str(album / "o"), "--csv", str(album / "deep" / ".." / "o")]
+    assert main(["predict", str(album), *fast, *targets]) == 2
+
+
+def test_a_stop_half_way_keeps_what_was_read(
+    album: Path, fast: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    each = EmotionRecognizer.predict_each
+
+    def stopped(self: EmotionRecognizer, images: Any) -> Iterator[Any]:
+        yield next(each(self, images))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(EmotionRecognizer, "predict_each", stopped)
+    assert main(["predict", str(album), *fast, "--json", str(tmp_path / "o.json")]) == 130
+    assert sources((tmp_path / "o.json").read_text()) == ["a.png"]
+    assert "mien: stopped" in capsys.readouterr().err
+
+
+def test_an_impossible_name_does_not_keep_the_others_from_being_read(
+    album: Path, fast: list[str], capsys: Output
+) -> None:
+    assert main(["predict", str(album / "a.png"), "x" * 300 + ".jpg", *fast, "--json", "-"]) == 1
+    shown = capsys.readouterr()
+    assert sources(shown.out) == ["a.png"]
+    assert "cannot be read" in shown.err
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,10 @@ def test_the_inference_tier_loads_nothing_of_training() -> None:
     assert loaded & (LEARNING | {"matplotlib"}) == set()
 
 
+def test_the_command_line_loads_nothing_of_training() -> None:
+    assert loaded_by("import mien.cli, mien.predict, mien.cards") & LEARNING == set()
+
+
 def test_importing_mien_alone_loads_no_library() -> None:
     loaded = loaded_by("import mien")
     assert "mien" in loaded

@@ -259,7 +259,23 @@ def test_a_single_bad_picture_raises(picture: Any, error: type[Exception], whole
         whole.predict(picture)
 
 
-@pytest.mark.parametrize("one", ["photo.jpg", Path("photo.jpg"), b"content"])
+ONE_PICTURE = [
+    "photo.jpg",
+    Path("photo.jpg"),
+    b"content",
+    bytearray(b"content"),
+    np.zeros((5, 4, 3), np.uint8),
+    np.zeros((5, 4), np.uint8),
+    Image.new("L", (4, 5)),
+]
+
+
+def test_nothing_to_iterate_over_is_an_input_error(whole: EmotionRecognizer) -> None:
+    with pytest.raises(InputError, match="expected several pictures, got NoneType"):
+        whole.predict_batch(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("one", ONE_PICTURE, ids=lambda one: type(one).__name__)
 def test_one_picture_is_not_taken_for_many(one: Any, whole: EmotionRecognizer) -> None:
     with pytest.raises(InputError, match="Use predict"):
         whole.predict_batch(one)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from mien.calibration import softmax
 from mien.errors import BundleError, InputError, nearest
 from mien.files import write_atomically
-from mien.labels import LabelSet
+from mien.labels import LABEL_SETS, LabelSet
 from mien.preprocess import FRAME, InputSpec, check_crops, to_input
 
 FORMAT_VERSION = 1
@@ -99,6 +99,9 @@ class Metadata:
             names = [head.name for head in heads]
             if not names or len(set(names)) < len(names):
                 raise ValueError(f"heads {names}")
+            for head in heads:
+                if head.name in LABEL_SETS and head.labels != LABEL_SETS[head.name]:
+                    raise ValueError(f"head {head.name!r} with the labels {head.labels.names}")
             return cls(str(values["name"]), heads, InputSpec(**values["input"]), dict(values["card"]))
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise BundleError(

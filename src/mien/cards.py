@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mien.bundle import Bundle, released
+from mien.datasets import PLURALITY
+from mien.labels import FER2013, FERPLUS
 
 INTENDED = (
     "Reads the facial expression that people would see in a face. An expression is not a feeling, let alone\n"
@@ -94,7 +96,7 @@ def _facts(bundle: Bundle) -> list[str]:
 def main_results(bundle: Bundle) -> dict[str, dict[str, Any]]:
     """The result that stands for each head: FER2013's split, and FER+'s plurality of eight."""
     results = bundle.metadata.card.get("metrics", {}).get("results", [])
-    wanted = {"fer2013": "fer2013", "ferplus": "ferplus, plurality of eight"}
+    wanted = {FER2013.name: FER2013.name, FERPLUS.name: f"{FERPLUS.name}, {PLURALITY}"}
     found = {
         head: next((result for result in results if result["name"] == name), None) for head, name in wanted.items()
     }

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"mien: {error}", file=sys.stderr)
         return SOME_FAILED
     except KeyboardInterrupt as stop:
-        print(f"mien: {stop or 'stopped'}", file=sys.stderr)
+        print(f"mien: {str(stop) or 'stopped'}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # whoever read our output has gone; there is nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

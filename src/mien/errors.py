@@ -8,6 +8,7 @@ MienError
 ├── DetectorError       a face detector is unknown or answers nonsense
 │   └── DownloadError   its weights could not be fetched or are not the pinned file
 ├── RecipeError         a recipe has an unknown key or a bad value             (also a ValueError)
+├── TrainingError       training cannot go on: it diverged
 ├── ExportError         the exported network disagrees with the trained one
 └── MissingExtraError   an optional dependency is not installed                (also an ImportError)
 """
@@ -61,6 +62,10 @@ class RecipeError(MienError, ValueError):
     """A recipe has an unknown key or a bad value."""
 
 
+class TrainingError(MienError):
+    """Training cannot go on."""
+
+
 class ExportError(MienError):
     """The exported network disagrees with the trained one, so nothing was written."""
 
@@ -70,7 +75,8 @@ class MissingExtraError(MienError, ImportError):
 
     def __init__(self, purpose: str, extra: str) -> None:
         super().__init__(
-            f"{purpose} needs the optional dependencies '{extra}'. Install them with:\n    pip install 'mien[{extra}]'"
+            f"{purpose} needs the optional dependencies '{extra}'. Install them with:\n"
+            f"    pip install 'mien[{extra}]'\nor, in a clone of mien:\n    pip install '.[{extra}]'"
         )
         self.purpose = purpose
         self.extra = extra

@@ -102,6 +102,10 @@ def find_images(
             found.update(dict.fromkeys(_expand(Path(path), recursive)))
         except ImageError as error:
             errors.append(error)
+        except OSError as error:  # too long a name, a folder that may not be opened
+            errors.append(
+                ImageError(f"cannot be read: {error.strerror}. Check the name and the permissions", str(path))
+            )
     return list(found), errors
 
 

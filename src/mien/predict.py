@@ -50,27 +50,29 @@ def predict_files(options: argparse.Namespace) -> int:
     )
     results: list[Faces] = []
     names = AnnotatedNames(options.annotate, paths) if options.annotate else None
-    for path, result in _with_progress(recognizer, paths):
-        if isinstance(result, ImageError):
-            errors.append(result)
-            continue
-        results.append(result)
-        if names:
-            try:
-                save_image(names.of(path), result.draw(path, top=options.top))
-            except ImageError as failure:
-                errors.append(failure)
-    _write(options, recognizer, results, errors)
-    for error in errors:
-        print(f"mien: {error}", file=sys.stderr)
-    return 1 if errors else 0
+    try:
+        for path, result in _with_progress(recognizer, paths):
+            if isinstance(result, ImageError):
+                errors.append(result)
+                continue
+            results.append(result)
+            if names:
+                try:
+                    save_image(names.of(path), result.draw(path, top=options.top))
+                except ImageError as failure:
+                    errors.append(failure)
+    finally:  # a stop half way must not lose what was read
+        written = _write(options, recognizer, results, errors)
+        for error in errors:
+            print(f"mien: {error}", file=sys.stderr)
+    return 0 if written and not errors else 1
 
 
 def _check_targets(*targets: str | None) -> None:
     """Before the work, which may last for hours: can the files be written at all?"""
     named = [target for target in targets if target]
-    if len(set(named)) < len(named):
-        raise InputError(f"--json {named[0]} and --csv {named[0]}: only one of them can be written there")
+    if len({target if target == STANDARD_OUTPUT else Path(target).resolve() for target in named}) < len(named):
+        raise InputError(f"--json {named[0]} and --csv {named[1]}: only one of them can be written there")
     for target in named:
         try:
             Path(target).parent.mkdir(parents=True, exist_ok=True)
@@ -94,23 +96,30 @@ def _with_progress(recognizer: EmotionRecognizer, paths: list[Path]) -> Iterator
 
 def _write(
     options: argparse.Namespace, recognizer: EmotionRecognizer, results: list[Faces], errors: list[ImageError]
-) -> None:
+) -> bool:
+    """Prints and writes everything that was asked for; whether all of it could be."""
     texts = {}
     if options.json:
         texts[options.json] = as_json(recognizer, results, errors)
     if options.csv:
         texts[options.csv] = as_csv(recognizer.labels, results)
+    written = True
     for target, text in texts.items():
         if target == STANDARD_OUTPUT:
             sys.stdout.write(text)
-        else:
+            continue
+        try:
             write_atomically(target, text)
+        except OSError as error:
+            print(f"mien: {target}: cannot be written: {error.strerror or error}. Choose another", file=sys.stderr)
+            written = False
     if results and STANDARD_OUTPUT not in texts:
         # Rich would leave with its own exit code on a closed pipe, and fold rows where nobody has a narrow terminal.
         console = Console(width=None if sys.stdout.isatty() else 200)
         with console.capture() as captured:
             console.print(as_table(results, options.top))
         sys.stdout.write(captured.get())
+    return written
 
 
 def as_json(recognizer: EmotionRecognizer, results: list[Faces], errors: list[ImageError]) -> str:
@@ -164,13 +173,17 @@ def as_table(results: list[Faces], top: int) -> Table:
 
 
 class AnnotatedNames:
-    """Names for annotated pictures in one folder: no two take the same, and none that of a picture that was read."""
+    """Names for annotated pictures in one folder: no two take the same, and none replaces a picture of the user's.
+
+    Earlier annotated pictures are replaced, unless the folder also holds pictures that are read: there nothing is.
+    """
 
     def __init__(self, folder: Path, pictures: list[Path]) -> None:
         self.folder = folder
         inside = folder.resolve()
         # Case is folded, because A.jpg and a.jpg are one file on Windows and macOS.
-        self._taken = {path.name.casefold() for path in pictures if path.parent.resolve() == inside}
+        mixed = any(path.parent.resolve() == inside for path in pictures)
+        self._taken = {path.name.casefold() for path in folder.iterdir()} if mixed else set[str]()
 
     def of(self, path: Path) -> Path:
         """A free name from the picture's own, as JPEG, or as PNG where it was one."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from mien.bundle import DEFAULT, Bundle, Head
 from mien.detect import Detections, Detector, make_detector
@@ -96,8 +97,11 @@ class EmotionRecognizer:
 
     def predict_each(self, images: Iterable[Any]) -> Iterator[Faces | ImageError]:
         """As `predict_batch`, but answers as it goes and holds few pictures at a time."""
-        if isinstance(images, str | Path | bytes):
+        one = isinstance(images, str | Path | bytes | bytearray | memoryview | Image.Image)
+        if one or (isinstance(images, np.ndarray) and images.ndim < 4 and images.dtype != object):
             raise InputError("images: expected several pictures, got one. Use predict, or give a list of one")
+        if not isinstance(images, Iterable):
+            raise InputError(f"images: expected several pictures, got {type(images).__name__}")
         images = iter(images)
         while chunk := list(islice(images, PICTURES_AT_ONCE)):
             yield from self._predict_chunk(chunk)

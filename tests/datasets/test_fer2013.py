@@ -321,7 +321,7 @@ class TestCache:
     ) -> None:
         path = fer2013_csv[0]
         first = load_fer2013(path)
-        (kept,) = own_cache.iterdir()
+        (kept,) = (own_cache / "datasets").iterdir()
         before = path.stat()
         with monkeypatch.context() as patch:
             patch.setattr("mien.datasets.fer2013._parse", None)  # a second parse would fail
@@ -330,7 +330,7 @@ class TestCache:
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         changed = load_fer2013(path)
         assert changed.faces[0, 0, 0] == 1
-        assert len(list(own_cache.iterdir())) == 2
+        assert len(list((own_cache / "datasets").iterdir())) == 2
         assert kept.exists()
 
     @pytest.mark.parametrize("damage", [b"", b"PK", b"nonsense" * 100, None, 0.5])
@@ -338,7 +338,7 @@ class TestCache:
         self, fer2013_csv: Csv, own_cache: Path, damage: bytes | float | None
     ) -> None:
         first = load_fer2013(fer2013_csv[0])
-        (kept,) = own_cache.iterdir()
+        (kept,) = (own_cache / "datasets").iterdir()
         good = kept.read_bytes()
         if damage is None:
             np.savez(kept, faces=first.faces, labels=first.labels + 9, splits=first.splits)
@@ -347,11 +347,11 @@ class TestCache:
         assert same(load_fer2013(fer2013_csv[0]), first)
         assert same(load_fer2013(fer2013_csv[0]), first)
         assert len(kept.read_bytes()) == len(good)
-        assert list(own_cache.iterdir()) == [kept]
+        assert list((own_cache / "datasets").iterdir()) == [kept]
 
     def test_never_unpickles(self, fer2013_csv: Csv, own_cache: Path) -> None:
         first = load_fer2013(fer2013_csv[0])
-        (kept,) = own_cache.iterdir()
+        (kept,) = (own_cache / "datasets").iterdir()
         np.savez(kept, faces=first.faces, labels=first.labels, splits=np.array([{}] * 84))
         assert same(load_fer2013(fer2013_csv[0]), first)
 
@@ -364,7 +364,7 @@ class TestCache:
 
     def test_off(self, fer2013_csv: Csv, own_cache: Path) -> None:
         load_fer2013(fer2013_csv[0], cache=False)
-        assert not list(own_cache.iterdir())
+        assert not own_cache.exists() or not list(own_cache.iterdir())
 
 
 class TestFaceDataset:

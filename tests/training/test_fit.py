@@ -19,10 +19,11 @@ import torch
 
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset, load_fer2013
-from mien.errors import DataError, RecipeError
+from mien.errors import DataError, InputError, RecipeError, TrainingError
 from mien.training import fit
 from mien.training.callbacks import AtomicCheckpoints, warming_ema
 from mien.training.fit import Run, train
+from mien.training.module import can_compile
 from mien.training.recipe import Recipe, load_recipe
 
 MakeRecipe = Callable[..., Recipe]
@@ -35,6 +36,10 @@ def history(folder: Path) -> list[dict[str, str]]:
     """The rows of history.csv but their seconds."""
     with Run(folder).history.open() as file:
         return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+
+
+def best_epoch(folder: Path) -> int:
+    return int(torch.load(Run(folder).best, weights_only=False)["epoch"]) + 1
 
 
 def assert_same_run(one: Path, other: Path) -> None:
@@ -439,5 +444,51 @@ class TestStopping:
                 train(recipe, dataset, tmp_path / "run")
         assert signal.getsignal(signal.SIGINT) is before
         assert len(history(tmp_path / "run")) == 2
-        train(recipe, dataset, tmp_path / "run", resume=True)
-        assert history(tmp_path / "run") == history(tmp_path / "whole")
+        shutil.copytree(tmp_path / "run", tmp_path / "moved")
+        for name in ("run", "moved"):
+            train(recipe, dataset, tmp_path / name, resume=True)
+            assert history(tmp_path / name) == history(tmp_path / "whole")
+            assert best_epoch(tmp_path / name) == best_epoch(tmp_path / "whole")
+
+
+def test_a_moved_run_remembers_its_best_epoch(
+    tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None
+) -> None:
+    """Learning stands still, so that the first epoch stays the best whatever comes after it."""
+    still = ("ema=0", "optimizer.learning_rate=1e-12", "schedule.small_size=0")
+    train(tiny("epochs=2", *still), dataset, tmp_path / "run")
+    assert best_epoch(tmp_path / "run") == 1
+    shutil.copytree(tmp_path / "run", tmp_path / "moved")
+    longer = tmp_path / "moved" / "recipe.toml"
+    longer.write_text(longer.read_text().replace("epochs = 2", "epochs = 4"))
+    train(tiny("epochs=4", *still), dataset, tmp_path / "moved", resume=True)
+    assert len(history(tmp_path / "moved")) == 4
+    assert best_epoch(tmp_path / "moved") == 1
+
+
+def test_a_device_that_is_not_there_leaves_nothing_behind(
+    tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match=r"no CUDA device here\. Use --device cpu"):
+        train(tiny(), dataset, tmp_path / "run", device="cuda")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_diverges_says_so_and_how_to_go_on(
+    tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None
+) -> None:
+    recipe = tiny("optimizer.learning_rate=1e30", "optimizer.gradient_clip=0")
+    with pytest.raises(TrainingError, match=r"diverged in epoch 1.*Lower optimizer\.learning_rate"):
+        train(recipe, dataset, tmp_path / "run")
+
+
+def test_without_a_compiler_training_goes_on_uncompiled(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing() -> str:
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr("mien.training.module.get_cpp_compiler", missing)
+    assert not can_compile()
+    assert "Install g++" in capsys.readouterr().err

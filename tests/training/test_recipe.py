@@ -35,13 +35,13 @@ def test_every_key_is_described() -> None:
         ("epochs=7", None, "epochs", 7),  # an integer
         ("ema = 0.5", None, "ema", 0.5),  # spaces around
         ("compile=false", None, "compile", False),
-        ('name="my model"', None, "name", "my model"),  # a TOML string
+        ('name="my-model"', None, "name", "my-model"),  # a TOML string
         ("name=mine", None, "name", "mine"),  # a plain word
         ("description=a=b", None, "description", "a=b"),  # only the first = counts
         ("augment.mixup=0.4", "augment", "mixup", 0.4),
         ("optimizer.name=sgd", "optimizer", "name", "sgd"),
         ("optimizer.learning_rate=1e-3", "optimizer", "learning_rate", 1e-3),
-        ("stopping.monitor=val_loss", "stopping", "monitor", "val_loss"),
+        ("stopping.monitor=val_fer2013_macro_f1", "stopping", "monitor", "val_fer2013_macro_f1"),
         ("input.size=40", "input", "size", 40),
     ],
 )
@@ -105,6 +105,11 @@ def test_an_unknown_key_that_resembles_none_lists_them() -> None:
         ("network.stem=0", "network.stem", "0"),
         ("network.activation=gelu", "network.activation", "'gelu'"),
         ("network.widths=[8, 16]", "network", "2, 4 and 4"),
+        ("network.widths=[8, 8, 8, 0]", "network.widths.3", "0"),
+        ("name=a/b", "name", "'a/b'"),
+        ("schedule.small_size=3", "recipe", "(44)"),
+        ("schedule.small_size=46", "recipe", "(44)"),
+        ("stopping.monitor=val_loss", "stopping", "'min'"),
     ],
 )
 def test_a_bad_value_is_told_with_its_key_and_what_came(override: str, key: str, got: str) -> None:

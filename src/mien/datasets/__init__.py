@@ -3,6 +3,7 @@
 from mien.datasets.fer2013 import FaceDataset, exact_copies, load_fer2013
 from mien.datasets.ferplus import (
     FERPLUS_TEST_SETS,
+    PLURALITY,
     VOTE_COLUMNS,
     majority,
     plurality,
@@ -12,6 +13,7 @@ from mien.datasets.ferplus import (
 
 __all__ = [
     "FERPLUS_TEST_SETS",
+    "PLURALITY",
     "VOTE_COLUMNS",
     "FaceDataset",
     "exact_copies",

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.datasets.ferplus import VOTE_COLUMNS, read_votes
+from mien.download import cache_folder
 from mien.errors import DataError, InputError
 from mien.files import replacing
 from mien.labels import FER2013, LabelSet
@@ -165,7 +166,7 @@ def _load(source: Path, raw: io.BufferedReader, cache: bool, progress: Progress 
     # Keyed by content: a changed file with an old date must never give the old faces.
     key = hashlib.file_digest(raw, "sha256").hexdigest()
     raw.seek(0)
-    kept = _cache_folder() / f"fer2013-v{_CACHE_VERSION}-{key}.npz"
+    kept = cache_folder("datasets") / f"fer2013-v{_CACHE_VERSION}-{key}.npz"
     dataset = _read_cache(kept)
     if dataset is None:
         dataset = _parse(source, raw, progress)
@@ -173,14 +174,6 @@ def _load(source: Path, raw: io.BufferedReader, cache: bool, progress: Progress 
     elif progress:
         progress(1.0)
     return dataset
-
-
-def _cache_folder() -> Path:
-    if folder := os.environ.get("MIEN_CACHE"):
-        return Path(folder)
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("mien")) / "datasets"
 
 
 def _read_cache(path: Path) -> FaceDataset | None:

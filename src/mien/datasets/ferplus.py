@@ -148,8 +148,10 @@ def plurality(votes: Votes) -> Subset:
     return indices, emotions[indices].argmax(axis=1).astype(np.int64)
 
 
+PLURALITY = "plurality of eight"
+
 FERPLUS_TEST_SETS: dict[str, Callable[[Votes], Subset]] = {
-    "plurality of eight": plurality,
+    PLURALITY: plurality,
     "majority (Microsoft's rule)": majority,
 }
 """The usual ways from votes to a test set; a score on FER+ means nothing without the name of one."""

@@ -19,6 +19,8 @@ from tqdm import tqdm
 
 from mien.files import replacing, write_atomically
 
+PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+
 
 class AtomicCheckpoints(TorchCheckpointIO):
     """Checkpoints that are whole or not there, whenever the process is killed."""
@@ -44,6 +46,16 @@ class EarlyStopping(pl.callbacks.EarlyStopping):
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if self.wait_count >= self.patience:
             trainer.should_stop = True
+
+
+class ModelCheckpoint(pl.callbacks.ModelCheckpoint):
+    """Lightning's, but a run whose folder was moved or copied still knows its best epoch."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        folder = Path(str(self.dirpath))
+        paths = {key: str(folder / Path(state_dict[key]).name) for key in PATHS if state_dict.get(key)}
+        best = {str(folder / Path(path).name): score for path, score in state_dict.get("best_k_models", {}).items()}
+        super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": self.dirpath})
 
 
 class History(pl.Callback):

@@ -23,17 +23,24 @@ from typing import Any
 import lightning.pytorch as pl
 import tomli_w
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
+from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset
-from mien.errors import DataError, RecipeError
+from mien.errors import DataError, InputError, RecipeError
 from mien.evaluate import evaluate_bundle
 from mien.files import write_atomically
 from mien.labels import FERPLUS
 from mien.machine import processor
-from mien.training.callbacks import AtomicCheckpoints, EarlyStopping, History, RunProgress, warming_ema
+from mien.training.callbacks import (
+    AtomicCheckpoints,
+    EarlyStopping,
+    History,
+    ModelCheckpoint,
+    RunProgress,
+    warming_ema,
+)
 from mien.training.data import Faces48
 from mien.training.export import export_bundle
 from mien.training.models import gflop
@@ -85,6 +92,8 @@ def train(recipe: Recipe, dataset: FaceDataset, out: str | Path, *, resume: bool
     The run is in `out`, which must not hold another run unless `resume` is set; then the run goes on after its last
     finished epoch and ends with the same result as one that was never stopped. `device` is "auto", "cpu" or "cuda".
     """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("device 'cuda': PyTorch finds no CUDA device here. Use --device cpu, or auto")
     run = Run(Path(out))
     training = dataset.split(TRAINING)
     validation = dataset.split(VALIDATION)
@@ -115,6 +124,7 @@ def train(recipe: Recipe, dataset: FaceDataset, out: str | Path, *, resume: bool
     network.load_state_dict(weights)
     facts["best_epoch"] = int(checkpoint["epoch"]) + 1
     facts["seconds"] = round(float(checkpoint_seconds(run.last)), 1)
+    facts["exported_by"] = _commit()
     facts["parameters"] = trainable_parameters(network)
     facts["gflop_per_face"] = round(gflop(network, recipe.input.size), 4)
 
@@ -232,7 +242,7 @@ def _commit() -> str | None:
     root = Path(__file__).parents[3]
     if not (root / ".git").exists() or shutil.which("git") is None:
         return None
-    command = ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"]
+    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None
 
 

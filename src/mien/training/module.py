@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch._inductor.cpp_builder import get_cpp_compiler
 from torch.nn import functional as F
 
 from mien import metrics
 from mien.calibration import softmax
+from mien.errors import TrainingError
 from mien.labels import FER2013, FERPLUS
 from mien.training.augment import Augment, mixup
 from mien.training.data import Faces48, OrderedBatches, ShuffledBatches
@@ -42,7 +45,7 @@ class ExpressionModule(pl.LightningModule):
     def setup(self, stage: str) -> None:
         device = self.trainer.strategy.root_device
         self._training, self._validation = self._training.to(device), self._validation.to(device)
-        if self.recipe.compile:
+        if self.recipe.compile and can_compile():
             self.network.compile()
 
     def train_dataloader(self) -> ShuffledBatches:
@@ -83,6 +86,11 @@ class ExpressionModule(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         logits = {name: torch.cat([output[name] for output in self._outputs]) for name in self._outputs[0]}
         self._outputs.clear()
+        if not all(bool(torch.isfinite(values).all()) for values in logits.values()):
+            raise TrainingError(
+                f"training diverged in epoch {self.current_epoch + 1}: the network answers infinity or NaN. "
+                "Lower optimizer.learning_rate, or clip with a smaller optimizer.gradient_clip"
+            )
         loss = self.loss(logits, self._validation.targets, self._validation.shares)
         labels = self._validation.labels.cpu().numpy()
         probabilities = softmax(logits[FER2013.name].cpu().numpy())
@@ -126,6 +134,16 @@ class ExpressionModule(pl.LightningModule):
         steps = self.recipe.epochs * len(ShuffledBatches(self._training, self.recipe.batch_size, 0))
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, WarmupCosine(self.recipe, steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def can_compile() -> bool:
+    """Whether torch.compile finds what it needs; where it does not, a line on standard error says what to install."""
+    try:
+        get_cpp_compiler()
+    except RuntimeError:
+        print("no C++ compiler: training goes on uncompiled, which is slower. Install g++ or clang", file=sys.stderr)
+        return False
+    return True
 
 
 class WarmupCosine:

@@ -110,9 +110,16 @@ class StoppingRecipe(_Section):
     mode: Literal["max", "min"] = Field("max", description="whether more or less of it is better")
     patience: int = Field(20, ge=1, description="epochs without a better value before training stops")
 
+    @model_validator(mode="after")
+    def _better_is_better(self) -> StoppingRecipe:
+        wanted = "min" if self.monitor.endswith(("_loss", "_nll")) else "max"
+        if self.mode != wanted:
+            raise ValueError(f"{self.monitor} is better when it is {wanted}imal: expected mode {wanted!r}")
+        return self
+
 
 class Recipe(_Section):
-    name: str = Field(description="name of the bundle")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the bundle")
     description: str = Field("", description="one line on what it is for")
     seed: int = Field(0, ge=0, description="of weights, order and augmentation")
     epochs: int = Field(60, ge=1, description="passes over the training split")
@@ -131,6 +138,12 @@ class Recipe(_Section):
     optimizer: OptimizerRecipe = OptimizerRecipe()
     schedule: ScheduleRecipe = ScheduleRecipe()
     stopping: StoppingRecipe = StoppingRecipe()
+
+    @model_validator(mode="after")
+    def _small_is_smaller(self) -> Recipe:
+        if self.schedule.small_size and not 16 <= self.schedule.small_size <= self.input.size:
+            raise ValueError(f"schedule.small_size: expected 0, or 16 to input.size ({self.input.size})")
+        return self
 
     def to_dict(self) -> dict[str, Any]:
         return self.model_dump()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from mien.training.models.base import Network, register
@@ -21,9 +21,9 @@ class SEResNet(Network):
 
     class Options(Network.Options):
         stem: int = Field(32, ge=1, description="channels of the first convolution")
-        widths: tuple[int, ...] = Field((32, 64, 128, 256), description="channels of each stage")
-        depths: tuple[int, ...] = Field((1, 1, 1, 1), description="residual blocks of each stage")
-        strides: tuple[int, ...] = Field((1, 2, 2, 2), description="stride of each stage's first block")
+        widths: tuple[PositiveInt, ...] = Field((32, 64, 128, 256), description="channels of each stage")
+        depths: tuple[PositiveInt, ...] = Field((1, 1, 1, 1), description="residual blocks of each stage")
+        strides: tuple[PositiveInt, ...] = Field((1, 2, 2, 2), description="stride of each stage's first block")
         activation: Literal["relu", "silu"] = Field("relu", description="relu is a third faster than silu on a CPU")
         squeeze: int = Field(8, ge=0, description="reduction of squeeze-and-excitation; 0: none")
         dropout: float = Field(0.2, ge=0, lt=1, description="before the heads")
