@@ -20,11 +20,12 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.machine import describe, write_results
-from mien import metrics
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset, load_fer2013, plurality
-from mien.detect import CenterFace
+from mien.detect import CenterFace, Detections
 from mien.preprocess import FRAME, Framing, crop_faces
+
+Correct = np.ndarray[Any, np.dtype[np.bool_]]
 
 ENLARGED, MARGIN = 8, 8
 FRAMINGS = [
@@ -44,46 +45,69 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--votes", type=Path, required=True)
     parser.add_argument("--model", default="mien")
-    parser.add_argument("--faces", type=int, default=1000)
+    parser.add_argument("--faces", type=int, default=2000)
     options = parser.parse_args()
-    dataset = load_fer2013(options.data, options.votes).split("PublicTest")
-    dataset = dataset.take(np.random.default_rng(0).permutation(len(dataset))[: options.faces])
-    results = measure(dataset, Bundle.load(options.model))
-    write_results("crop_geometry", {"machine": describe(), **results})
+    dataset = load_fer2013(options.data, options.votes)
+    template = measure_template(sample(dataset.split("Training"), options.faces // 2))
+    results = measure_framings(sample(dataset.split("PublicTest"), options.faces), Bundle.load(options.model))
+    write_results("crop_geometry", {"machine": describe(), "template": template, **results})
     for row in results["framings"]:
-        print(f"{row['fer2013']:.3f} {row['ferplus']:.3f}  {row['framing']}")
+        gain = f"{row['ferplus_gain']:+.3f} +- {row['ferplus_error']:.3f}"
+        print(f"{row['fer2013']:.3f} {row['ferplus']:.3f} ({gain})  {row['framing']}")
 
 
-def measure(dataset: FaceDataset, bundle: Bundle) -> dict[str, Any]:
-    """Accuracy of every framing on the faces that are found, and where the landmarks lie in FER2013's frames."""
+def sample(dataset: FaceDataset, count: int) -> FaceDataset:
+    """Faces drawn at random, always the same."""
+    return dataset.take(np.random.default_rng(0).permutation(len(dataset))[:count])
+
+
+def detect(dataset: FaceDataset) -> tuple[list[int], list[Detections]]:
+    """The rows of the faces that CenterFace finds in their enlarged frames, and what it finds: one face each."""
     detector = CenterFace(size=(FRAME + 2 * MARGIN) * ENLARGED)
-    pictures, boxes, landmarks, rows = [], [], [], []
-    for row, face in enumerate(tqdm(dataset.faces, desc="detecting")):
-        picture = enlarge(face)
-        found = detector(picture)
-        if len(found):
-            best = int(found.scores.argmax())
-            pictures.append(picture)
-            boxes.append(found.boxes[best])
-            landmarks.append(found.landmarks[best])
-            rows.append(row)
+    found = [detector(enlarge(face)) for face in tqdm(dataset.faces, desc="detecting")]
+    rows = [row for row, faces in enumerate(found) if len(faces)]
+    return rows, [found[row].select(np.array([found[row].scores.argmax()])) for row in rows]
+
+
+def measure_template(dataset: FaceDataset) -> dict[str, Any]:
+    """Where box and landmarks lie in FER2013's frames, in their pixels: mean and spread."""
+    rows, found = detect(dataset)
+    boxes = np.concatenate([faces.boxes for faces in found]) / ENLARGED - MARGIN
+    landmarks = np.concatenate([faces.landmarks for faces in found]) / ENLARGED - MARGIN
+    return {
+        "faces": len(dataset),
+        "found": len(rows),
+        "box_mean": np.round(boxes.mean(axis=0, dtype=float), 2).tolist(),
+        "box_spread": np.round(boxes.std(axis=0, dtype=float), 2).tolist(),
+        "landmarks_mean": np.round(landmarks.mean(axis=0, dtype=float), 2).tolist(),
+        "landmarks_spread": np.round(landmarks.std(axis=0, dtype=float), 2).tolist(),
+    }
+
+
+def measure_framings(dataset: FaceDataset, bundle: Bundle) -> dict[str, Any]:
+    """Accuracy of every framing on the faces that are found."""
+    rows, found = detect(dataset)
     found_faces = dataset.take(np.array(rows))
-    in_frame = np.stack(landmarks) / ENLARGED - MARGIN
-    scores = [{"framing": "the frames as they came", **accuracies(bundle, found_faces, found_faces.faces)}]
+    pictures = [enlarge(face) for face in found_faces.faces]
+    frames_as_they_came = correct(bundle, found_faces, found_faces.faces)
+    scores = []
+    default: dict[str, Correct] = {}
     for framing in tqdm(FRAMINGS, desc="framings"):
         crops = np.concatenate(
             [
-                crop_faces(picture, box[None], points[None], framing)
-                for picture, box, points in zip(pictures, boxes, landmarks, strict=True)
+                crop_faces(picture, faces.boxes, faces.landmarks, framing)
+                for picture, faces in zip(pictures, found, strict=True)
             ]
         )
-        scores.append({"framing": asdict(framing), **accuracies(bundle, found_faces, crops)})
+        right = correct(bundle, found_faces, crops)
+        default = default or right  # the first of FRAMINGS
+        scores.append({"framing": asdict(framing), **accuracies(right), **differences(right, default)})
+    original = {**accuracies(frames_as_they_came), **differences(frames_as_they_came, default)}
+    scores.insert(0, {"framing": "the frames as they came", **original})
     return {
         "model": bundle.name,
         "faces": len(dataset),
         "found": len(rows),
-        "landmarks_mean": in_frame.mean(axis=0).round(2).tolist(),
-        "landmarks_spread": in_frame.std(axis=0).round(2).tolist(),
         "framings": scores,
     }
 
@@ -95,15 +119,30 @@ def enlarge(face: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dty
     return np.repeat(large[:, :, None], 3, axis=2)
 
 
-def accuracies(bundle: Bundle, dataset: FaceDataset, crops: np.ndarray[Any, np.dtype[np.uint8]]) -> dict[str, float]:
-    """Accuracy of both heads on crops of the data set's faces."""
+def correct(bundle: Bundle, dataset: FaceDataset, crops: np.ndarray[Any, np.dtype[np.uint8]]) -> dict[str, Correct]:
+    """For each head, which crops of the data set's faces are read right."""
     assert dataset.votes is not None
     probabilities = bundle.probabilities(crops)
     voted, labels = plurality(dataset.votes)
     return {
-        "fer2013": round(metrics.accuracy(probabilities["fer2013"], dataset.labels), 4),
-        "ferplus": round(metrics.accuracy(probabilities["ferplus"][voted], labels), 4),
+        "fer2013": probabilities["fer2013"].argmax(axis=1) == dataset.labels,
+        "ferplus": probabilities["ferplus"][voted].argmax(axis=1) == labels,
     }
+
+
+def accuracies(right: dict[str, Correct]) -> dict[str, float]:
+    """Accuracy of each head."""
+    return {name: round(float(values.mean()), 4) for name, values in right.items()}
+
+
+def differences(right: dict[str, Correct], default: dict[str, Correct]) -> dict[str, float]:
+    """Accuracy less the default's on the same faces, and the standard error of that paired difference."""
+    found = {}
+    for name, values in right.items():
+        gain = values.astype(float) - default[name]
+        found[f"{name}_gain"] = round(float(gain.mean()), 4)
+        found[f"{name}_error"] = round(float(gain.std() / np.sqrt(len(gain))), 4)
+    return found
 
 
 if __name__ == "__main__":
