@@ -11,7 +11,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,10 +110,8 @@ def train(recipe: Recipe, dataset: FaceDataset, out: str | Path, *, resume: bool
             with_votes=dataset.votes is not None,
         )
         trainer = _trainer(recipe, run, device)
-        started = time.monotonic()
         with _stopping_on_ctrl_c(trainer):
             trainer.fit(module, ckpt_path=checkpoint_path, weights_only=False)
-        facts["seconds_since_last_start"] = round(time.monotonic() - started, 1)
         facts["epochs_run"] = trainer.current_epoch
         checkpoint = torch.load(run.best, map_location="cpu", weights_only=False)
 
@@ -159,7 +156,7 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, resume: bool) -> dict
         "machine": {
             "processor": processor(),
             "threads": torch.get_num_threads(),
-            "system": platform.platform(terse=True),
+            "system": f"{platform.system()} {platform.machine()}",
         },
         "versions": {name: version(name) for name in ("torch", "lightning", "kornia", "numpy", "onnxruntime")}
         | {"python": platform.python_version()},
