@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from mien.bundle import Bundle
-from mien.datasets import FaceDataset, load_fer2013
+from mien.datasets import FaceDataset, exact_copies, load_fer2013
 from mien.errors import DataError, InputError, RecipeError, TrainingError
 from mien.training import fit
 from mien.training.callbacks import AtomicCheckpoints, warming_ema
@@ -464,6 +464,17 @@ def test_a_moved_run_remembers_its_best_epoch(
     train(tiny("epochs=4", *still), dataset, tmp_path / "moved", resume=True)
     assert len(history(tmp_path / "moved")) == 4
     assert best_epoch(tmp_path / "moved") == 1
+
+
+def test_temperatures_are_fitted_without_the_faces_that_training_has_seen(
+    tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[FaceDataset] = []
+    monkeypatch.setattr(fit, "export_bundle", lambda network, recipe, faces, path, card, judge: seen.append(faces))
+    train(tiny("epochs=1"), dataset, tmp_path / "run")
+    (faces,) = seen
+    assert len(faces) == 20  # the fixture copies one of 21 from Training
+    assert not exact_copies(faces.faces, dataset.split("Training").faces).any()
 
 
 def test_a_device_that_is_not_there_leaves_nothing_behind(
