@@ -146,6 +146,7 @@ class Bundle:
             )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # two networks share the processor
         options.log_severity_level = 4
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=list(providers))

@@ -125,6 +125,7 @@ class CenterFace:
         self.threshold = threshold
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # two networks share the processor
         options.log_severity_level = 4  # its file has initializers that nothing uses, and a warning for each
         self._session = onnxruntime.InferenceSession(
             _any_input_size(_centerface_file()), options, providers=["CPUExecutionProvider"]
