@@ -22,6 +22,7 @@ from mien.errors import BundleError, InputError, nearest
 from mien.files import write_atomically
 from mien.labels import LABEL_SETS, LabelSet
 from mien.preprocess import FRAME, InputSpec, check_crops, to_input
+from mien.runtime import CPU, available_providers, make_session
 
 FORMAT_VERSION = 1
 METADATA_KEY = "mien"
@@ -134,22 +135,16 @@ class Bundle:
         source: str,
         *,
         threads: int = 0,
-        providers: tuple[str, ...] = ("CPUExecutionProvider",),
+        providers: tuple[str, ...] = CPU,
     ):
-        import onnxruntime
-
-        missing = set(providers) - set(available := onnxruntime.get_available_providers())
+        missing = set(providers) - set(available := available_providers())
         if missing:
             raise InputError(
                 f"providers: {', '.join(sorted(missing))} is not in the installed ONNX Runtime, which has "
                 f"{', '.join(available)}. Install the onnxruntime package that brings it, or choose one of these"
             )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # two networks share the processor
-        options.log_severity_level = 4
         try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=list(providers))
+            self._session = make_session(content, threads=threads, providers=providers)
             properties = self._session.get_modelmeta().custom_metadata_map
         except Exception as error:  # ONNX Runtime has no common base for its errors
             raise BundleError(

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from mien.download import Download
 from mien.errors import DetectorError, nearest
+from mien.runtime import make_session
 
 FloatArray = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -119,17 +120,9 @@ class CenterFace:
     OVERLAP = 0.3  # boxes that overlap more (IoU) are one face
 
     def __init__(self, *, size: int = 960, threshold: float = 0.4, threads: int = 0) -> None:
-        import onnxruntime
-
         self.size = size
         self.threshold = threshold
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # two networks share the processor
-        options.log_severity_level = 4  # its file has initializers that nothing uses, and a warning for each
-        self._session = onnxruntime.InferenceSession(
-            _any_input_size(_centerface_file()), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = make_session(_any_input_size(_centerface_file()), threads=threads)
         self._input = self._session.get_inputs()[0].name
 
     def __call__(self, image: Pixels) -> Detections:

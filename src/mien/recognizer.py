@@ -19,6 +19,7 @@ from mien.images import describe_source, load_image
 from mien.labels import LabelSet
 from mien.preprocess import FRAME, WHOLE_FRAME, Framing, check_crops, crop_faces
 from mien.results import Faces
+from mien.runtime import CPU
 
 PICTURES_AT_ONCE = 16
 """Pictures whose faces share inference batches; decoded pictures never pile up beyond that."""
@@ -60,7 +61,7 @@ class EmotionRecognizer:
         min_face: float = 0,
         flip: bool = False,
         threads: int = 0,
-        providers: tuple[str, ...] = ("CPUExecutionProvider",),
+        providers: tuple[str, ...] = CPU,
     ) -> None:
         if not min_face >= 0:
             raise InputError(f"min_face: expected a number of pixels from 0, got {min_face}")
