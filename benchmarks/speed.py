@@ -118,6 +118,7 @@ def training() -> dict[str, Any]:
         labels=torch.zeros(count, dtype=torch.int64),
         targets=torch.eye(7)[torch.randint(0, 7, (count,))],
         shares=torch.softmax(torch.randn(count, 8), 1),
+        plurality=torch.zeros(count, dtype=torch.int64),
     )
     module = ExpressionModule(recipe, faces, faces, with_votes=True)
     module.log = lambda *arguments, **options: None  # type: ignore[method-assign,assignment]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
 from mien.datasets import FaceDataset
+from mien.labels import FERPLUS
 from mien.preprocess import InputSpec, to_input
 from mien.training.data import Faces48, OrderedBatches, ShuffledBatches
 from mien.training.module import ExpressionModule, WarmupCosine, seed_of
@@ -18,7 +20,7 @@ MakeRecipe = Callable[..., Recipe]
 
 
 def module_of(recipe: Recipe, dataset: FaceDataset) -> ExpressionModule:
-    training, validation = (Faces48.of(dataset.split(name), 8) for name in ("Training", "PublicTest"))
+    training, validation = (Faces48.of(dataset.split(name)) for name in ("Training", "PublicTest"))
     return ExpressionModule(recipe, training, validation, with_votes=dataset.votes is not None)
 
 
@@ -136,6 +138,7 @@ def numbered(n: int) -> Faces48:
         labels=numbers % 7,
         targets=numbers[:, None].float(),
         shares=numbers[:, None].float(),
+        plurality=numbers,
     )
 
 
@@ -185,17 +188,29 @@ def test_ordered_batches_cover_everything_in_order() -> None:
 
 def test_a_split_becomes_tensors(dataset: FaceDataset) -> None:
     split = dataset.split("PublicTest")
-    faces = Faces48.of(split, 8)
+    faces = Faces48.of(split)
     assert len(faces) == 21
     assert faces.targets.argmax(1).tolist() == split.labels.tolist()
     assert faces.targets.sum(1).tolist() == [1] * 21
     assert faces.shares.shape == (21, 8)
     torch.testing.assert_close(faces.shares.sum(1), torch.ones(21))
+    assert torch.equal(faces.plurality, faces.shares.argmax(1))
     assert torch.equal(faces.inputs(InputSpec()), torch.from_numpy(to_input(split.faces, InputSpec())))
 
 
-def test_a_split_without_votes_has_shares_of_zero(without_votes: FaceDataset) -> None:
-    assert not Faces48.of(without_votes, 8).shares.any()
+def test_a_split_without_votes_has_shares_of_zero_and_no_plurality(without_votes: FaceDataset) -> None:
+    faces = Faces48.of(without_votes)
+    assert not faces.shares.any()
+    assert set(faces.plurality.tolist()) == {-1}
+
+
+def test_a_face_without_a_vote_has_no_plurality(dataset: FaceDataset) -> None:
+    assert dataset.votes is not None
+    votes = dataset.votes.copy()
+    votes[3, : len(FERPLUS)] = 0
+    faces = Faces48.of(replace(dataset, votes=votes))
+    assert faces.plurality[3] == -1
+    assert (faces.plurality >= 0).sum() == len(dataset) - 1
 
 
 def test_neighbouring_seeds_and_epochs_do_not_meet() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.datasets import FaceDataset, vote_shares
+from mien.datasets import FaceDataset, plurality, vote_shares
+from mien.labels import FERPLUS
 from mien.preprocess import InputSpec, to_input
 
 
@@ -18,29 +19,35 @@ class Faces48:
     """A split as tensors on one device.
 
     `crops` uint8 `(N, 48, 48)`; `labels` int64 `(N,)`; `targets` float32 `(N, 7)`, the labels one-hot;
-    `shares` float32 `(N, 8)`, the FER+ votes as shares, all zero for faces without a vote.
+    `shares` float32 `(N, 8)`, the FER+ votes as shares, all zero for faces without a vote; `plurality` int64 `(N,)`,
+    the emotion with most votes, -1 for faces without a vote.
     """
 
     crops: Tensor
     labels: Tensor
     targets: Tensor
     shares: Tensor
+    plurality: Tensor
 
     @classmethod
-    def of(cls, dataset: FaceDataset, shares_of: int) -> Faces48:
+    def of(cls, dataset: FaceDataset) -> Faces48:
         labels = torch.from_numpy(dataset.labels)
-        shares = torch.zeros(len(dataset), shares_of)
+        shares = torch.zeros(len(dataset), len(FERPLUS))
+        most_voted = torch.full((len(dataset),), -1)
         if dataset.votes is not None:
             shares = torch.from_numpy(vote_shares(dataset.votes))
+            rows, emotions = plurality(dataset.votes)
+            most_voted[rows] = torch.from_numpy(emotions)
         return cls(
             crops=torch.from_numpy(dataset.faces),
             labels=labels,
             targets=F.one_hot(labels, len(dataset.label_set)).float(),
             shares=shares,
+            plurality=most_voted,
         )
 
     def to(self, device: torch.device) -> Faces48:
-        return Faces48(self.crops.to(device), self.labels.to(device), self.targets.to(device), self.shares.to(device))
+        return Faces48(*(getattr(self, field.name).to(device) for field in fields(self)))
 
     def inputs(self, spec: InputSpec) -> Tensor:
         """All crops as network input, through the one `to_input`."""

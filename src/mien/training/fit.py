@@ -13,7 +13,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -31,7 +30,6 @@ from mien.datasets import FaceDataset, exact_copies
 from mien.errors import DataError, InputError, RecipeError
 from mien.evaluate import evaluate_bundle
 from mien.files import write_atomically
-from mien.labels import FERPLUS
 from mien.machine import processor
 from mien.training.callbacks import (
     AtomicCheckpoints,
@@ -51,39 +49,18 @@ from mien.training.recipe import Recipe
 TRAINING, VALIDATION = "Training", "PublicTest"
 
 
-@dataclass(frozen=True)
 class Run:
     """Where a run keeps its files."""
 
-    folder: Path
-
-    @property
-    def recipe(self) -> Path:
-        return self.folder / "recipe.toml"
-
-    @property
-    def facts(self) -> Path:
-        return self.folder / "run.json"
-
-    @property
-    def history(self) -> Path:
-        return self.folder / "history.csv"
-
-    @property
-    def evaluation(self) -> Path:
-        return self.folder / "evaluation.json"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.folder / "checkpoints"
-
-    @property
-    def last(self) -> Path:
-        return self.checkpoints / "last.ckpt"
-
-    @property
-    def best(self) -> Path:
-        return self.checkpoints / "best.ckpt"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.recipe = folder / "recipe.toml"
+        self.facts = folder / "run.json"
+        self.history = folder / "history.csv"
+        self.evaluation = folder / "evaluation.json"
+        self.checkpoints = folder / "checkpoints"
+        self.last = self.checkpoints / "last.ckpt"
+        self.best = self.checkpoints / "best.ckpt"
 
 
 def train(recipe: Recipe, dataset: FaceDataset, out: str | Path, *, resume: bool = False, device: str = "auto") -> Path:
@@ -106,8 +83,8 @@ def train(recipe: Recipe, dataset: FaceDataset, out: str | Path, *, resume: bool
         pl.seed_everything(seed_of(recipe.seed, -1), verbose=False)
         module = ExpressionModule(
             recipe,
-            Faces48.of(training, len(FERPLUS)),
-            Faces48.of(validation, len(FERPLUS)),
+            Faces48.of(training),
+            Faces48.of(validation),
             with_votes=dataset.votes is not None,
         )
         trainer = _trainer(recipe, run, device)

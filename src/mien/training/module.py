@@ -45,6 +45,7 @@ class ExpressionModule(pl.LightningModule):
     def setup(self, stage: str) -> None:
         device = self.trainer.strategy.root_device
         self._training, self._validation = self._training.to(device), self._validation.to(device)
+        self._inputs = self._validation.inputs(self.spec)
         if self.recipe.compile and can_compile():
             self.network.compile()
 
@@ -52,7 +53,7 @@ class ExpressionModule(pl.LightningModule):
         return ShuffledBatches(self._training, self.recipe.batch_size, seed_of(self.recipe.seed, self.current_epoch))
 
     def val_dataloader(self) -> OrderedBatches:
-        return OrderedBatches(self._validation.inputs(self.spec), 2 * self.recipe.batch_size)
+        return OrderedBatches(self._inputs, 2 * self.recipe.batch_size)
 
     def on_train_epoch_start(self) -> None:
         # All randomness of an epoch follows from seed and epoch, so that a resumed run repeats it exactly.
@@ -101,8 +102,8 @@ class ExpressionModule(pl.LightningModule):
         }
         accuracies = [values["val_fer2013_accuracy"]]
         if self.with_votes:
-            voted = (self._validation.shares.sum(1) > 0).cpu().numpy()
-            plurality = self._validation.shares.argmax(1).cpu().numpy()
+            plurality = self._validation.plurality.cpu().numpy()
+            voted = plurality >= 0
             seen = softmax(logits[FERPLUS.name].cpu().numpy())
             values["val_ferplus_accuracy"] = metrics.accuracy(seen[voted], plurality[voted])
             accuracies.append(values["val_ferplus_accuracy"])
