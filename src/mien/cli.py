@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -132,7 +133,16 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--epochs", type=_positive)
     parser.add_argument("--batch-size", type=_positive)
     parser.add_argument("--precision", choices=["auto", "32-true", "bf16-mixed", "16-mixed"])
+    parser.add_argument(
+        "--max-time",
+        type=_minutes,
+        metavar="TIME",
+        help="train for so long at most, 90m or 1h30m; the schedule ends inside it",
+    )
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--devices", type=_positive, default=1, help="processes on each node (default: 1)")
+    parser.add_argument("--nodes", type=_positive, default=1, help="machines, each started with torchrun (default: 1)")
+    parser.add_argument("--strategy", default="auto", help="Lightning's: auto (default), ddp, ddp_spawn, fsdp, ...")
     parser.add_argument(
         "--set",
         action="append",
@@ -185,7 +195,12 @@ def _train(options: argparse.Namespace) -> int:
     from mien.datasets import load_fer2013
     from mien.training.recipe import load_recipe
 
-    direct = {"seed": options.seed, "epochs": options.epochs, "batch_size": options.batch_size}
+    direct = {
+        "seed": options.seed,
+        "epochs": options.epochs,
+        "batch_size": options.batch_size,
+        "max_minutes": options.max_time,
+    }
     overrides = [f"{key}={value}" for key, value in direct.items() if value is not None]
     if options.precision:
         overrides.append(f'precision="{options.precision}"')
@@ -193,9 +208,10 @@ def _train(options: argparse.Namespace) -> int:
     with _progress("reading the data") as progress:
         dataset = load_fer2013(options.data, options.votes, progress=progress)
 
-    from mien.training.fit import train
+    from mien.training.fit import Hardware, train
 
-    bundle = train(recipe, dataset, options.out, resume=options.resume, device=options.device)
+    hardware = Hardware(options.device, options.devices, options.nodes, options.strategy)
+    bundle = train(recipe, dataset, options.out, resume=options.resume, hardware=hardware)
     print(f"wrote {bundle}")
     return OK
 
@@ -228,6 +244,18 @@ def _progress(label: str) -> Iterator[Callable[[float], None]]:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(label, total=1.0)
         yield lambda share: bar.update(task, completed=share)
+
+
+def _minutes(text: str) -> float:
+    """ "90m", "1h30m", "1.5h", or a plain number of minutes."""
+    found = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m?)?", text.strip().lower())
+    try:
+        minutes = 60 * float(found[1] or 0) + float(found[2] or 0) if found else 0.0
+    except ValueError:
+        minutes = 0.0
+    if not minutes > 0:
+        raise argparse.ArgumentTypeError(f"expected a time like 90m or 1h30m, got {text}")
+    return minutes
 
 
 def _positive(text: str) -> int:

@@ -19,7 +19,7 @@ from mien import metrics
 from mien.datasets import FERPLUS_TEST_SETS, FaceDataset, exact_copies, vote_shares
 from mien.errors import InputError
 from mien.files import write_atomically
-from mien.labels import FER2013, FERPLUS, LabelSet
+from mien.labels import FERPLUS, LabelSet
 
 WITHOUT_COPIES = ", without copies"
 """The end of a result's name that leaves out the faces with an exact copy in Training."""
@@ -187,8 +187,9 @@ def evaluate_bundle(
 ) -> Evaluation:
     """Every score that a bundle and a data set allow on one split; `flip` adds the mirror images.
 
-    The fer2013 head is scored against FER2013's labels, the ferplus head on each of `FERPLUS_TEST_SETS` if
-    the data set has votes; each time on all faces, and without those that have an exact copy in Training.
+    The head named like the data set's label set is scored against its labels, the ferplus head on each of
+    `FERPLUS_TEST_SETS` if the data set has votes; each time on all faces, and without those that have an exact copy
+    in Training.
     `progress` is called with the share done, 0 to 1. Raises DataError for an unknown split and InputError if
     there is nothing to score.
     """
@@ -244,8 +245,9 @@ def _test_sets(
     faces: FaceDataset, heads: dict[str, FloatArray]
 ) -> Iterator[tuple[str, str, LabelSet, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     """Name, head, label set, places in the split and labels of every test set that fits these heads."""
-    if FER2013.name in heads and faces.label_set == FER2013:
-        yield FER2013.name, FER2013.name, FER2013, np.arange(len(faces)), faces.labels
+    labels = faces.label_set
+    if labels.name in heads:
+        yield labels.name, labels.name, labels, np.arange(len(faces)), faces.labels
     if FERPLUS.name in heads and faces.votes is not None:
         for name, choose in FERPLUS_TEST_SETS.items():
             yield f"{FERPLUS.name}, {name}", FERPLUS.name, FERPLUS, *choose(faces.votes)

@@ -12,12 +12,15 @@ from mien.errors import InputError, nearest
 # Spellings met in data sets, each with the name that mien uses.
 _SPELLINGS = {
     "anger": "angry",
+    "disgusting": "disgust",
     "disgusted": "disgust",
     "fearful": "fear",
     "afraid": "fear",
+    "scared": "fear",
     "happiness": "happy",
     "sadness": "sad",
     "surprised": "surprise",
+    "suprise": "surprise",
     "contemptuous": "contempt",
 }
 

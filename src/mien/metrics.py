@@ -7,7 +7,8 @@ scikit-learn counts them with `zero_division=0`. Unfit arguments raise InputErro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +92,52 @@ def macro_f1(probabilities: Probabilities, labels: Labels) -> float:
     return _from_confusion(_macro_f1, probabilities, labels)
 
 
+def weighted_f1(probabilities: Probabilities, labels: Labels) -> float:
+    """The mean F1 of the classes, each weighted with its share of `labels`."""
+    scores = per_class(probabilities, labels)
+    return float(scores.f1 @ scores.support / scores.support.sum())
+
+
+def macro_precision(probabilities: Probabilities, labels: Labels) -> float:
+    """The mean precision of the classes that occur in `labels` or in the predictions."""
+    confusion = confusion_matrix(probabilities, labels)
+    return _mean_of_seen(_ratio(np.diag(confusion), confusion.sum(axis=0)), confusion)
+
+
+def macro_recall(probabilities: Probabilities, labels: Labels) -> float:
+    """The mean recall of the classes that occur in `labels` or in the predictions.
+
+    `balanced_accuracy` is the same over the classes in `labels` alone.
+    """
+    confusion = confusion_matrix(probabilities, labels)
+    return _mean_of_seen(_ratio(np.diag(confusion), confusion.sum(axis=1)), confusion)
+
+
+def macro_auc(probabilities: Probabilities, labels: Labels) -> float:
+    """The mean one-vs-rest area under the ROC curve, over the classes that occur and do not fill all rows.
+
+    A class's area is the chance that one of its faces has more of its probability than a face of another class,
+    equal ones counting half. NaN if there is no such class, where it is not defined.
+    """
+    values, labels = check(probabilities, labels)
+    present = np.unique(labels)
+    if len(present) < 2:  # it fills all rows
+        return float("nan")
+    return float(np.mean([_auc(values[:, k], labels == k) for k in present]))
+
+
+def _auc(scores: Floats, positive: npt.NDArray[np.bool_]) -> float:
+    """By the rank sum of the positives (Mann and Whitney), where ties have the mean of their ranks."""
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    n = int(positive.sum())
+    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * (len(scores) - n)))
+
+
+def _mean_of_seen(scores: Floats, confusion: npt.NDArray[np.int64]) -> float:
+    return float(scores[(confusion.sum(axis=1) + confusion.sum(axis=0)) > 0].mean())
+
+
 def nll(probabilities: Probabilities, labels: Labels) -> float:
     """The mean negative logarithm of the label's probability, in nats."""
     return float(_losses(*check(probabilities, labels)).mean())
@@ -106,11 +153,47 @@ def ece(probabilities: Probabilities, labels: Labels, bins: int = 15) -> float:
 
     A perfectly calibrated model does not show 0 on a finite sample: with 3,589 faces about .015.
     """
-    if bins < 1:
-        raise InputError(f"bins: expected at least 1, got {bins}")
     values, labels = check(probabilities, labels)
     weights = np.ones((1, len(labels)))
     return float(_ece(values, labels, bins, weights)[0])
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Bins of equal width of the confidence, from 0 to 1: the mean confidence and the accuracy in each, float64
+    `(bins,)`, NaN where it is empty, and its count of faces, int64 `(bins,)`."""
+
+    confidence: Floats
+    accuracy: Floats
+    count: npt.NDArray[np.int64]
+
+
+def reliability(probabilities: Probabilities, labels: Labels, bins: int = 15) -> Reliability:
+    """Confidence and accuracy in the bins of `ece`, which is the mean of their differences, weighted by count."""
+    values, labels = check(probabilities, labels)
+    place = _bins(values, bins)
+    count = np.bincount(place, minlength=bins)
+    below = np.where(count > 0, count, np.nan)
+    confidence = np.bincount(place, values.max(axis=1), bins) / below
+    right = np.bincount(place, values.argmax(axis=1) == labels, bins) / below
+    return Reliability(confidence, right, count.astype(np.int64))
+
+
+def risk_coverage(probabilities: Probabilities, labels: Labels) -> tuple[Floats, Floats]:
+    """The share of faces answered, the surest first, and the share of wrong answers among them: float64 `(N,)` each.
+
+    Faces of equal confidence have no order, so each of them counts as the mean of them all.
+    """
+    values, labels = check(probabilities, labels)
+    _, place, counts = np.unique(-values.max(axis=1), return_inverse=True, return_counts=True)
+    wrong = np.bincount(place, values.argmax(axis=1) != labels) / counts
+    answered = np.arange(1, len(labels) + 1)
+    return answered / len(labels), np.cumsum(np.repeat(wrong, counts)) / answered
+
+
+def aurc(probabilities: Probabilities, labels: Labels) -> float:
+    """The area under the risk-coverage curve: the mean risk over every coverage, 0 to 1, less is better."""
+    return float(risk_coverage(probabilities, labels)[1].mean())
 
 
 def _accuracy(values: Floats, labels: npt.NDArray[np.int64]) -> float:
@@ -127,14 +210,19 @@ def _squares(values: Floats, labels: npt.NDArray[np.int64]) -> Floats:
 
 def _ece(values: Floats, labels: npt.NDArray[np.int64], bins: int, weights: Floats) -> Floats:
     """For each row of weights `(B, N)`, float64 `(B,)`."""
-    confidence = values.max(axis=1)
-    # Bins are open below and closed above, as in Guo et al. 2017.
-    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    gaps = weights * ((values.argmax(axis=1) == labels) - confidence)
+    place = _bins(values, bins)
+    gaps = weights * ((values.argmax(axis=1) == labels) - values.max(axis=1))
     total = np.zeros(len(weights))
     for b in range(bins):
         total += np.abs(gaps[:, place == b].sum(axis=1))
     return np.asarray(total / weights.sum(axis=1), np.float64)
+
+
+def _bins(values: Floats, bins: int) -> npt.NDArray[np.int64]:
+    """The bin `(N,)` of every row's confidence: open below and closed above, as in Guo et al. 2017."""
+    if bins < 1:
+        raise InputError(f"bins: expected at least 1, got {bins}")
+    return np.asarray(np.clip(np.ceil(values.max(axis=1) * bins) - 1, 0, bins - 1), np.int64)
 
 
 def _from_confusion(score: Callable[[npt.NDArray[Any]], Floats], probabilities: Probabilities, labels: Labels) -> float:
@@ -178,54 +266,139 @@ def bootstrap_interval(
     The same samples serve all metrics, and the same seed gives the same interval. ECE is biased
     upwards on a resample, which repeats faces, so its samples are shifted by the difference of their mean from it.
     """
+    _check_rounds(metrics, rounds, level)
+    values, labels = check(probabilities, labels)
+    samples = _resampled(_Resampling(values, labels), metrics, rounds, seed)
+    return {name: _interval(samples[name], level) for name in metrics}
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How much more of a metric model a has than model b on the same faces: the difference, its interval, and the
+    two-sided p-value of there being none."""
+
+    difference: float
+    low: float
+    high: float
+    p: float
+
+
+def paired_bootstrap(
+    probabilities_a: Probabilities,
+    probabilities_b: Probabilities,
+    labels: Labels,
+    metric: str = "accuracy",
+    rounds: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> PairedDifference:
+    """Both models, on the same resamples of the same faces; `metric` is a name in METRICS.
+
+    p is twice the smaller share of the resamples in which the difference is on either side of 0, counting one more
+    on each, so that it never is 0: 1,000 rounds cannot tell less than .002.
+    """
+    _check_rounds([metric], rounds, level)
+    a, b, labels = _check_pair(probabilities_a, probabilities_b, labels)
+    samples = [_resampled(_Resampling(values, labels), [metric], rounds, seed)[metric] for values in (a, b)]
+    differences = samples[0] - samples[1]
+    fewest = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
+    p = min(1.0, 2 * (fewest + 1) / (rounds + 1))
+    score = METRICS[metric]
+    return PairedDifference(score(a, labels) - score(b, labels), *_interval(differences, level), p)
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """How many faces only model a and only model b reads right, and the two-sided p-value of both being as good."""
+
+    only_a: int
+    only_b: int
+    p: float
+
+
+def mcnemar(probabilities_a: Probabilities, probabilities_b: Probabilities, labels: Labels) -> McNemar:
+    """McNemar's test on the faces that only one of two models reads right.
+
+    Below 25 of them by the binomial distribution, else by chi-square with continuity correction.
+    """
+    a, b, labels = _check_pair(probabilities_a, probabilities_b, labels)
+    right_a, right_b = a.argmax(axis=1) == labels, b.argmax(axis=1) == labels
+    only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+    n = only_a + only_b
+    if n < 25:
+        p = min(1.0, 2 * sum(math.comb(n, i) for i in range(min(only_a, only_b) + 1)) / 2**n)
+    else:
+        chi_square = max(0, abs(only_a - only_b) - 1) ** 2 / n
+        p = math.erfc(math.sqrt(chi_square / 2))  # the upper tail of chi-square with one degree of freedom
+    return McNemar(only_a, only_b, p)
+
+
+def _check_pair(
+    probabilities_a: Probabilities, probabilities_b: Probabilities, labels: Labels
+) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
+    a, checked = check(probabilities_a, labels)
+    b, _ = check(probabilities_b, labels)
+    if a.shape != b.shape:
+        raise InputError(f"expected probabilities of the same faces and classes, got {a.shape} and {b.shape}")
+    return a, b, checked
+
+
+def _check_rounds(metrics: Sequence[str], rounds: int, level: float) -> None:
     unknown = [name for name in metrics if name not in METRICS]
     if unknown:
         raise InputError(f"unknown metric {unknown[0]!r}; {nearest(unknown[0], METRICS)}")
     if rounds < 1 or not 0 < level < 1:
         raise InputError(f"expected rounds from 1 and a level between 0 and 1, got {rounds} and {level}")
-    values, labels = check(probabilities, labels)
-    n, k = values.shape
-    generator = np.random.default_rng(seed)
-    cells = np.eye(k * k, dtype=np.float32)[labels * k + values.argmax(axis=1)]
-    losses, squares = _losses(values, labels), _squares(values, labels)
-    scores: dict[str, list[Floats]] = {name: [] for name in metrics}
-    # A resample is a count for each face, so that every metric is a product with the counts.
-    for start in range(0, rounds, 100):  # a hundred at a time, to keep the counts small
-        weights = generator.multinomial(n, np.full(n, 1 / n), size=min(100, rounds - start)).astype(np.float32)
-        confusions = (weights @ cells).astype(np.float64).reshape(-1, k, k)
-        for name in metrics:
-            scores[name].append(_resampled(name, weights, confusions, values, labels, losses, squares))
-    tail = (1 - level) / 2
-    intervals = {}
-    for name in metrics:
-        samples = np.concatenate(scores[name])
+
+
+def _interval(samples: Floats, level: float) -> tuple[float, float]:
+    low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+class _Resampling:
+    """The metrics of resamples. A resample is a count for each face, so that every metric is a product with it."""
+
+    def __init__(self, values: Floats, labels: npt.NDArray[np.int64]) -> None:
+        k = values.shape[1]
+        self.values, self.labels = values, labels
+        self.cells = np.eye(k * k, dtype=np.float32)[labels * k + values.argmax(axis=1)]
+        self.losses, self.squares = _losses(values, labels), _squares(values, labels)
+
+    def scores(self, names: Sequence[str], weights: npt.NDArray[np.float32]) -> dict[str, Floats]:
+        """For counts `(B, N)`, each metric `(B,)`."""
+        k = self.values.shape[1]
+        confusions = (weights @ self.cells).astype(np.float64).reshape(-1, k, k)
+        return {name: self._score(name, weights, confusions) for name in names}
+
+    def _score(self, name: str, weights: npt.NDArray[np.float32], confusions: Floats) -> Floats:
+        n = len(self.labels)
+        if name == "accuracy":
+            return np.asarray(np.trace(confusions, axis1=1, axis2=2) / n, np.float64)
+        if name == "balanced_accuracy":
+            return _balanced(confusions)
+        if name == "macro_f1":
+            return _macro_f1(confusions)
         if name == "ece":
-            samples = np.clip(samples + ece(values, labels) - samples.mean(), 0, 1)
-        low, high = np.quantile(samples, [tail, 1 - tail])
-        intervals[name] = (float(low), float(high))
-    return intervals
+            return _ece(self.values, self.labels, 15, weights.astype(np.float64))
+        return np.asarray(weights @ (self.losses if name == "nll" else self.squares) / n, np.float64)
 
 
-def _resampled(
-    name: str,
-    weights: npt.NDArray[np.float32],
-    confusions: Floats,
-    values: Floats,
-    labels: npt.NDArray[np.int64],
-    losses: Floats,
-    squares: Floats,
-) -> Floats:
-    """The metric for each row of weights `(B, N)`: `(B,)`."""
-    n = len(labels)
-    if name == "accuracy":
-        return np.asarray(np.trace(confusions, axis1=1, axis2=2) / n, np.float64)
-    if name == "balanced_accuracy":
-        return _balanced(confusions)
-    if name == "macro_f1":
-        return _macro_f1(confusions)
-    if name == "ece":
-        return _ece(values, labels, 15, weights.astype(np.float64))
-    return np.asarray(weights @ (losses if name == "nll" else squares) / n, np.float64)
+def _resampled(resampling: _Resampling, names: Sequence[str], rounds: int, seed: int) -> dict[str, Floats]:
+    """Each metric on `rounds` resamples, float64 `(rounds,)`, ECE without its bias."""
+    parts = [resampling.scores(names, weights) for weights in _weights(len(resampling.labels), rounds, seed)]
+    samples = {name: np.concatenate([part[name] for part in parts]) for name in names}
+    if "ece" in samples:
+        shift = ece(resampling.values, resampling.labels) - samples["ece"].mean()
+        samples["ece"] = np.clip(samples["ece"] + shift, 0, 1)
+    return samples
+
+
+def _weights(n: int, rounds: int, seed: int) -> Iterator[npt.NDArray[np.float32]]:
+    """How often each face is drawn, `(B, N)`, a hundred resamples at a time to keep them small."""
+    generator = np.random.default_rng(seed)
+    for start in range(0, rounds, 100):
+        yield generator.multinomial(n, np.full(n, 1 / n), size=min(100, rounds - start)).astype(np.float32)
 
 
 def mean_absolute_error(estimates: npt.NDArray[np.floating], truth: npt.NDArray[np.floating]) -> float:

@@ -1,6 +1,17 @@
 """Data sets as numpy arrays: index -> (uint8 face, label). No torch, no pandas."""
 
-from mien.datasets.fer2013 import FaceDataset, exact_copies, load_fer2013
+from mien.datasets.clean import leave_out
+from mien.datasets.duplicates import exact_copies, near_copies
+from mien.datasets.faces import (
+    TEST,
+    TEST_SPLITS,
+    TRAINING,
+    VALIDATION,
+    VALIDATION_SPLITS,
+    FaceDataset,
+    combine,
+)
+from mien.datasets.fer2013 import load_fer2013
 from mien.datasets.ferplus import (
     FERPLUS_TEST_SETS,
     PLURALITY,
@@ -10,16 +21,31 @@ from mien.datasets.ferplus import (
     read_votes,
     vote_shares,
 )
+from mien.datasets.sources import DataWarning, load_data, summary
+from mien.datasets.splits import fold, hold_out
 
 __all__ = [
     "FERPLUS_TEST_SETS",
     "PLURALITY",
+    "TEST",
+    "TEST_SPLITS",
+    "TRAINING",
+    "VALIDATION",
+    "VALIDATION_SPLITS",
     "VOTE_COLUMNS",
+    "DataWarning",
     "FaceDataset",
+    "combine",
     "exact_copies",
+    "fold",
+    "hold_out",
+    "leave_out",
+    "load_data",
     "load_fer2013",
     "majority",
+    "near_copies",
     "plurality",
     "read_votes",
+    "summary",
     "vote_shares",
 ]

@@ -14,26 +14,25 @@ import os
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, NoReturn
+from typing import IO, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from mien.datasets.ferplus import VOTE_COLUMNS, read_votes
+from mien.datasets.faces import TRAINING, FaceDataset, Progress
+from mien.datasets.ferplus import read_votes
 from mien.download import cache_folder
-from mien.errors import DataError, InputError
+from mien.errors import DataError
 from mien.files import replacing
-from mien.labels import FER2013, LabelSet
-from mien.preprocess import FRAME, check_crops
+from mien.labels import FER2013
+from mien.preprocess import FRAME
 
-SPLITS = ("Training", "PublicTest", "PrivateTest")
+SPLITS = (TRAINING, "PublicTest", "PrivateTest")
 PIXELS = FRAME * FRAME
-
-Progress = Callable[[float], None]
 
 _CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
 # What a folder may hold, the quickest to read first.
@@ -48,76 +47,6 @@ _BLOCK_BYTES = 1 << 20  # About a hundred rows: big enough for numpy, small enou
 _DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile)
 
 
-@dataclass(frozen=True, eq=False)
-class FaceDataset:
-    """Faces with labels, and FER+'s votes where they are known.
-
-    faces: uint8 `(N, 48, 48)`, gray. labels: int64 `(N,)`, columns of `label_set`. splits: str `(N,)`.
-    votes: uint8 `(N, 10)`, columns as in `VOTE_COLUMNS`, or None.
-    Raises InputError if the arrays do not fit together.
-    """
-
-    faces: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.int64]
-    splits: npt.NDArray[np.str_]
-    votes: npt.NDArray[np.uint8] | None = None
-    label_set: LabelSet = FER2013
-
-    def __post_init__(self) -> None:
-        n = len(check_crops(self.faces))
-        _check_array("labels", self.labels, np.dtype(np.int64), (n,))
-        _check_array("splits", self.splits, np.dtype(np.str_), (n,))
-        if self.votes is not None:
-            _check_array("votes", self.votes, np.dtype(np.uint8), (n, len(VOTE_COLUMNS)))
-        if n and not 0 <= self.labels.min() <= self.labels.max() < len(self.label_set):
-            raise InputError(
-                f"labels: expected 0 to {len(self.label_set) - 1} (label set {self.label_set.name!r}), "
-                f"got {self.labels.min()} to {self.labels.max()}"
-            )
-
-    def __len__(self) -> int:
-        return len(self.faces)
-
-    def split(self, name: str) -> FaceDataset:
-        """The faces of one split, in order; DataError if there are none."""
-        chosen = self.splits == name
-        if not chosen.any():
-            counts = zip(*np.unique(self.splits, return_counts=True), strict=True)
-            present = ", ".join(f"{split} ({count})" for split, count in counts) or "none"
-            raise DataError(f"split {name!r}: expected a split with faces, got none of that name; present: {present}")
-        return self.take(np.flatnonzero(chosen))
-
-    def take(self, indices: npt.NDArray[np.integer]) -> FaceDataset:
-        """The faces at these places."""
-        votes = None if self.votes is None else self.votes[indices]
-        return replace(
-            self,
-            faces=self.faces[indices],
-            labels=self.labels[indices],
-            splits=self.splits[indices],
-            votes=votes,
-        )
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 (hexadecimal) of the contents in order, whatever file they came from."""
-        digest = hashlib.sha256(f"{self.label_set.name} {self.label_set.names} {len(self)}".encode())
-        digest.update(np.ascontiguousarray(self.faces).data)
-        digest.update(np.ascontiguousarray(self.labels, "<i8").data)
-        digest.update("\n".join(self.splits.tolist()).encode())
-        if self.votes is not None:
-            digest.update(b"votes")
-            digest.update(np.ascontiguousarray(self.votes).data)
-        return digest.hexdigest()
-
-
-def _check_array(name: str, array: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
-    if not isinstance(array, np.ndarray):
-        raise InputError(f"{name}: expected a {dtype} array {shape}, got {type(array).__name__}")
-    if array.dtype.kind != dtype.kind or (dtype.kind != "U" and array.dtype != dtype) or array.shape != shape:
-        raise InputError(f"{name}: expected a {dtype} array {shape}, got {array.dtype} {array.shape}")
-
-
 def load_fer2013(
     path: str | Path,
     votes: str | Path | None = None,
@@ -128,7 +57,8 @@ def load_fer2013(
 
     `path` may also be a folder that holds one of these. `votes` is FER+'s `fer2013new.csv`. The parsed arrays
     are kept under the SHA-256 of the file in the user's cache folder (`MIEN_CACHE` overrides it). `progress`
-    is called with the share of the file read so far, 0 to 1. Raises DataError, which names the first bad row.
+    is called with the share of the file read so far, 0 to 1. A face is named by its data row, `fer2013.csv#1` for the
+    first. Raises DataError, which names the first bad row.
     """
     source = _find(Path(path))
     try:
@@ -142,13 +72,20 @@ def load_fer2013(
         raise DataError(
             f"{source}: expected a readable file, got {error.strerror or error}. Check the path."
         ) from error
+    dataset = _named(dataset, source.name.partition(".")[0])
     return dataset if votes is None else replace(dataset, votes=read_votes(votes, dataset.splits))
 
 
-def exact_copies(faces: npt.NDArray[np.uint8], reference: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Which faces, uint8 `(N, 48, 48)`, stand pixel for pixel in `reference` `(M, 48, 48)`: bool `(N,)`."""
-    known = {face.tobytes() for face in check_crops(reference)}
-    return np.array([face.tobytes() in known for face in check_crops(faces)], np.bool_)
+def holds_fer2013(folder: Path) -> bool:
+    """Whether a folder holds one of the files that `load_fer2013` knows."""
+    return any((folder / name).is_file() for name in _FOLDER_NAMES)
+
+
+def _named(dataset: FaceDataset, stem: str) -> FaceDataset:
+    """Each face by its data row, counted from 1, whatever the csv was packed in."""
+    rows = range(1, len(dataset) + 1)
+    names = np.array([f"{stem}.csv#{row}" for row in rows])
+    return replace(dataset, names=names, sources=np.full(len(dataset), stem))
 
 
 def _find(path: Path) -> Path:

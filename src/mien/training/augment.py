@@ -50,8 +50,30 @@ class Augment(nn.Module):
         return faces.contiguous(memory_format=torch.channels_last)
 
 
+def mix(recipe: AugmentRecipe, faces: Tensor, targets: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """Mixup or cutmix, as the recipe has them; where it has both, one of them by the toss of a coin."""
+    if recipe.mixup and (not recipe.cutmix or torch.rand(()) < 0.5):
+        return mixup(recipe.mixup, faces, targets)
+    return cutmix(recipe.cutmix, faces, targets) if recipe.cutmix else (faces, targets)
+
+
 def mixup(alpha: float, faces: Tensor, targets: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
     """Each face mixed with another of the batch, and its target distributions `(N, K)` with it (Zhang et al. 2018)."""
     share = float(torch.distributions.Beta(alpha, alpha).sample())
     other = torch.randperm(len(faces), device=faces.device)
     return faces.lerp(faces[other], 1 - share), [target.lerp(target[other], 1 - share) for target in targets]
+
+
+def cutmix(alpha: float, faces: Tensor, targets: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """A rectangle of each face from another of the batch, and its targets by the area (Yun et al. 2019)."""
+    height, width = faces.shape[-2:]
+    side = (1 - float(torch.distributions.Beta(alpha, alpha).sample())) ** 0.5
+    middle = torch.rand(2)
+    low = [max(0, round(float(at) * n - side * n / 2)) for at, n in zip(middle, (height, width), strict=True)]
+    high = [min(n, round(float(at) * n + side * n / 2)) for at, n in zip(middle, (height, width), strict=True)]
+    other = torch.randperm(len(faces), device=faces.device)
+    pasted = faces.clone()
+    rows, columns = slice(low[0], high[0]), slice(low[1], high[1])
+    pasted[..., rows, columns] = faces[other][..., rows, columns]
+    share = (high[0] - low[0]) * (high[1] - low[1]) / (height * width)
+    return pasted, [target.lerp(target[other], share) for target in targets]

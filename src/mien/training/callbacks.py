@@ -8,17 +8,22 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
+from torch.optim.swa_utils import update_bn
 from tqdm import tqdm
 
 from mien.files import replacing, write_atomically
+from mien.training.schedule import Pace
 
+BATCHES_FOR_NORMS = 100
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
 
 
@@ -38,6 +43,40 @@ def warming_ema(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
         return averaged.lerp(current, 1 - share) if averaged.is_floating_point() else current
 
     return average
+
+
+class StochasticWeightAveraging(WeightAveraging):
+    """The equal average of the weights at the ends of a run's last epochs (Izmailov et al. 2018).
+
+    Before they come, the average is the network itself. Batch norms are measured again, on augmented faces, before the
+    average is judged.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(avg_fn=self._average)
+        self.taken = 0
+
+    def _average(self, averaged: Tensor, current: Tensor, count: Tensor) -> Tensor:
+        return averaged.lerp(current, 1 / (self.taken + 1)) if averaged.is_floating_point() else current
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, *_: Any) -> None:
+        if trainer.is_last_batch and self._average_model is not None:
+            self._average_model.update_parameters(module)
+            self.taken += module.averaging
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, module: Any) -> None:
+        super().on_validation_epoch_start(trainer, module)
+        if self.taken > 1:
+            batches = islice(module.train_dataloader(), BATCHES_FOR_NORMS)
+            with trainer.precision_plugin.forward_context():
+                update_bn((module.augmented(batch)[0] for batch in batches), module.network)
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"taken": self.taken}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self.taken = state_dict["taken"]
 
 
 class EarlyStopping(pl.callbacks.EarlyStopping):
@@ -82,6 +121,10 @@ class History(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.rows.append({"epoch": trainer.current_epoch + 1, "seconds": round(self.seconds, 1), **values})
+        if trainer.is_global_zero:
+            self._write()
+
+    def _write(self) -> None:
         text = io.StringIO()
         names = list(dict.fromkeys(name for row in self.rows for name in row))
         writer = csv.DictWriter(text, names, lineterminator="\n")
@@ -97,10 +140,16 @@ class History(pl.Callback):
         self._seconds_before = state_dict["seconds"]
 
 
+def shown(metric: str) -> bool:
+    """Whether a metric is on the line of an epoch; history.csv has them all."""
+    return metric == "train_loss" or metric.endswith(("val_loss", "accuracy", "macro_f1"))
+
+
 class RunProgress(pl.Callback):
     """One bar over the whole run with the time left, and a line per epoch; lines only where nobody watches."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace) -> None:
+        self.pace = pace
         self.bar: Any = None
         self._started = time.monotonic()
         self._first_epoch = 0
@@ -110,19 +159,21 @@ class RunProgress(pl.Callback):
         total = int(trainer.estimated_stepping_batches)
         self.bar = tqdm(
             total=total, initial=trainer.global_step, desc="training", unit="step", dynamic_ncols=True,
-            disable=not sys.stderr.isatty(), file=sys.stderr,
+            disable=not (sys.stderr.isatty() and trainer.is_global_zero), file=sys.stderr,
         )  # fmt: skip
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
         self.bar.update(1)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        shown = {name: float(value) for name, value in trainer.callback_metrics.items() if name != "learning_rate"}
-        figures = "  ".join(f"{name.removeprefix('val_')} {value:.4f}" for name, value in shown.items())
-        epoch, epochs = trainer.current_epoch + 1, int(trainer.max_epochs or 0)
+        if not trainer.is_global_zero:
+            return
+        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        figures = "  ".join(f"{name.removeprefix('val_')} {values[name]:.4f}" for name in values if shown(name))
+        epoch, left = trainer.current_epoch + 1, self.pace.epochs_left - 1
         per_epoch = (time.monotonic() - self._started) / (epoch - self._first_epoch)
-        left = timedelta(seconds=round(per_epoch * (epochs - epoch)))
-        self.bar.write(f"epoch {epoch}/{epochs}  {figures}  {per_epoch:.0f} s an epoch, {left} left", file=sys.stderr)
+        wait = timedelta(seconds=round(per_epoch * left))
+        self.bar.write(f"epoch {epoch}/{epoch + left}  {figures}  {per_epoch:.0f} s an epoch, {wait} left", sys.stderr)
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.bar.close()

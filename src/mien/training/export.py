@@ -17,7 +17,7 @@ from mien.bundle import METADATA_KEY, Bundle, Head, Metadata
 from mien.calibration import fit_temperature
 from mien.datasets import FaceDataset, plurality, vote_shares
 from mien.errors import ExportError
-from mien.labels import FER2013, FERPLUS, LABEL_SETS
+from mien.labels import FERPLUS, LABEL_SETS
 from mien.preprocess import InputSpec, to_input
 from mien.training.models import Network
 from mien.training.quiet import quiet
@@ -61,7 +61,8 @@ def export_bundle(
 
 def fit_heads(logits: dict[str, npt.NDArray[np.float32]], validation: FaceDataset) -> tuple[Head, ...]:
     """The heads with the temperatures that fit the labels, and for votes also the shares, of a split."""
-    heads = [Head(FER2013, fit_temperature(logits[FER2013.name], validation.labels))]
+    labels = validation.label_set
+    heads = [Head(labels, fit_temperature(logits[labels.name], validation.labels))]
     if FERPLUS.name in logits and validation.votes is not None:
         rows, labels = plurality(validation.votes)
         shares = vote_shares(validation.votes)

@@ -1,7 +1,7 @@
 """A training run from start to bundle: data, network, Lightning's Trainer, calibration, export, evaluation.
 
 A run is a folder: `recipe.toml`, `run.json` (data, machine, versions, commit, time), `history.csv`, `tensorboard/`,
-`checkpoints/{best,last}.ckpt`, and at the end `NAME.onnx` and `evaluation.json`.
+`checkpoints/{best,last}.ckpt`, and at the end `NAME.onnx`, `evaluation.json` and `predictions.npz`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,12 +26,14 @@ import tomli_w
 import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset, exact_copies
+from mien.datasets.faces import TRAINING
 from mien.errors import DataError, InputError, RecipeError
 from mien.evaluate import evaluate_bundle
-from mien.files import write_atomically
+from mien.files import replacing, write_atomically
 from mien.machine import processor
 from mien.training.callbacks import (
     AtomicCheckpoints,
@@ -37,6 +41,7 @@ from mien.training.callbacks import (
     History,
     ModelCheckpoint,
     RunProgress,
+    StochasticWeightAveraging,
     warming_ema,
 )
 from mien.training.data import Faces48
@@ -45,8 +50,8 @@ from mien.training.models import gflop
 from mien.training.module import ExpressionModule, seed_of, trainable_parameters
 from mien.training.quiet import quiet
 from mien.training.recipe import Recipe
-
-TRAINING, VALIDATION = "Training", "PublicTest"
+from mien.training.schedule import Pace
+from mien.training.splits import arrange
 
 
 class Run:
@@ -58,41 +63,91 @@ class Run:
         self.facts = folder / "run.json"
         self.history = folder / "history.csv"
         self.evaluation = folder / "evaluation.json"
+        self.predictions = folder / "predictions.npz"
         self.checkpoints = folder / "checkpoints"
         self.last = self.checkpoints / "last.ckpt"
         self.best = self.checkpoints / "best.ckpt"
 
 
-def train(recipe: Recipe, dataset: FaceDataset, out: str | Path, *, resume: bool = False, device: str = "auto") -> Path:
+@dataclass(frozen=True)
+class Hardware:
+    """What a run is trained on, in Lightning's words.
+
+    device    "auto", "cpu" or "cuda"
+    devices   processes on each node, a device for each
+    nodes     machines; each is started with `torchrun`, or by the cluster
+    strategy  "auto", "ddp", or another of Lightning's names
+    """
+
+    device: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    strategy: str = "auto"
+
+    def check(self, recipe: Recipe) -> None:
+        """An InputError for what is not there or does not fit the recipe."""
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise InputError("device 'cuda': PyTorch finds no CUDA device here. Use --device cpu, or auto")
+        world = self.devices * self.nodes
+        if world < 1 or recipe.batch_size % world:
+            raise InputError(
+                f"batch_size: expected a multiple of the {world} processes (devices x nodes), for it counts the faces "
+                f"of all of them, got {recipe.batch_size}"
+            )
+
+
+def train(
+    recipe: Recipe,
+    dataset: FaceDataset,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    hardware: Hardware = Hardware(),
+) -> Path:
     """Trains, calibrates and exports; returns the bundle's path.
 
     The run is in `out`, which must not hold another run unless `resume` is set; then the run goes on after its last
-    finished epoch and ends with the same result as one that was never stopped. `device` is "auto", "cpu" or "cuda".
+    finished epoch and ends with the same result as one that was never stopped. With several processes each calls this,
+    and the first one exports.
     """
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("device 'cuda': PyTorch finds no CUDA device here. Use --device cpu, or auto")
+    hardware.check(recipe)
     run = Run(Path(out))
+    dataset, validation_split = arrange(dataset, recipe)
     training = dataset.split(TRAINING)
-    validation = dataset.split(VALIDATION)
-    facts = _begin(run, recipe, dataset, resume)
+    validation = dataset.split(validation_split)
+    first = rank_zero_only.rank in (0, None)
+    facts = _begin(run, recipe, dataset, validation_split, resume) if first else {}
     checkpoint_path = run.last if resume and run.last.is_file() else None
-    if resume and checkpoint_path is None:
+    if resume and checkpoint_path is None and first:
         print(f"{run.folder} has no finished epoch to go on from: training starts at the beginning", file=sys.stderr)
 
     with quiet("lightning.pytorch"):  # notes on hardware, advice about loaders that are not used here
         pl.seed_everything(seed_of(recipe.seed, -1), verbose=False)
+        pace = Pace(recipe)
         module = ExpressionModule(
             recipe,
             Faces48.of(training),
             Faces48.of(validation),
+            dataset.label_set,
             with_votes=dataset.votes is not None,
+            pace=pace,
         )
-        trainer = _trainer(recipe, run, device)
+        trainer = _trainer(recipe, run, hardware, pace)
         with _stopping_on_ctrl_c(trainer):
             trainer.fit(module, ckpt_path=checkpoint_path, weights_only=False)
+    bundle = run.folder / f"{recipe.name}.onnx"
+    if trainer.is_global_zero:
         facts["epochs_run"] = trainer.current_epoch
-        checkpoint = torch.load(run.best, map_location="cpu", weights_only=False)
+        _finish(run, bundle, module, dataset, validation_split, facts)
+    return bundle
 
+
+def _finish(
+    run: Run, path: Path, module: ExpressionModule, dataset: FaceDataset, split: str, facts: dict[str, Any]
+) -> None:
+    """Exports the best epoch, judges it on the validation split, and writes down what the run was."""
+    recipe, validation = module.recipe, dataset.split(split)
+    checkpoint = torch.load(run.best, map_location="cpu", weights_only=False)
     prefix = "network."
     weights = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
     network = module.network.to("cpu")
@@ -104,16 +159,28 @@ def train(recipe: Recipe, dataset: FaceDataset, out: str | Path, *, resume: bool
     facts["gflop_per_face"] = round(gflop(network, recipe.input.size), 4)
 
     def judge(bundle: Bundle) -> dict[str, Any]:
-        evaluation = evaluate_bundle(bundle, dataset, VALIDATION)
+        evaluation = evaluate_bundle(bundle, dataset, split)
         evaluation.to_json(run.evaluation)
+        _write_predictions(run.predictions, bundle, validation, split)
         return evaluation.to_dict()
 
     card = {"training": facts, "recipe": recipe.to_dict()}
-    bundle = export_bundle(
-        network, recipe, unseen(validation, training), run.folder / f"{recipe.name}.onnx", card, judge
-    )
+    export_bundle(network, recipe, unseen(validation, dataset.split(TRAINING)), path, card, judge)
     _write_json(run.facts, facts)
-    return bundle
+
+
+def _write_predictions(path: Path, bundle: Bundle, validation: FaceDataset, split: str) -> None:
+    """The bundle's probabilities on its validation split, for paired comparison with other runs."""
+    votes = {} if validation.votes is None else {"votes": validation.votes}
+    with replacing(path) as temporary:
+        np.savez_compressed(
+            temporary,
+            labels=validation.labels,
+            split=np.array(split),
+            digest=np.array(validation.digest),
+            **votes,
+            **bundle.probabilities(validation.faces),
+        )
 
 
 def unseen(validation: FaceDataset, training: FaceDataset) -> FaceDataset:
@@ -128,7 +195,7 @@ def checkpoint_seconds(path: Path) -> float:
     return float(checkpoint["callbacks"][History.__name__]["seconds"])
 
 
-def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, resume: bool) -> dict[str, Any]:
+def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, validation_split: str, resume: bool) -> dict[str, Any]:
     """Makes the run's folder, or checks that the one there is the same run; returns the run's facts."""
     facts = {
         "mien": version("mien"),
@@ -136,7 +203,9 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, resume: bool) -> dict
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "data": {
             "digest": dataset.digest,
+            "sources": dict(Counter(dataset.split(TRAINING).sources.tolist())),
             "training": len(dataset.split(TRAINING)),
+            "validation": validation_split,
             "votes": dataset.votes is not None,
         },
         "machine": {
@@ -148,10 +217,6 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, resume: bool) -> dict
         | {"python": platform.python_version()},
     }
     text = tomli_w.dumps(recipe.to_dict())
-    if recipe.stopping.monitor == "val_ferplus_accuracy" and dataset.votes is None:
-        raise RecipeError(
-            "stopping.monitor: 'val_ferplus_accuracy' needs FER+'s votes (--votes), got a data set without"
-        )
     if run.recipe.is_file():
         if not resume:
             raise RecipeError(
@@ -172,23 +237,27 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, resume: bool) -> dict
     return facts
 
 
-def _trainer(recipe: Recipe, run: Run, device: str) -> pl.Trainer:
-    accelerator = {"cuda": "gpu"}.get(device, device)
+def _trainer(recipe: Recipe, run: Run, hardware: Hardware, pace: Pace) -> pl.Trainer:
+    accelerator = {"cuda": "gpu"}.get(hardware.device, hardware.device)
     watched: dict[str, Any] = {"monitor": recipe.stopping.monitor, "mode": recipe.stopping.mode}
     every_epoch: dict[str, Any] = {"enable_version_counter": False, "save_on_train_epoch_end": True}
-    callbacks: list[pl.Callback] = [History(run.history)]
+    callbacks: list[pl.Callback] = [pace, History(run.history)]
     if recipe.ema:
         callbacks.append(WeightAveraging(avg_fn=warming_ema(recipe.ema)))
+    if recipe.swa:
+        callbacks.append(StochasticWeightAveraging())
     callbacks += [
         EarlyStopping(**watched, patience=recipe.stopping.patience),
-        RunProgress(),
+        RunProgress(pace),
         ModelCheckpoint(run.checkpoints, run.best.stem, **watched, **every_epoch),
         ModelCheckpoint(run.checkpoints, run.last.stem, **every_epoch),
     ]
     return pl.Trainer(
         accelerator=accelerator,
-        devices=1,
-        precision=precision_of(recipe.precision, device),
+        devices=hardware.devices,
+        num_nodes=hardware.nodes,
+        strategy=hardware.strategy,
+        precision=precision_of(recipe.precision, hardware.device),
         max_epochs=recipe.epochs,
         callbacks=callbacks,
         plugins=[AtomicCheckpoints()],

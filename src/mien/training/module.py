@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import lightning.pytorch as pl
@@ -11,74 +11,147 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch._inductor.cpp_builder import get_cpp_compiler
-from torch.nn import functional as F
 
 from mien import metrics
 from mien.calibration import softmax
-from mien.errors import TrainingError
-from mien.labels import FER2013, FERPLUS
-from mien.training.augment import Augment, mixup
-from mien.training.data import Faces48, OrderedBatches, ShuffledBatches
+from mien.errors import RecipeError, TrainingError, nearest
+from mien.labels import FERPLUS, LabelSet
+from mien.training.augment import Augment, mix
+from mien.training.data import Batch, Faces48, OrderedBatches, ShuffledBatches
+from mien.training.losses import balanced_weights, soft_cross_entropy
 from mien.training.models import Network, build
 from mien.training.recipe import Recipe
+from mien.training.sam import SAM
+from mien.training.schedule import CURVES, Pace
+
+MEASURED: dict[str, Callable[..., float]] = {
+    "accuracy": metrics.accuracy,
+    "precision": metrics.macro_precision,
+    "recall": metrics.macro_recall,
+    "auc": metrics.macro_auc,
+}
+"""Of the label head, in training and in validation; precision, recall and AUC are means over classes."""
+
+MEASURED_IN_VALIDATION = MEASURED | {"macro_f1": metrics.macro_f1, "nll": metrics.nll}
 
 
 class ExpressionModule(pl.LightningModule):
     """Trains a network on `training` and judges it on `validation` after every epoch.
 
-    Logged: `train_loss`, `learning_rate`, and on the validation split `val_loss`, `val_fer2013_accuracy`,
-    `val_fer2013_macro_f1`, `val_fer2013_nll`, with votes `val_ferplus_accuracy`, and `val_accuracy`, their mean.
+    The label head has the name of its label set, fer2013 say. Logged: `learning_rate`; `train_loss` and `train_` with
+    each of `MEASURED`, on the faces as augmented; `val_loss`, `val_fer2013_` with each of `MEASURED_IN_VALIDATION`,
+    with votes `val_ferplus_accuracy`, and `val_accuracy`, the mean of the heads' accuracies.
     """
 
-    def __init__(self, recipe: Recipe, training: Faces48, validation: Faces48, *, with_votes: bool) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        training: Faces48,
+        validation: Faces48,
+        label_set: LabelSet,
+        *,
+        with_votes: bool,
+        pace: Pace | None = None,
+    ) -> None:
         super().__init__()
         self.recipe = recipe
         self.spec = recipe.input.spec()
+        self.label_head = label_set.name
         self.with_votes = with_votes
-        heads = {FER2013.name: len(FER2013)} | ({FERPLUS.name: len(FERPLUS)} if with_votes else {})
-        self.network: Network = build(recipe.network.name, recipe.network.options, heads)
+        self.pace = pace or Pace(recipe)
+        heads = {self.label_head: len(label_set)} | ({FERPLUS.name: len(FERPLUS)} if with_votes else {})
+        if recipe.stopping.monitor not in self.logged():
+            without = "" if with_votes else " on a data set without votes"
+            hint = nearest(recipe.stopping.monitor, self.logged())
+            raise RecipeError(f"stopping.monitor: {recipe.stopping.monitor!r} is not logged{without}; {hint}")
+        self.network: Network = build(recipe.network.name, recipe.network.options, heads, recipe.input.size)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.augment = Augment(recipe.augment, self.spec)
+        class_weights = balanced_weights(training.labels, len(label_set))
+        self.class_weights = class_weights if recipe.loss.class_weights == "balanced" else None
         self._training, self._validation = training, validation
+        self._fraction = 0.0  # of the epoch, done
+        self._seen: list[tuple[Tensor, Tensor]] = []
         self._outputs: list[dict[str, Tensor]] = []
+
+    def logged(self) -> list[str]:
+        """The names of all metrics in their order."""
+        names = ["train_loss", *(f"train_{name}" for name in MEASURED), "val_loss"]
+        names += [f"val_{self.label_head}_{name}" for name in MEASURED_IN_VALIDATION]
+        return [*names, *(["val_ferplus_accuracy"] if self.with_votes else []), "val_accuracy", "learning_rate"]
+
+    @property
+    def progress(self) -> float:
+        """How far the run is, 0 to 1."""
+        return self.pace.at(self._fraction)
+
+    @property
+    def averaging(self) -> bool:
+        """Whether the run has come to the epochs whose weights are averaged (SWA)."""
+        return bool(self.recipe.swa) and self.progress > 1 - self.recipe.swa
 
     def setup(self, stage: str) -> None:
         device = self.trainer.strategy.root_device
         self._training, self._validation = self._training.to(device), self._validation.to(device)
+        if self.class_weights is not None:
+            self.class_weights = self.class_weights.to(device)
         self._inputs = self._validation.inputs(self.spec)
         if self.recipe.compile and can_compile():
             self.network.compile()
 
     def train_dataloader(self) -> ShuffledBatches:
-        return ShuffledBatches(self._training, self.recipe.batch_size, seed_of(self.recipe.seed, self.current_epoch))
+        return ShuffledBatches(
+            self._training,
+            self.recipe.batch_size,
+            seed_of(self.recipe.seed, self.current_epoch),
+            balanced=self.recipe.data.sampling == "balanced",
+            rank=self.trainer.global_rank,
+            world=self.trainer.world_size,
+        )
 
     def val_dataloader(self) -> OrderedBatches:
         return OrderedBatches(self._inputs, 2 * self.recipe.batch_size)
 
     def on_train_epoch_start(self) -> None:
         # All randomness of an epoch follows from seed and epoch, so that a resumed run repeats it exactly.
-        torch.manual_seed(seed_of(self.recipe.seed, self.current_epoch))
+        torch.manual_seed(seed_of(self.recipe.seed, self.current_epoch) + self.trainer.global_rank)
+        self._fraction = 0.0
+        self._seen.clear()
         schedule = self.recipe.schedule
-        small = schedule.small_size and self.current_epoch < schedule.small_until * self.recipe.epochs
+        small = schedule.small_size and self.progress < schedule.small_until
         self.augment.size = schedule.small_size if small else self.spec.size
 
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_index: int) -> Tensor:
-        crops, targets, shares = batch
+    def augmented(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        """A batch as the network's input, with its targets, shares and weights."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            faces = self.augment(crops)
-            if self.recipe.augment.mixup:
-                faces, (targets, shares) = mixup(self.recipe.augment.mixup, faces, [targets, shares])
-        loss = self.loss(self.network(faces), targets, shares)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(crops))
+            return mix(self.recipe.augment, self.augment(batch.crops), [batch.targets, batch.shares, batch.weights])
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        faces, (targets, shares, weights) = self.augmented(batch)
+        logits = self.network(faces)
+        loss = self.loss(logits, targets, shares, weights)
+        if self._fraction < (done := (batch_index + 1) / len(self._batches())):  # SAM comes by twice
+            self._fraction = done
+            self._seen.append((logits[self.label_head].detach().float(), targets.argmax(1)))
+            self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(faces), sync_dist=True)
         return loss
 
-    def loss(self, logits: dict[str, Tensor], targets: Tensor, shares: Tensor) -> Tensor:
-        """Cross-entropy of the label head, plus the vote head's, which is 0 for a face without a vote."""
-        total = F.cross_entropy(logits[FER2013.name].float(), targets, label_smoothing=self.recipe.loss.label_smoothing)
+    def loss(self, logits: dict[str, Tensor], targets: Tensor, shares: Tensor, weights: Tensor | None = None) -> Tensor:
+        """The label head's loss plus the vote head's cross-entropy, which is 0 for a face without a vote.
+
+        `weights` `(N, 1)` are the faces'; None: all alike.
+        """
+        recipe = self.recipe.loss
+        total = soft_cross_entropy(
+            logits[self.label_head],
+            targets,
+            smoothing=recipe.label_smoothing,
+            class_weights=self.class_weights,
+            focus=recipe.focus,
+        )
         if self.with_votes:
-            votes = F.cross_entropy(logits[FERPLUS.name].float(), shares, reduction="none").mean()
-            total = total + self.recipe.loss.votes_weight * votes
-        return total
+            total = total + recipe.votes_weight * soft_cross_entropy(logits[FERPLUS.name], shares)
+        return total.mean() if weights is None else (total * weights[:, 0]).sum() / weights.sum()
 
     def validation_step(self, batch: tuple[Tensor], batch_index: int) -> None:
         logits = self.network(batch[0].contiguous(memory_format=torch.channels_last))
@@ -92,23 +165,29 @@ class ExpressionModule(pl.LightningModule):
                 f"training diverged in epoch {self.current_epoch + 1}: the network answers infinity or NaN. "
                 "Lower optimizer.learning_rate, or clip with a smaller optimizer.gradient_clip"
             )
-        loss = self.loss(logits, self._validation.targets, self._validation.shares)
-        labels = self._validation.labels.cpu().numpy()
-        probabilities = softmax(logits[FER2013.name].cpu().numpy())
-        values = {
-            "val_fer2013_accuracy": metrics.accuracy(probabilities, labels),
-            "val_fer2013_macro_f1": metrics.macro_f1(probabilities, labels),
-            "val_fer2013_nll": metrics.nll(probabilities, labels),
-        }
-        accuracies = [values["val_fer2013_accuracy"]]
+        validation = self._validation
+        values = {"val_loss": float(self.loss(logits, validation.targets, validation.shares))}
+        labels = validation.labels.cpu().numpy()
+        probabilities = softmax(logits[self.label_head].cpu().numpy())
+        for name, measure in MEASURED_IN_VALIDATION.items():
+            values[f"val_{self.label_head}_{name}"] = measure(probabilities, labels)
+        accuracies = [values[f"val_{self.label_head}_accuracy"]]
         if self.with_votes:
-            plurality = self._validation.plurality.cpu().numpy()
+            plurality = validation.plurality.cpu().numpy()
             voted = plurality >= 0
             seen = softmax(logits[FERPLUS.name].cpu().numpy())
             values["val_ferplus_accuracy"] = metrics.accuracy(seen[voted], plurality[voted])
             accuracies.append(values["val_ferplus_accuracy"])
-        values["val_accuracy"] = float(np.mean(accuracies))
-        self.log_dict({"val_loss": loss, **values})
+        self.log_dict(self._in_training() | values | {"val_accuracy": float(np.mean(accuracies))}, sync_dist=True)
+
+    def _in_training(self) -> dict[str, float]:
+        """What the epoch's own faces, as they were augmented, were taken for."""
+        logits, labels = (torch.cat(parts) for parts in zip(*self._seen, strict=True))
+        logits, labels = (self.all_gather(each).reshape(-1, *each.shape[1:]) for each in (logits, labels))
+        if not bool(torch.isfinite(logits).all()):
+            return {}
+        probabilities, labels = softmax(logits.cpu().numpy()), labels.cpu().numpy()
+        return {f"train_{name}": measure(probabilities, labels) for name, measure in MEASURED.items()}
 
     def on_train_batch_start(self, batch: Any, batch_index: int) -> None:
         if batch_index == 0:
@@ -120,6 +199,25 @@ class ExpressionModule(pl.LightningModule):
             )
 
     def configure_optimizers(self) -> Any:
+        optimizer = self._optimizer()
+        schedule = self.recipe.schedule
+        if schedule.name == "plateau":
+            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+                optimizer, self.recipe.stopping.mode, schedule.plateau_factor, schedule.plateau_patience
+            )
+            watched = {"monitor": self.recipe.stopping.monitor, "interval": "epoch"}
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, **watched}}
+        steps = self.recipe.epochs * len(self._batches())
+        curve = CURVES[schedule.name](schedule, steps)
+        last = (1 - self.recipe.swa) * steps  # from there on, weights are averaged and the rate stands still
+
+        def factor(_: int) -> float:
+            return curve(min(self.progress * steps, last))
+
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _optimizer(self) -> torch.optim.Optimizer:
         recipe = self.recipe.optimizer
         weights = [p for p in self.network.parameters() if p.ndim > 1]
         others = [p for p in self.network.parameters() if p.ndim <= 1]
@@ -128,13 +226,16 @@ class ExpressionModule(pl.LightningModule):
             {"params": others, "weight_decay": 0.0},
         ]
         optimizer: torch.optim.Optimizer
-        if recipe.name == "adamw":
-            optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate)
-        else:
+        if recipe.name == "sgd":
             optimizer = torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True)
-        steps = self.recipe.epochs * len(ShuffledBatches(self._training, self.recipe.batch_size, 0))
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, WarmupCosine(self.recipe, steps))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        else:
+            kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.name]
+            optimizer = kind(groups, lr=recipe.learning_rate)
+        return SAM(optimizer, recipe.sam) if recipe.sam else optimizer
+
+    def _batches(self) -> ShuffledBatches:
+        """Some epoch's batches, to count them."""
+        return ShuffledBatches(self._training, self.recipe.batch_size, 0)
 
 
 def can_compile() -> bool:
@@ -145,21 +246,6 @@ def can_compile() -> bool:
         print("no C++ compiler: training goes on uncompiled, which is slower. Install g++ or clang", file=sys.stderr)
         return False
     return True
-
-
-class WarmupCosine:
-    """The learning rate's factor at a step: a linear rise, then a cosine down to `final`."""
-
-    def __init__(self, recipe: Recipe, steps: int) -> None:
-        self.warmup = max(1, round(recipe.schedule.warmup * steps))
-        self.steps = max(self.warmup + 1, steps)
-        self.final = recipe.schedule.final
-
-    def __call__(self, step: int) -> float:
-        if step < self.warmup:
-            return (step + 1) / self.warmup
-        progress = min(1.0, (step - self.warmup) / (self.steps - self.warmup))
-        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def seed_of(seed: int, epoch: int) -> int:

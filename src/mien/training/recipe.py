@@ -46,6 +46,32 @@ class NetworkRecipe(BaseModel):
         return dict(self.model_extra or {})
 
 
+class DataRecipe(_Section):
+    validation: Literal["own", "held-out"] = Field(
+        "own",
+        description="own: the data's validation split (PublicTest), or where it has none a held-out share of Training; "
+        "held-out: such a share whatever the data have",
+    )
+    held_out: float = Field(
+        0.1, gt=0, lt=1, description="share of Training held out, stratified by label, exact copies kept together"
+    )
+    folds: int = Field(
+        0, ge=0, description="cross-validation: Training in so many folds, copies kept together; 0: none"
+    )
+    fold: int = Field(0, ge=0, description="which of the folds is held out, from 0")
+    sampling: Literal["natural", "balanced"] = Field(
+        "natural", description="balanced: every class is drawn as often as any other, with repetition"
+    )
+
+    @model_validator(mode="after")
+    def _fold_of_folds(self) -> DataRecipe:
+        if self.folds == 1:
+            raise ValueError("folds: expected 0 or at least 2, got 1")
+        if self.fold and self.fold >= self.folds:
+            raise ValueError(f"fold: expected 0 to {self.folds - 1}, got {self.fold}")
+        return self
+
+
 class InputRecipe(_Section):
     size: int = Field(44, description="side of the central window of the 48x48 crop that the network reads, in pixels")
     mean: float = Field(128.0, description="subtracted from every pixel (0 to 255)")
@@ -72,6 +98,9 @@ class AugmentRecipe(_Section):
     contrast: float = Field(0.3, ge=0, lt=1, description="factor drawn from 1 - x to 1 + x")
     erasing: float = Field(0.25, ge=0, le=1, description="chance that a rectangle of 2 to 15 % of the frame is blanked")
     mixup: float = Field(0.0, ge=0, description="alpha of the Beta distribution that mixes two faces; 0: no mixup")
+    cutmix: float = Field(
+        0.0, ge=0, description="alpha of the Beta distribution that pastes a rectangle of another face; 0: no cutmix"
+    )
 
 
 class LossRecipe(_Section):
@@ -79,34 +108,41 @@ class LossRecipe(_Section):
     votes_weight: float = Field(
         1.0, ge=0, description="weight of the vote head's cross-entropy beside the label head's"
     )
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced: the label head's classes weigh as if each had the same number of faces"
+    )
+    focus: float = Field(0.0, ge=0, description="exponent of the focal loss on the label head; 0: plain cross-entropy")
 
 
 class OptimizerRecipe(_Section):
-    name: Literal["adamw", "sgd"] = Field("adamw", description="adamw, or sgd with Nesterov momentum")
+    name: Literal["adamw", "adam", "sgd"] = Field("adamw", description="adamw, adam, or sgd with Nesterov momentum")
     learning_rate: float = Field(2e-3, gt=0, description="the highest of the schedule")
     weight_decay: float = Field(0.05, ge=0, description="of the weights; biases and norms are not decayed")
     momentum: float = Field(0.9, ge=0, lt=1, description="sgd's")
     gradient_clip: float = Field(5.0, ge=0, description="largest norm of the whole gradient; 0: no clipping")
+    sam: float = Field(0.0, ge=0, description="radius of sharpness-aware minimisation, twice as slow; 0: none")
 
 
 class ScheduleRecipe(_Section):
-    warmup: float = Field(0.08, ge=0, lt=1, description="share of the steps in which the learning rate rises linearly")
-    final: float = Field(1e-3, ge=0, le=1, description="share of the learning rate at the end of the cosine")
+    name: Literal["cosine", "one-cycle", "plateau", "constant"] = Field(
+        "cosine",
+        description="cosine after a linear warm-up; one-cycle, which starts at 1/25; plateau, lowered when "
+        "`stopping.monitor` stands still; or constant",
+    )
+    warmup: float = Field(0.08, ge=0, lt=1, description="share of the steps in which the learning rate rises")
+    final: float = Field(1e-3, ge=0, le=1, description="share of the learning rate at the end of cosine and one-cycle")
+    plateau_factor: float = Field(0.5, gt=0, lt=1, description="what plateau multiplies the learning rate with")
+    plateau_patience: int = Field(3, ge=0, description="epochs without a better value before plateau does")
     small_size: int = Field(
         0, ge=0, description="input side of the first epochs (progressive resizing); 0: full size throughout"
     )
-    small_until: float = Field(0.5, ge=0, le=1, description="share of the epochs at `small_size`")
+    small_until: float = Field(0.5, ge=0, le=1, description="share of the run at `small_size`")
 
 
 class StoppingRecipe(_Section):
-    monitor: Literal[
-        "val_accuracy",
-        "val_loss",
-        "val_fer2013_accuracy",
-        "val_fer2013_macro_f1",
-        "val_fer2013_nll",
-        "val_ferplus_accuracy",
-    ] = Field("val_accuracy", description="metric of the validation split; it also chooses the best checkpoint")
+    monitor: str = Field(
+        "val_accuracy", description="any logged metric, see history.csv; it also chooses the best checkpoint"
+    )
     mode: Literal["max", "min"] = Field("max", description="whether more or less of it is better")
     patience: int = Field(20, ge=1, description="epochs without a better value before training stops")
 
@@ -128,9 +164,22 @@ class Recipe(_Section):
         "auto", description="auto: bf16-mixed where the processor multiplies bfloat16 itself, else 32-true"
     )
     compile: bool = Field(True, description="torch.compile the network (about a minute at the start, then faster)")
+    max_minutes: float = Field(
+        0.0,
+        ge=0,
+        description="time to train in; the schedule ends inside it, after fewer epochs if need be; 0: no limit",
+    )
     ema: float = Field(
         0.998, ge=0, lt=1, description="decay of the exponential moving average of the weights; 0: no average"
     )
+    swa: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the run, at its end, whose epochs' weights are averaged equally while the learning rate "
+        "stands still (stochastic weight averaging, batch norms measured again); 0: none",
+    )
+    data: DataRecipe = DataRecipe()
     network: NetworkRecipe = NetworkRecipe()
     input: InputRecipe = InputRecipe()
     augment: AugmentRecipe = AugmentRecipe()
@@ -140,9 +189,18 @@ class Recipe(_Section):
     stopping: StoppingRecipe = StoppingRecipe()
 
     @model_validator(mode="after")
-    def _small_is_smaller(self) -> Recipe:
-        if self.schedule.small_size and not 16 <= self.schedule.small_size <= self.input.size:
+    def _parts_fit(self) -> Recipe:
+        small = self.schedule.small_size
+        if small and not 16 <= small <= self.input.size:
             raise ValueError(f"schedule.small_size: expected 0, or 16 to input.size ({self.input.size})")
+        if small and not NETWORKS[self.network.name].any_size:
+            raise ValueError(
+                f"schedule.small_size: expected 0, for {self.network.name} reads one size only, got {small}"
+            )
+        if self.swa and self.ema:
+            raise ValueError("expected ema or swa, got both: set one of them to 0")
+        if self.optimizer.sam and self.precision == "16-mixed":
+            raise ValueError("optimizer.sam: expected precision 32-true or bf16-mixed, got 16-mixed")
         return self
 
     def to_dict(self) -> dict[str, Any]:

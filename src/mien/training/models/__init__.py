@@ -1,8 +1,25 @@
-"""The networks, one file each, by name. Each is called with its `Options` and the width of every head."""
+"""The networks, one file each, by name. Each is called with its `Options`, the width of every head, and its size."""
 
 from __future__ import annotations
 
 from mien.training.models.base import NETWORKS, Network, build, gflop, register
+from mien.training.models.compact_cnn import CompactCNN
+from mien.training.models.elu_cnn import EluCNN
+from mien.training.models.leaky_cnn import LeakyCNN
+from mien.training.models.plain_cnn import PlainCNN
 from mien.training.models.se_resnet import SEResNet
+from mien.training.models.swish_resnet import SwishResNet
 
-__all__ = ["NETWORKS", "Network", "SEResNet", "build", "gflop", "register"]
+__all__ = [
+    "NETWORKS",
+    "CompactCNN",
+    "EluCNN",
+    "LeakyCNN",
+    "Network",
+    "PlainCNN",
+    "SEResNet",
+    "SwishResNet",
+    "build",
+    "gflop",
+    "register",
+]

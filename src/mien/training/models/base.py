@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -11,23 +11,41 @@ from torch import Tensor, nn
 
 NETWORKS: dict[str, type[Network]] = {}
 
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": lambda: nn.ReLU(inplace=True),
+    "silu": lambda: nn.SiLU(inplace=True),
+}
+
 
 class Network(nn.Module):
     """Faces float32 `(N, 1, S, S)`, normalised by the input spec, to logits `(N, K)` per head.
 
-    A subclass has `Options` (a pydantic model, a description per field) and is built as `cls(options, heads)`, where
-    `heads` gives the number of labels of each head by name.
+    A subclass has `Options` (a pydantic model, a description per field) and is built as `cls(options, heads, size)`,
+    where `heads` gives the number of labels of each head by name and `size` is S. `any_size` says whether it answers
+    faces of other sizes too, as progressive resizing needs.
     """
 
     class Options(BaseModel):
         model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def __init__(self, options: Any, heads: dict[str, int]) -> None:
+    any_size: ClassVar[bool] = False
+
+    def __init__(self, options: Any, heads: dict[str, int], size: int) -> None:
         super().__init__()
-        del options, heads
+        del options, heads, size
 
     def forward(self, faces: Tensor) -> dict[str, Tensor]:
         raise TypeError(f"{type(self).__name__} has no forward")
+
+
+class Heads(nn.ModuleDict):
+    """One dense layer per head: features float32 `(N, F)` to logits `(N, K)` by name."""
+
+    def __init__(self, features: int, heads: dict[str, int]) -> None:
+        super().__init__({name: nn.Linear(features, labels) for name, labels in heads.items()})
+
+    def forward(self, features: Tensor) -> dict[str, Tensor]:
+        return {name: head(features) for name, head in self.items()}
 
 
 Class = TypeVar("Class", bound=type[Network])
@@ -45,10 +63,10 @@ def register(name: str) -> Callable[[Class], Class]:
     return keep
 
 
-def build(name: str, options: dict[str, Any], heads: dict[str, int]) -> Network:
-    """A new network with random weights."""
+def build(name: str, options: dict[str, Any], heads: dict[str, int], size: int) -> Network:
+    """A new network with random weights, for faces of `size` x `size` pixels."""
     cls = NETWORKS[name]
-    return cls(cls.Options(**options), heads)
+    return cls(cls.Options(**options), heads, size)
 
 
 def gflop(network: nn.Module, size: int) -> float:

@@ -1,0 +1,158 @@
+"""Five published systems trained again: what was claimed, and what each recipe reaches on PublicTest.
+
+    python -m benchmarks.reproduction --data fer2013.csv --out runs/reproduction
+
+Trains every system of `SYSTEMS` that has not come to its end yet, one after the other; stopped at any moment, the same
+command goes on. After each it writes `results/reproduction.json` and the table in docs/reproduction.md. Every system is
+trained on FER2013's labels alone. With --minutes, each has that time, and its learning rate follows one cycle that ends
+inside it; with --minutes 0 the recipes run as they are written, which wants a GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import RESULTS, describe, write_results
+from mien import metrics
+from mien.bundle import Bundle
+from mien.datasets import FaceDataset, load_fer2013
+from mien.evaluate import evaluate_bundle
+from mien.files import write_atomically
+from mien.training.fit import Run
+
+SPLIT = "PublicTest"
+PAGE = Path(__file__).parents[1] / "docs" / "reproduction.md"
+BEGIN, END = "<!-- made by benchmarks.reproduction -->\n", "<!-- end -->\n"
+ONE_CYCLE = ("schedule.name=one-cycle", "schedule.warmup=0.3", "schedule.final=1e-3", "stopping.patience=1000")
+
+
+@dataclass(frozen=True)
+class System:
+    """A recipe, what differs from it, and what its authors claim, in shares of 1."""
+
+    recipe: str
+    overrides: tuple[str, ...] = ()
+    claimed: dict[str, float] = field(default_factory=dict)
+    claim: str = ""
+
+    @property
+    def name(self) -> str:
+        return "+".join([self.recipe, *(f"{value.partition('=')[2]}" for value in self.overrides[:1])])
+
+
+SQUEEZE = "network.squeeze=8"
+SYSTEMS = (
+    System("plain-cnn", claimed={"accuracy": 0.61}, claim="61 %"),
+    System("compact-cnn", claimed={"accuracy": 0.6393, "nll": 0.9858}, claim="64 % in validation, 63.93 % in the test"),
+    System("leaky-cnn", claimed={"accuracy": 0.627, "nll": 1.17}, claim="62.7 % in validation"),
+    System(
+        "elu-cnn",
+        claimed={"accuracy": 0.684, "nll": 0.88, "macro_f1": 0.64, "weighted_f1": 0.68},
+        claim="68.4 % in validation",
+    ),
+    System("swish-resnet", claimed={"accuracy": 0.7225}, claim="72.25 to 73.25 %, with AffectNet"),
+    System("swish-resnet", ("network.attention=se", SQUEEZE)),
+    System("swish-resnet", ("network.attention=cbam", SQUEEZE)),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="fer2013.csv")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--minutes", type=float, default=90, help="for each system (default: 90); 0: no limit")
+    parser.add_argument("--only", nargs="*", help="names of systems; default: all")
+    options = parser.parse_args()
+    known = {system.name: system for system in SYSTEMS}
+    chosen = [known[name] for name in options.only or known]
+    dataset = load_fer2013(options.data)
+    for system in chosen:
+        folder = options.out / system.name
+        if not Run(folder).evaluation.is_file():
+            train(system, options.data, folder, options.minutes)
+        rows = [row for row in _rows() if row["name"] != system.name]
+        rows.append(measure(system, folder, dataset))
+        rows.sort(key=lambda row: list(known).index(row["name"]))
+        write_results("reproduction", {"machine": describe(), "split": SPLIT, "minutes": options.minutes, "rows": rows})
+        write_page(rows)
+
+
+def train(system: System, data: Path, folder: Path, minutes: float) -> None:
+    """Trains a system, or goes on with it, through the command that everybody uses."""
+    overrides = [*system.overrides, *(ONE_CYCLE if minutes else ())]
+    command = [sys.executable, "-m", "mien.cli", "train", "--recipe", system.recipe, "--data", data, "--out", folder]
+    command += [word for override in overrides for word in ("--set", override)]
+    command += ["--max-time", f"{minutes:g}m"] if minutes else []
+    command += ["--resume"] if Run(folder).recipe.is_file() else []
+    print("training", system.name, flush=True)
+    subprocess.run([str(word) for word in command], check=True)
+
+
+def measure(system: System, folder: Path, dataset: FaceDataset) -> dict[str, Any]:
+    """The row of a finished run: its bundle on PublicTest, one view, and what training it took."""
+    facts = json.loads(Run(folder).facts.read_text(encoding="utf-8"))
+    bundle = Bundle.load(next(folder.glob("*.onnx")))
+    faces = dataset.split(SPLIT)
+    evaluation = evaluate_bundle(bundle, dataset, SPLIT)
+    result, without_copies = evaluation.results[:2]
+    probabilities = bundle.probabilities(faces.faces)[faces.label_set.name]
+    measured = result.metrics | {"weighted_f1": metrics.weighted_f1(probabilities, faces.labels)}
+    recipe = bundle.metadata.card["recipe"]
+    return {
+        "name": system.name,
+        **asdict(system),
+        "measured": measured,
+        "interval": result.intervals["accuracy"],
+        "without_copies": without_copies.metrics["accuracy"],
+        "validation": facts["data"]["validation"],
+        "epochs_run": facts["epochs_run"],
+        "epochs_of_recipe": recipe["epochs"],
+        "best_epoch": facts["best_epoch"],
+        "seconds": facts["seconds"],
+        "gflop": facts["gflop_per_face"],
+        "parameters": facts["parameters"],
+        "seed": recipe["seed"],
+        "commit": facts["commit"],
+        "hardware": facts["machine"],
+        "versions": facts["versions"],
+    }
+
+
+def write_page(rows: list[dict[str, Any]]) -> None:
+    """The table, in its place on the page."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    write_atomically(PAGE, before + BEGIN + table(rows) + END + after)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as Markdown: claimed against measured."""
+    lines = [
+        "| system | claimed | accuracy [95 %] | without copies | NLL | macro-F1 | weighted F1 | epochs | minutes "
+        "| GFLOP |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        measured, (low, high) = row["measured"], row["interval"]
+        lines.append(
+            f"| `{row['name']}` | {row['claim'] or '-'} | {100 * measured['accuracy']:.1f} "
+            f"[{100 * low:.1f}, {100 * high:.1f}] | {100 * row['without_copies']:.1f} | {measured['nll']:.3f} | "
+            f"{measured['macro_f1']:.3f} | {measured['weighted_f1']:.3f} | {row['epochs_run']} of "
+            f"{row['epochs_of_recipe']} | {row['seconds'] / 60:.0f} | {row['gflop']:.2f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _rows() -> list[dict[str, Any]]:
+    path = RESULTS / "reproduction.json"
+    return json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
+
+
+if __name__ == "__main__":
+    main()

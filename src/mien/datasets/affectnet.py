@@ -1,0 +1,200 @@
+"""AffectNet as its authors give it out: the arrays of 2021, and the tables of 2017. Kaggle's copy is in `folders`.
+
+This module knows names of files and their labels, not pixels. It reads everything as data: no pickle.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.datasets.faces import TRAINING
+from mien.datasets.listing import Listing, split_of, subfolders, within
+from mien.datasets.pictures import Box, Picture, find_pictures, fingerprint, in_threads, kept
+from mien.errors import DataError
+from mien.labels import AFFECTNET
+
+CODES = AFFECTNET.names
+"""What the numbers of AffectNet's expressions mean, from 0; 8 none, 9 uncertain and 10 no face are left out."""
+
+_LEFT_OUT = {8: "none", 9: "uncertain", 10: "no face"}
+_UNREADABLE, _PICKLED = -1, -2
+_LOOKED_FOR = 20  # pictures of a table by which their folder is found: some may be missing
+_COLUMNS = ("subdirectory_filepath", "face_x", "face_y", "face_width", "face_height", "expression")
+
+
+def list_arrays(root: Path) -> Listing | None:
+    """AffectNet of 2021: `train_set/images/1.jpg` with `train_set/annotations/1_exp.npy`, and `val_set` likewise.
+
+    `root` may also be one of the sets. None if it is neither.
+    """
+    for folder in within(root):
+        sets = [(split_of(inside.name), inside) for inside in subfolders(folder) if _is_set(inside)]
+        if _is_set(folder):
+            sets = [(split_of(folder.name), folder)]
+        if sets:
+            return _list_sets(root, [(split or TRAINING, each) for split, each in sets])
+    return None
+
+
+def _is_set(folder: Path) -> bool:
+    return (folder / "images").is_dir() and (folder / "annotations").is_dir()
+
+
+def _list_sets(root: Path, sets: list[tuple[str, Path]]) -> Listing:
+    pictures: list[Picture] = []
+    emotions: list[str] = []
+    splits: list[str] = []
+    dropped: Counter[str] = Counter()
+    for split, folder in sets:
+        files = list(find_pictures(folder / "images"))
+        for file, code in zip(files, _expressions(folder, files).tolist(), strict=True):
+            if 0 <= code < len(CODES):
+                pictures.append(Picture((folder / "images" / file).relative_to(root).as_posix()))
+                emotions.append(CODES[code])
+                splits.append(split)
+            else:
+                dropped[_reason(code)] += 1
+    if not pictures:
+        raise DataError(f"{root}: expected AffectNet's pictures with expressions 0 to 7, got {_counts(dropped)}.")
+    return Listing(root, pictures, emotions, splits, _notes(dropped))
+
+
+def _expressions(folder: Path, files: list[str]) -> npt.NDArray[np.int64]:
+    """The expression of every picture of a set, int64 `(N,)`; below 0 where there is none."""
+    annotations = folder / "annotations"
+    paths = [f"{Path(file).stem}_exp.npy" for file in files]
+
+    def read_all() -> dict[str, npt.NDArray[np.int64]]:
+        codes = np.full(len(paths), _UNREADABLE, np.int64)
+
+        def read(place: int) -> None:
+            codes[place] = _expression(annotations / paths[place])
+
+        in_threads(read, len(paths))
+        return {"codes": codes}
+
+    return np.asarray(kept("affectnet", fingerprint(annotations, iter(paths), iter(paths)), read_all)["codes"])
+
+
+def _expression(path: Path) -> int:
+    try:
+        with path.open("rb") as file:
+            return int(str(np.load(file, allow_pickle=False).item()))
+    except OSError:
+        return _UNREADABLE
+    except (ValueError, EOFError) as error:
+        return _PICKLED if "allow_pickle" in str(error) else _UNREADABLE
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is a csv with the header of AffectNet's of 2017."""
+    if path.suffix.lower() != ".csv":
+        return False
+    with path.open("rb") as file:
+        return _COLUMNS[0].encode() in file.read(4096).partition(b"\n")[0].lower()
+
+
+def list_tables(path: Path) -> Listing | None:
+    """AffectNet of 2017: `training.csv` and `validation.csv`, or one of them; None if `path` is neither.
+
+    A folder may hold the tables itself or in one of its folders. The pictures lie in folders beside the tables, above
+    them, or one level below those.
+    """
+    if path.is_file():
+        return _list_tables(path.parent, [path]) if is_table(path) else None
+    for folder in within(path):
+        for place in (folder, *subfolders(folder)):
+            tables = sorted(file for file in place.glob("*.csv") if is_table(file))
+            if tables:
+                return _list_tables(path, tables)
+    return None
+
+
+def _list_tables(root: Path, tables: list[Path]) -> Listing:
+    pictures: list[Picture] = []
+    emotions: list[str] = []
+    splits: list[str] = []
+    dropped: Counter[str] = Counter()
+    for table in tables:
+        split = next((split for word in _words(table) if (split := split_of(word))), TRAINING)
+        for row, (file, code, box) in enumerate(_rows(table), 1):
+            if code in _LEFT_OUT:
+                dropped[_reason(code)] += 1
+                continue
+            if not 0 <= code < len(CODES):
+                raise DataError(f"{table}, data row {row}: expected an expression from 0 to 10, got {code}.")
+            pictures.append(Picture(file, box))
+            emotions.append(CODES[code])
+            splits.append(split)
+    if not pictures:
+        raise DataError(f"{root}: expected rows with expressions 0 to 7, got {_counts(dropped)}.")
+    base = _find_base(tables[0], [picture.path for picture in pictures[:_LOOKED_FOR]])
+    return Listing(base, pictures, emotions, splits, _notes(dropped))
+
+
+def _words(table: Path) -> list[str]:
+    return table.stem.lower().replace("-", "_").split("_")
+
+
+def _rows(table: Path) -> Iterator[tuple[str, int, Box]]:
+    """Path, expression and face box of each row; the box is empty where the row has none."""
+    with table.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        lines = csv.reader(file)
+        header = [title.strip().lower() for title in next(lines, [])]
+        missing = [column for column in _COLUMNS if column not in header]
+        if missing:
+            raise DataError(f"{table}: expected AffectNet's header, got one without {missing}. Use it as it was given.")
+        places = [header.index(column) for column in _COLUMNS]
+        for row, fields in enumerate(lines, 1):
+            if not fields:
+                continue
+            if len(fields) <= max(places):
+                raise DataError(f"{table}, data row {row}: expected {len(header)} columns, got {len(fields)}.")
+            name, *sides, expression = (fields[place].strip() for place in places)
+            try:
+                code = int(expression)
+            except ValueError as error:
+                message = f"{table}, data row {row}: expected an expression from 0 to 10, got {expression!r}."
+                raise DataError(message) from error
+            yield name.replace("\\", "/"), code, _box(sides)
+
+
+def _box(sides: list[str]) -> Box:
+    try:
+        x, y, width, height = map(float, sides)
+    except ValueError:  # rows without a face have none
+        return 0, 0, 0, 0
+    return x, y, x + width, y + height
+
+
+def _find_base(table: Path, files: list[str]) -> Path:
+    """The folder that the paths of a table start from: one that holds any of its first pictures."""
+    for above in (table.parent, table.parent.parent):
+        near = subfolders(above)
+        for base in (above, *near, *(inside for each in near for inside in subfolders(each))):
+            if any((base / file).is_file() for file in files):
+                return base
+    raise DataError(
+        f"{table}: expected its pictures in a folder beside it, got none that holds {files[0]}. Unpack them "
+        "there, for example as Manually_Annotated_Images"
+    )
+
+
+def _reason(code: int) -> str:
+    if code == _PICKLED:
+        return "an annotation that only pickle can read, which may run code"
+    return f"expression {code} ({_LEFT_OUT.get(code, 'unknown')})" if code >= 0 else "no readable annotation"
+
+
+def _counts(dropped: Counter[str]) -> str:
+    return ", ".join(f"{count:,} with {reason}" for reason, count in sorted(dropped.items())) or "none"
+
+
+def _notes(dropped: Counter[str]) -> tuple[str, ...]:
+    return (f"left out: {_counts(dropped)}.",) if dropped else ()

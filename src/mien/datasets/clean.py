@@ -1,0 +1,195 @@
+"""Faces that are better left out of training: which, why, and the list that says so.
+
+The list is a csv that people can read and edit. This module knows arrays and that csv; nothing is ever deleted.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.datasets.duplicates import NearCopies, copy_groups, is_flat, join_groups
+from mien.datasets.faces import TRAINING, FaceDataset
+from mien.datasets.ferplus import VOTE_COLUMNS
+from mien.errors import DataError, InputError, nearest
+from mien.files import write_atomically
+
+COPY_OF_TEST, NEAR_COPY_OF_TEST = "copy-of-test", "near-copy-of-test"
+CONFLICT, NO_FACE, FLAT_FACE = "conflict", "no-face", "flat"
+COPY, NEAR_COPY = "copy", "near-copy"
+
+REASONS = {
+    COPY_OF_TEST: "a Training face that stands pixel for pixel in a validation or test split",
+    NEAR_COPY_OF_TEST: "a Training face that is nearly the same picture as one in a validation or test split",
+    CONFLICT: "identical faces with different labels: all of them",
+    NO_FACE: "most FER+ votes say that it is not a face",
+    FLAT_FACE: "a picture of one shade",
+    COPY: "identical to an earlier Training face",
+    NEAR_COPY: "nearly the same picture as an earlier Training face",
+}
+"""Why a face may be left out; one that has several reasons is listed with all of them."""
+
+DEFAULT_REASONS = (COPY_OF_TEST, NEAR_COPY_OF_TEST, CONFLICT, NO_FACE, FLAT_FACE, COPY)
+NEEDS_NEAR = frozenset({NEAR_COPY_OF_TEST, NEAR_COPY})
+
+_HEADER = ("name", "source", "split", "label", "digest", "reason")
+_DIGEST_LENGTH = 16  # hexadecimal digits, 64 bits: enough to tell that a list belongs to other data
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class LeaveOut:
+    """Faces to leave out: places in the data set, int64 `(M,)`, ascending, and the reasons of each."""
+
+    places: npt.NDArray[np.int64]
+    reasons: list[tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def counts(self) -> dict[str, int]:
+        """How many faces have each reason; one with several counts for each of them."""
+        return dict(Counter(reason for reasons in self.reasons for reason in reasons))
+
+
+def is_no_face(dataset: FaceDataset) -> Mask:
+    """Of which faces more people say "not a face" than anything else: bool `(N,)`."""
+    if dataset.votes is None:
+        return np.zeros(len(dataset), np.bool_)
+    no_face = VOTE_COLUMNS.index("NF")
+    others = np.delete(dataset.votes, no_face, axis=1).max(axis=1, initial=0)
+    return np.asarray(dataset.votes[:, no_face] > others, np.bool_)
+
+
+def find_unfit(
+    dataset: FaceDataset,
+    near: NearCopies | None = None,
+    reasons: Sequence[str] = DEFAULT_REASONS,
+    all_splits: bool = False,
+) -> LeaveOut:
+    """The faces to leave out for any of these `REASONS`.
+
+    Only Training faces, so that scores stay comparable; with `all_splits` also those of other splits that are no
+    faces, flat or in conflict. `near` is the answer of `near_copies(dataset.faces)`, which two of the reasons need.
+    Raises InputError.
+    """
+    _check_reasons(reasons, near)
+    training = dataset.splits == TRAINING
+    eligible = training | all_splits
+    copies = copy_groups(dataset.faces)
+    alike = copies if near is None else join_groups(copies, near.pairs)
+    found = {
+        COPY_OF_TEST: training & _shared(copies, ~training),
+        NEAR_COPY_OF_TEST: training & _shared(alike, ~training) & ~_shared(copies, ~training),
+        CONFLICT: eligible & _conflicting(copies, dataset.labels, eligible),
+        NO_FACE: eligible & is_no_face(dataset),
+        FLAT_FACE: eligible & is_flat(dataset.faces),
+        COPY: _repeated(copies, training),
+        NEAR_COPY: _repeated(alike, training) & ~_repeated(copies, training),
+    }
+    applied = {reason: mask for reason, mask in found.items() if reason in reasons}
+    places = np.flatnonzero(np.any([np.zeros(len(dataset), np.bool_), *applied.values()], axis=0))
+    return LeaveOut(places, [tuple(reason for reason, mask in applied.items() if mask[place]) for place in places])
+
+
+def write_list(path: str | Path, dataset: FaceDataset, unfit: LeaveOut) -> Path:
+    """Writes the list: name, source, split, label, digest of the face, reasons; a row for each face."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_HEADER)
+    for place, reasons in zip(unfit.places.tolist(), unfit.reasons, strict=True):
+        label = dataset.label_set.names[dataset.labels[place]]
+        where = (dataset.names[place], dataset.sources[place], dataset.splits[place])
+        writer.writerow([*where, label, _digest(dataset.faces[place]), "; ".join(reasons)])
+    return write_atomically(path, text.getvalue())
+
+
+def leave_out(dataset: FaceDataset, path: str | Path) -> FaceDataset:
+    """The data set without the faces of a list; only `name`, `source` and `digest` are read.
+
+    Rows of sources that are not in the data set are passed over. A row that names no face of its source, or another
+    one than it was written for, is a DataError: the list was made from other data.
+    """
+    rows = _read_list(Path(path))
+    pairs = zip(dataset.sources.tolist(), dataset.names.tolist(), strict=True)
+    places = {pair: place for place, pair in enumerate(pairs)}
+    sources = set(dataset.sources.tolist())
+    left_out = np.zeros(len(dataset), np.bool_)
+    for row, (name, source, digest) in enumerate(rows, 1):
+        if source not in sources:
+            continue
+        place = places.get((source, name))
+        if place is None or _digest(dataset.faces[place]) != digest:
+            what = "no face of that name" if place is None else "another face of that name"
+            raise DataError(
+                f"{path}, data row {row}: expected {name!r} of {source!r} with digest {digest}, got {what}. "
+                "The list was made from other data: write it anew with 'mien data clean'."
+            )
+        left_out[place] = True
+    if left_out.all():
+        raise DataError(f"{path}: expected to leave some faces, got a list of all {len(dataset):,}.")
+    others = int((left_out & (dataset.splits != TRAINING)).sum())
+    note = f"{Path(path).name}: {int(left_out.sum()):,} faces left out"
+    note += f", {others:,} of them not in Training: scores are not comparable." if others else ", all of Training."
+    return replace(dataset.take(np.flatnonzero(~left_out)), notes=(*dataset.notes, note))
+
+
+def _check_reasons(reasons: Sequence[str], near: NearCopies | None) -> None:
+    for reason in reasons:
+        if reason not in REASONS:
+            raise InputError(f"no reason {reason!r} to leave out a face; {nearest(reason, REASONS)}")
+    if near is None and (missing := NEEDS_NEAR & set(reasons)):
+        raise InputError(f"{', '.join(sorted(missing))}: expected near copies as well; give near_copies(dataset.faces)")
+
+
+def _shared(groups: npt.NDArray[np.int64], marked: Mask) -> Mask:
+    """Which faces are in a group with a marked one."""
+    return np.isin(groups, groups[marked])
+
+
+def _repeated(groups: npt.NDArray[np.int64], chosen: Mask) -> Mask:
+    """Which of the chosen faces are not the first chosen one of their group."""
+    places = np.flatnonzero(chosen)
+    repeated = np.zeros(len(groups), np.bool_)
+    repeated[places] = True
+    repeated[places[np.unique(groups[places], return_index=True)[1]]] = False
+    return repeated
+
+
+def _conflicting(groups: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], chosen: Mask) -> Mask:
+    """Which faces are in a group whose chosen members have different labels."""
+    pairs = np.unique(np.stack([groups[chosen], labels[chosen]], axis=1), axis=0)
+    numbers, counts = np.unique(pairs[:, 0], return_counts=True)
+    return np.isin(groups, numbers[counts > 1])
+
+
+def _digest(face: npt.NDArray[np.uint8]) -> str:
+    return hashlib.sha256(face.tobytes()).hexdigest()[:_DIGEST_LENGTH]
+
+
+def _read_list(path: Path) -> list[tuple[str, str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [column for column in ("name", "source", "digest") if column not in (reader.fieldnames or [])]
+            if missing:
+                raise DataError(
+                    f"{path}: expected a list with the columns {', '.join(_HEADER)}, got one without "
+                    f"{', '.join(missing)}. Write it with 'mien data clean'."
+                )
+            return [(row["name"] or "", row["source"] or "", row["digest"] or "") for row in reader]
+    except OSError as error:
+        raise DataError(
+            f"{path}: expected a list to leave out, got {error.strerror or error}. Check the path"
+        ) from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: expected a csv as text, got {error}. Write it with 'mien data clean'.") from error

@@ -1,0 +1,147 @@
+"""Many picture files as 48x48 gray faces: threads decode them, and a cache keeps them.
+
+This module knows files and pixels, not labels. There is no crop of its own here: a picture, or the box of a face in
+it, is laid into the frame by `crop_faces`, as `mien predict --detector whole` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.datasets.faces import Progress
+from mien.download import cache_folder
+from mien.errors import ImageError
+from mien.files import replacing
+from mien.images import SUFFIXES, load_image
+from mien.preprocess import FRAME, WHOLE_FRAME, crop_faces
+
+_CACHE_VERSION = 1  # Raise it when reading changes: old cache files are then no longer found.
+_CHUNK = 64  # files that a thread takes at a time
+_NO_LANDMARKS = np.full((1, 5, 2), np.nan, np.float32)
+
+Box = tuple[float, float, float, float]
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A file below the source's folder, by its path with forward slashes, and its box in pixels (None: all of it)."""
+
+    path: str
+    box: Box | None = None
+
+
+def find_pictures(folder: Path) -> Iterator[str]:
+    """The paths of all picture files below a folder, relative to it, with forward slashes, in order; no hidden ones."""
+    with os.scandir(folder) as entries:
+        found = sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
+    for name, is_folder in found:
+        if is_folder:
+            yield from (f"{name}/{path}" for path in find_pictures(folder / name))
+        elif Path(name).suffix.lower() in SUFFIXES:
+            yield name
+
+
+def read_pictures(
+    root: Path, pictures: Sequence[Picture], cache: bool = True, progress: Progress | None = None
+) -> tuple[npt.NDArray[np.uint8], dict[int, str]]:
+    """The pictures as faces uint8 `(N, 48, 48)`, and what is wrong with those that could not be read, by their place.
+
+    A picture that cannot be read is black. With `cache` both are kept under the paths, boxes, sizes and times of all
+    files. `progress` is called with the share done, 0 to 1.
+    """
+    words = (f"{picture.path}|{picture.box}" for picture in pictures)
+    key = fingerprint(root, (picture.path for picture in pictures), words) if cache else None
+    arrays = kept("pictures", key, lambda: _read_all(root, pictures, progress))
+    if progress:
+        progress(1.0)
+    problems = zip(arrays["places"].tolist(), arrays["reasons"].tolist(), strict=True)
+    return arrays["faces"], dict(problems)
+
+
+def fingerprint(root: Path, paths: Iterator[str], words: Iterator[str]) -> str:
+    """SHA-256 of the sizes and times of files below `root`, and of some words more."""
+    digest = hashlib.sha256(str(root.resolve()).encode(errors="surrogateescape"))
+    for path, word in zip(paths, words, strict=True):
+        try:
+            status = os.stat(root / path)
+            state = f"{status.st_size} {status.st_mtime_ns}"
+        except OSError:
+            state = "missing"
+        digest.update(f"{word} {state}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def kept(kind: str, key: str | None, make: Callable[[], Arrays]) -> Arrays:
+    """Arrays from the cache, or else made and kept there; no key: no cache."""
+    path = cache_folder("datasets") / f"{kind}-v{_CACHE_VERSION}-{key}.npz"
+    if key is not None:
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return dict(arrays)
+        except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile):
+            pass  # absent or damaged: it will be written anew
+    made = make()
+    if key is not None:
+        try:
+            with replacing(path) as temporary:
+                np.savez(temporary, **made)  # type: ignore[arg-type]  # no key is savez's own
+        except OSError:  # a full or read-only disk costs time on the next load, nothing else
+            pass
+    return made
+
+
+def in_threads(read: Callable[[int], None], number: int, progress: Progress | None = None) -> None:
+    """Calls `read` with 0 to `number` - 1, in threads; `progress` is called with the share done, 0 to 1."""
+
+    def read_chunk(start: int) -> None:
+        for place in range(start, min(start + _CHUNK, number)):
+            read(place)
+
+    starts = range(0, number, _CHUNK)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+        try:
+            for done, _ in enumerate(threads.map(read_chunk, starts), 1):
+                if progress:
+                    progress(done / len(starts))
+        except BaseException:  # Control-C, above all: do not read on for minutes
+            threads.shutdown(cancel_futures=True)
+            raise
+
+
+def _read_all(root: Path, pictures: Sequence[Picture], progress: Progress | None) -> Arrays:
+    faces = np.zeros((len(pictures), FRAME, FRAME), np.uint8)
+    problems: dict[int, str] = {}
+
+    def read(place: int) -> None:
+        try:
+            faces[place] = read_face(root / pictures[place].path, pictures[place].box)
+        except ImageError as error:
+            problems[place] = error.reason
+
+    in_threads(read, len(pictures), progress)
+    places = sorted(problems)
+    reasons = np.array([problems[place] for place in places], np.str_)
+    return {"faces": faces, "places": np.array(places, np.int64), "reasons": reasons}
+
+
+def read_face(path: Path, box: Box | None = None) -> npt.NDArray[np.uint8]:
+    """A picture, or the box xyxy in it, as a face uint8 `(48, 48)`. Raises ImageError."""
+    image = load_image(path)
+    height, width = image.shape[:2]
+    left, top, right, bottom = box or (0, 0, width, height)
+    if not (left < right and top < bottom and left < width and top < height and right > 0 and bottom > 0):
+        raise ImageError(f"expected a face box in the picture of {width} x {height}, got {box}", str(path))
+    corners = np.array([[left, top, right, bottom]], np.float32)
+    return np.asarray(crop_faces(image, corners, _NO_LANDMARKS, WHOLE_FRAME)[0], np.uint8)

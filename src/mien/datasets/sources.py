@@ -1,0 +1,182 @@
+"""From paths to faces: which form of data each path is, and all of them together.
+
+The one door for commands and recipes. The forms themselves are known by `fer2013`, `affectnet` and `folders`.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from mien.datasets.affectnet import is_table, list_arrays, list_tables
+from mien.datasets.clean import leave_out as without_listed
+from mien.datasets.faces import TEST_SPLITS, TRAINING, VALIDATION_SPLITS, FaceDataset, Progress, combine, relabel
+from mien.datasets.fer2013 import holds_fer2013, load_fer2013
+from mien.datasets.folders import list_folders
+from mien.datasets.listing import Listing, read_listing
+from mien.errors import DataError, InputError
+from mien.labels import FER2013, LabelSet
+from mien.tables import align
+
+UNDERSTOOD = """\
+FER2013's fer2013.csv or icml_face_data.csv, plain or in a .zip, .tar, .tar.gz or .gz, or a folder that holds one
+folders of pictures named for emotions (happy/, 0_angry/), or such folders in train/, validation/, test/
+AffectNet of 2021: train_set/images/*.jpg with train_set/annotations/*_exp.npy, and val_set likewise
+AffectNet of 2017: training.csv and validation.csv with subDirectory_filePath, face_x, ..., beside the pictures"""
+"""The forms of data that `load_data` knows, a line each."""
+
+_SPLIT_ORDER = (TRAINING, *VALIDATION_SPLITS, *TEST_SPLITS)
+_ARCHIVES = (".csv", ".zip", ".tar", ".tgz", ".gz")
+
+
+class DataWarning(UserWarning):
+    """Some of the data could not be used; the message says which, and why."""
+
+
+def load_data(
+    paths: Sequence[str | Path] | str | Path,
+    votes: str | Path | None = None,
+    *,
+    weights: Sequence[float] | None = None,
+    leave_out: str | Path | None = None,
+    label_set: LabelSet = FER2013,
+    numbers: str | None = None,
+    cache: bool = True,
+    progress: Progress | None = None,
+    seed: int = 0,
+) -> FaceDataset:
+    """The faces of one or several sources, in any form of `UNDERSTOOD`, as one data set.
+
+    `votes` is FER+'s `fer2013new.csv`, for the one source that is FER2013's csv. `weights` has a number from 0 up for
+    each source: how much its faces count in training. `leave_out` is a list that `mien data clean` wrote. `label_set`
+    is FER2013 (contempt counts as disgust), FERPLUS or AFFECTNET. `numbers` names the label set whose order folders
+    follow that are named 0, 1, 2, ...; without it they must be 0 to 7, AffectNet's. A source that has only Training
+    gets a tenth of it set aside as "Validation", chosen by `seed`. Pictures are kept, decoded, in the user's cache
+    folder (2.3 KB each) unless `cache` is off. `progress` is called with the share done, 0 to 1.
+
+    What could not be read or was decided is in the result's `notes`; pictures that cannot be read are a DataWarning
+    too. Raises DataError for a path in no known form and for damaged files, and InputError for other arguments.
+    """
+    given = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
+    _check_arguments(given, weights, numbers)
+    names = _source_names(given)
+    loaded: list[FaceDataset] = []
+    for place, (path, name) in enumerate(zip(given, names, strict=True)):
+        part = _part(progress, place, len(given))
+        loaded.append(_load(path, name, votes, label_set, numbers, cache, part, seed))
+    if votes is not None and sum(each.votes is not None for each in loaded) != 1:
+        raise DataError(f"{votes}: expected FER2013's csv among the data, which the votes belong to, got none or two.")
+    if weights is not None:
+        loaded = [_weighted(each, weight) for each, weight in zip(loaded, weights, strict=True)]
+    dataset = combine(loaded)
+    for note in dataset.notes:
+        if "cannot be read" in note:
+            warnings.warn(note, DataWarning, stacklevel=2)
+    return dataset if leave_out is None else without_listed(dataset, leave_out)
+
+
+def summary(dataset: FaceDataset) -> str:
+    """What is in a data set, as a table: a row for each split of each source, and its notes below."""
+    emotions = dataset.label_set.names
+    weighted = dataset.weights is not None
+    rows = [["source", "split", "faces", *emotions, *(["weight"] if weighted else [])]]
+    for source in dict.fromkeys(dataset.sources.tolist()):
+        mine = dataset.sources == source
+        for split in ordered_splits(dataset.splits[mine].tolist()):
+            chosen = mine & (dataset.splits == split)
+            counts = np.bincount(dataset.labels[chosen], minlength=len(emotions))
+            cells = [f"{number:,}" for number in (chosen.sum(), *counts)]
+            if dataset.weights is not None:
+                cells.append(f"{dataset.weights[chosen].mean():g}")
+            rows.append([source, split, *cells])
+    return "\n".join([align(rows), *dataset.notes])
+
+
+def ordered_splits(splits: Iterable[str]) -> list[str]:
+    """Each split once: Training first, then validation, then test, then others as they come."""
+    found = list(dict.fromkeys(splits))
+    known = [split for split in _SPLIT_ORDER if split in found]
+    return known + [split for split in found if split not in known]
+
+
+def _check_arguments(paths: list[Path], weights: Sequence[float] | None, numbers: str | None) -> None:
+    if not paths:
+        raise InputError(f"data: expected at least one path, got none. What is understood:\n{UNDERSTOOD}")
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise InputError(f"data: expected each path once, got {', '.join(map(str, paths))}")
+    if weights is not None:
+        if len(weights) != len(paths):
+            raise InputError(f"weights: expected one for each of {len(paths)} paths, got {len(weights)}")
+        if not all(math.isfinite(weight) and weight >= 0 for weight in weights) or not any(weights):
+            raise InputError(f"weights: expected finite numbers from 0 up, not all 0, got {list(weights)}")
+
+
+def _source_names(paths: list[Path]) -> list[str]:
+    """A short name for each path: its last part, numbered where two are alike."""
+    names: list[str] = []
+    for path in paths:
+        last = path.resolve().name
+        name = (last.partition(".")[0] if last.lower().endswith(_ARCHIVES) else last) or "data"
+        same = sum(other == name or other.startswith(f"{name}-") for other in names)
+        names.append(f"{name}-{same + 1}" if same else name)
+    return names
+
+
+def _load(
+    path: Path,
+    name: str,
+    votes: str | Path | None,
+    label_set: LabelSet,
+    numbers: str | None,
+    cache: bool,
+    progress: Progress | None,
+    seed: int,
+) -> FaceDataset:
+    try:
+        if not path.exists():
+            raise DataError(f"{path}: no such file or folder. Check the path. What is understood:\n{UNDERSTOOD}")
+        if (path.is_dir() and holds_fer2013(path)) or (path.is_file() and not is_table(path)):
+            dataset = _as_labels(_load_csv(path, votes, cache, progress), label_set)
+            return replace(dataset, sources=np.full(len(dataset), name))
+        return read_listing(_list(path, numbers), name, label_set, cache, progress, seed)
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or path}: cannot be read: {error.strerror or error}. Check the permissions"
+        ) from error
+
+
+def _load_csv(path: Path, votes: str | Path | None, cache: bool, progress: Progress | None) -> FaceDataset:
+    if path.is_file() and not path.name.lower().endswith(_ARCHIVES):
+        raise DataError(f"{path}: expected data in a known form, got {path.name!r}. What is understood:\n{UNDERSTOOD}")
+    return load_fer2013(path, votes, cache, progress)
+
+
+def _list(path: Path, numbers: str | None) -> Listing:
+    listing = list_arrays(path) or list_tables(path) or list_folders(path, numbers)
+    if listing is None:
+        inside = sorted(each.name for each in path.iterdir())
+        listed = ", ".join(inside[:10]) + (", ..." if len(inside) > 10 else "")
+        raise DataError(
+            f"{path}: expected data in a known form, got a folder with {listed or 'nothing'}. "
+            f"What is understood:\n{UNDERSTOOD}"
+        )
+    return listing
+
+
+def _as_labels(dataset: FaceDataset, label_set: LabelSet) -> FaceDataset:
+    if dataset.label_set == label_set:
+        return dataset
+    return replace(dataset, labels=relabel(dataset.labels, dataset.label_set, label_set), label_set=label_set)
+
+
+def _weighted(dataset: FaceDataset, weight: float) -> FaceDataset:
+    return replace(dataset, weights=np.full(len(dataset), weight, np.float32))
+
+
+def _part(progress: Progress | None, place: int, number: int) -> Progress | None:
+    return None if progress is None else lambda share: progress((place + share) / number)

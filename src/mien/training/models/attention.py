@@ -1,0 +1,74 @@
+"""Attention inside convolutional blocks: which channels matter, and where. Each keeps the shape `(N, C, H, W)`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Attention = Literal["se", "cbam"]
+
+
+def attention(name: Attention, channels: int, squeeze: int) -> nn.Module:
+    """The attention block of that name; `squeeze` divides the channels in its bottleneck, 0: no attention."""
+    if not squeeze:
+        return nn.Identity()
+    hidden = max(8, channels // squeeze)
+    return CBAM(channels, hidden) if name == "cbam" else SqueezeExcitation(channels, hidden)
+
+
+class SqueezeExcitation(nn.Module):
+    """A factor from 0 to 1 for every channel, from the means of all channels (Hu et al. 2018)."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.factors = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(channels, hidden, 1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(hidden, channels, 1),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factors(x)  # type: ignore[no-any-return]
+
+
+class CBAM(nn.Module):
+    """Convolutional block attention: channels first, then places (Woo et al. 2018)."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.channel = ChannelAttention(channels, hidden)
+        self.spatial = SpatialAttention()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x * self.channel(x)
+        return x * self.spatial(x)  # type: ignore[no-any-return]
+
+
+class ChannelAttention(nn.Module):
+    """Factors `(N, C, 1, 1)` from 0 to 1, from each channel's mean and maximum through one small network."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.shared = nn.Sequential(
+            nn.Conv2d(channels, hidden, 1), nn.ReLU(inplace=True), nn.Conv2d(hidden, channels, 1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean, highest = x.mean((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)
+        return torch.sigmoid(self.shared(mean) + self.shared(highest))
+
+
+class SpatialAttention(nn.Module):
+    """A map `(N, 1, H, W)` from 0 to 1, from the mean and maximum over channels."""
+
+    def __init__(self, kernel: int = 7) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(2, 1, kernel, padding=kernel // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        both = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], 1)
+        return torch.sigmoid(self.mix(both))

@@ -1,0 +1,30 @@
+"""Which faces a run trains on, and which choose its epoch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from mien.datasets.faces import VALIDATION, VALIDATION_SPLITS, FaceDataset
+from mien.datasets.splits import fold, hold_out
+from mien.training.recipe import Recipe
+
+
+def arrange(dataset: FaceDataset, recipe: Recipe) -> tuple[FaceDataset, str]:
+    """The data set as the recipe divides it, and the name of its validation split.
+
+    Its own validation splits where it has some and the recipe asks for no other; several, of several sources, become
+    one. Held-out faces and folds come out of Training, so that PublicTest is then as new to the run as PrivateTest.
+    """
+    data = recipe.data
+    own = [name for name in VALIDATION_SPLITS if (dataset.splits == name).any()]
+    if data.folds or data.validation == "held-out" or not own:
+        rest = dataset.take(np.flatnonzero(dataset.splits != VALIDATION))
+        if data.folds:
+            return fold(rest, data.folds, data.fold, recipe.seed), VALIDATION
+        return hold_out(rest, data.held_out, recipe.seed), VALIDATION
+    if len(own) == 1:
+        return dataset, own[0]
+    splits = np.where(np.isin(dataset.splits, own), VALIDATION, dataset.splits)
+    return replace(dataset, splits=splits), VALIDATION
