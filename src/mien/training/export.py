@@ -61,8 +61,8 @@ def export_bundle(
 
 def fit_heads(logits: dict[str, npt.NDArray[np.float32]], validation: FaceDataset) -> tuple[Head, ...]:
     """The heads with the temperatures that fit the labels, and for votes also the shares, of a split."""
-    labels = validation.label_set
-    heads = [Head(labels, fit_temperature(logits[labels.name], validation.labels))]
+    label_set = validation.label_set
+    heads = [Head(label_set, fit_temperature(logits[label_set.name], validation.labels))]
     if FERPLUS.name in logits and validation.votes is not None:
         rows, labels = plurality(validation.votes)
         shares = vote_shares(validation.votes)

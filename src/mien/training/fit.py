@@ -115,7 +115,7 @@ def train(
     dataset, validation_split = arrange(dataset, recipe)
     training = dataset.split(TRAINING)
     validation = dataset.split(validation_split)
-    first = rank_zero_only.rank in (0, None)
+    first = getattr(rank_zero_only, "rank", None) in (0, None)
     facts = _begin(run, recipe, dataset, validation_split, resume) if first else {}
     checkpoint_path = run.last if resume and run.last.is_file() else None
     if resume and checkpoint_path is None and first:
@@ -171,16 +171,12 @@ def _finish(
 
 def _write_predictions(path: Path, bundle: Bundle, validation: FaceDataset, split: str) -> None:
     """The bundle's probabilities on its validation split, for paired comparison with other runs."""
-    votes = {} if validation.votes is None else {"votes": validation.votes}
+    arrays: dict[str, Any] = {"labels": validation.labels, "split": split, "digest": validation.digest}
+    arrays |= bundle.probabilities(validation.faces)
+    if validation.votes is not None:
+        arrays["votes"] = validation.votes
     with replacing(path) as temporary:
-        np.savez_compressed(
-            temporary,
-            labels=validation.labels,
-            split=np.array(split),
-            digest=np.array(validation.digest),
-            **votes,
-            **bundle.probabilities(validation.faces),
-        )
+        np.savez_compressed(temporary, **arrays)
 
 
 def unseen(validation: FaceDataset, training: FaceDataset) -> FaceDataset:

@@ -182,12 +182,16 @@ class ExpressionModule(pl.LightningModule):
 
     def _in_training(self) -> dict[str, float]:
         """What the epoch's own faces, as they were augmented, were taken for."""
-        logits, labels = (torch.cat(parts) for parts in zip(*self._seen, strict=True))
-        logits, labels = (self.all_gather(each).reshape(-1, *each.shape[1:]) for each in (logits, labels))
-        if not bool(torch.isfinite(logits).all()):
+        logits, labels = (self._everywhere(torch.cat(parts)) for parts in zip(*self._seen, strict=True))
+        if not np.isfinite(logits).all():
             return {}
-        probabilities, labels = softmax(logits.cpu().numpy()), labels.cpu().numpy()
+        probabilities = softmax(logits)
         return {f"train_{name}": measure(probabilities, labels) for name, measure in MEASURED.items()}
+
+    def _everywhere(self, values: Tensor) -> Any:
+        """The values `(N, ...)` of all processes as one array."""
+        gathered: Any = self.all_gather(values)
+        return gathered.reshape(-1, *values.shape[1:]).cpu().numpy()
 
     def on_train_batch_start(self, batch: Any, batch_index: int) -> None:
         if batch_index == 0:
