@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mien.preprocess import InputSpec, to_input
-from mien.training.augment import Augment, mixup
+from mien.training.augment import Augment, cutmix, mix, mixup
 from mien.training.recipe import AugmentRecipe
 
 SPEC = InputSpec()
@@ -69,7 +69,7 @@ def test_a_key_acts_alone_and_each_face_differs(key: str, value: float) -> None:
 
 def test_every_key_is_tested() -> None:
     assert set(OFF) == {
-        "flip", "rotation", "shift", "scale", "shear", "brightness", "contrast", "erasing", "mixup",
+        "flip", "rotation", "shift", "scale", "shear", "brightness", "contrast", "erasing", "mixup", "cutmix",
     }  # fmt: skip
 
 
@@ -196,3 +196,48 @@ def test_a_small_alpha_mixes_little() -> None:
         return torch.stack([target.amax(1).mean() for target in targets]).mean().item()
 
     assert largest_shares(0.05) > 0.95 > 0.85 > largest_shares(5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_cutmix_pastes_one_rectangle_and_weighs_targets_by_its_area(seed: int) -> None:
+    # Every pixel of a face is its number, which is the place of its only target.
+    torch.manual_seed(seed)
+    faces = torch.arange(8.0)[:, None, None, None].expand(8, 1, 20, 20)
+    pasted, (targets, again) = cutmix(1.0, faces, [torch.eye(8), torch.eye(8)])
+    assert torch.equal(targets, again)
+    torch.testing.assert_close(pasted.mean((1, 2, 3)), targets @ torch.arange(8.0))
+    changed = (pasted != faces).any(0)[0]
+    rows, columns = changed.any(1).nonzero(), changed.any(0).nonzero()
+    if changed.any():
+        height, width = (int(at.max() - at.min()) + 1 for at in (rows, columns))
+        assert changed.sum() == height * width  # a rectangle, the same in every face
+
+
+def test_cutmix_pastes_little_with_a_small_share_kept_whole() -> None:
+    torch.manual_seed(0)
+    faces = torch.randn(4, 1, 20, 20)
+    shares = [cutmix(1.0, faces, [torch.eye(4)])[1][0].amax(1).mean().item() for _ in range(100)]
+    assert min(shares) < 0.6
+    assert max(shares) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("keys", "kinds"),
+    [
+        ({}, {"neither"}),
+        ({"mixup": 1.0}, {"mixup"}),
+        ({"cutmix": 1.0}, {"cutmix"}),
+        ({"mixup": 1.0, "cutmix": 1.0}, {"mixup", "cutmix"}),
+    ],
+)
+def test_faces_are_mixed_as_the_recipe_says(
+    keys: dict[str, float], kinds: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mien.training.augment.mixup", lambda *_: "mixup")
+    monkeypatch.setattr("mien.training.augment.cutmix", lambda *_: "cutmix")
+    recipe = AugmentRecipe(**(OFF | keys))
+    found = {mix(recipe, torch.zeros(2, 1, 4, 4), []) for _ in range(30)} if keys else {"neither"}
+    assert found == kinds
+    if not keys:
+        faces = torch.zeros(2, 1, 4, 4)
+        assert mix(recipe, faces, [])[0] is faces

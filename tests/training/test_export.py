@@ -33,7 +33,7 @@ BOTH = {"fer2013": 7, "ferplus": 8}
 def network_of(recipe: Recipe, seed: int = 0, heads: dict[str, int] = BOTH) -> Network:
     """A network whose norms are not as they were made, so that a graph that leaves them out differs."""
     torch.manual_seed(seed)
-    network = build(recipe.network.name, recipe.network.options, heads)
+    network = build(recipe.network.name, recipe.network.options, heads, recipe.input.size)
     for layer in network.modules():
         if isinstance(layer, torch.nn.BatchNorm2d):
             layer.weight.data.uniform_(0.5, 1.5)

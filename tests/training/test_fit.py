@@ -12,7 +12,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
@@ -21,9 +23,9 @@ from mien.bundle import Bundle
 from mien.datasets import FaceDataset, exact_copies, load_fer2013
 from mien.errors import DataError, InputError, RecipeError, TrainingError
 from mien.training import fit
-from mien.training.callbacks import AtomicCheckpoints, warming_ema
-from mien.training.fit import Run, train
-from mien.training.module import can_compile
+from mien.training.callbacks import AtomicCheckpoints, StochasticWeightAveraging, warming_ema
+from mien.training.fit import Hardware, Run, train
+from mien.training.module import can_compile, logged
 from mien.training.recipe import Recipe, load_recipe
 
 MakeRecipe = Callable[..., Recipe]
@@ -92,6 +94,7 @@ class TestAFinishedRun:
             "evaluation.json",
             "history.csv",
             "mien.onnx",
+            "predictions.npz",
             "recipe.toml",
             "run.json",
         ]
@@ -102,8 +105,15 @@ class TestAFinishedRun:
         assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, 15)]
         assert list(rows[0]) == [
             "epoch",
+            "train_accuracy",
+            "train_precision",
+            "train_recall",
+            "train_auc",
             "val_loss",
             "val_fer2013_accuracy",
+            "val_fer2013_precision",
+            "val_fer2013_recall",
+            "val_fer2013_auc",
             "val_fer2013_macro_f1",
             "val_fer2013_nll",
             "val_ferplus_accuracy",
@@ -123,7 +133,13 @@ class TestAFinishedRun:
 
     def test_remembers_its_data_machine_and_time(self, folder: Path, dataset: FaceDataset) -> None:
         facts = json.loads((folder / "run.json").read_text())
-        assert facts["data"] == {"digest": dataset.digest, "training": 63, "votes": True}
+        assert facts["data"] == {
+            "digest": dataset.digest,
+            "sources": {"fer2013": 63},
+            "training": 63,
+            "validation": "PublicTest",
+            "votes": True,
+        }
         assert {"torch", "lightning", "kornia", "numpy", "onnxruntime", "python"} == set(facts["versions"])
         assert facts["machine"]["threads"] == 1
         assert facts["epochs_run"] == 14
@@ -187,14 +203,24 @@ class TestTraining:
             "network.dropout=0.6",
             "augment.rotation=40",
             "augment.mixup=2",
+            "augment.cutmix=1",
+            "data.validation=held-out",
+            "data.folds=3",
+            "data.sampling=balanced",
             "loss.label_smoothing=0.3",
             "loss.votes_weight=0.1",
+            "loss.focus=2",
             "optimizer.learning_rate=0.02",
             "optimizer.momentum=0.5",
+            "optimizer.name=adam",
+            "optimizer.sam=0.5",
             "optimizer.gradient_clip=1e-6",
             "optimizer.weight_decay=0.9",
             "schedule.warmup=0.9",
             "schedule.final=0.9",
+            "schedule.name=one-cycle",
+            "schedule.name=plateau",
+            "schedule.name=constant",
             "schedule.small_until=0",
         ],
     )
@@ -277,16 +303,31 @@ class TestTraining:
         assert json.loads((tmp_path / "run" / "run.json").read_text())["data"]["votes"] is False
 
     def test_a_metric_of_votes_needs_votes(self, tiny: MakeRecipe, without_votes: FaceDataset, tmp_path: Path) -> None:
-        with pytest.raises(RecipeError, match=r"stopping\.monitor: 'val_ferplus_accuracy' needs FER\+'s votes"):
+        with pytest.raises(
+            RecipeError, match=r"stopping\.monitor: 'val_ferplus_accuracy' is not logged on a data set without votes"
+        ):
             train(tiny("stopping.monitor=val_ferplus_accuracy"), without_votes, tmp_path / "run")
         assert not (tmp_path / "run").exists()
 
-    @pytest.mark.parametrize("split", ["Training", "PublicTest"])
-    def test_a_missing_split_is_told_before_anything_is_written(
-        self, split: str, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path
+    def test_any_logged_metric_can_stop_the_run(self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path) -> None:
+        for name in logged(dataset.label_set, with_votes=True):
+            mode = "min" if name.endswith(("loss", "nll")) else "max"
+            recipe = tiny("epochs=2", f"stopping.monitor={name}", f"stopping.mode={mode}", "stopping.patience=1")
+            train(recipe, dataset, tmp_path / name)
+            assert best_epoch(tmp_path / name) in (1, 2)
+
+    def test_an_unknown_metric_suggests_the_nearest(
+        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path
     ) -> None:
-        others = dataset.take(np.flatnonzero(dataset.splits != split))
-        with pytest.raises(DataError, match=f"split '{split}': expected a split with faces"):
+        with pytest.raises(RecipeError, match="'val_accurracy' is not logged; did you mean 'val_accuracy'"):
+            train(tiny("stopping.monitor=val_accurracy"), dataset, tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+    def test_without_training_faces_nothing_is_written(
+        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path
+    ) -> None:
+        others = dataset.take(np.flatnonzero(dataset.splits != "Training"))
+        with pytest.raises(DataError, match="split 'Training': expected a split with faces"):
             train(tiny(), others, tmp_path / "run")
         assert not (tmp_path / "run").exists()
 
@@ -375,7 +416,7 @@ class TestStopping:
     @pytest.fixture
     def whole(self, tiny: MakeRecipe, fer2013_csv: tuple[Path, Path], tmp_path: Path) -> Path:
         """The same run in this process, never stopped."""
-        train(tiny("epochs=12"), load_fer2013(*fer2013_csv), tmp_path / "whole", device="cpu")
+        train(tiny("epochs=12"), load_fer2013(*fer2013_csv), tmp_path / "whole", hardware=Hardware("cpu"))
         return tmp_path / "whole"
 
     def stop_after_two_epochs(self, process: subprocess.Popen[str], out: Path, number: int) -> int:
@@ -477,12 +518,77 @@ def test_temperatures_are_fitted_without_the_faces_that_training_has_seen(
     assert not exact_copies(faces.faces, dataset.split("Training").faces).any()
 
 
+class TestStochasticWeightAveraging:
+    @pytest.fixture
+    def ends(self, monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
+        """The first weights at the end of every epoch, as training left them."""
+        found: list[torch.Tensor] = []
+
+        class Watch(StochasticWeightAveraging):
+            def on_train_batch_end(self, trainer: pl.Trainer, module: Any, *rest: Any) -> None:
+                super().on_train_batch_end(trainer, module, *rest)
+                if trainer.is_last_batch:
+                    found.append(next(module.network.parameters()).detach().clone())
+
+        monkeypatch.setattr(fit, "StochasticWeightAveraging", Watch)
+        return found
+
+    def recipe(self, tiny: MakeRecipe, *more: str) -> Recipe:
+        return tiny("epochs=5", "ema=0", "swa=0.6", "schedule.small_size=0", *more)
+
+    def test_the_last_epochs_weights_are_averaged_equally(
+        self, ends: list[torch.Tensor], tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None
+    ) -> None:
+        train(self.recipe(tiny), dataset, tmp_path / "run")
+        weights = torch.load(Run(tmp_path / "run").last, weights_only=False)["state_dict"]
+        first = next(value for key, value in weights.items() if key.startswith("network."))
+        torch.testing.assert_close(first, torch.stack(ends[2:]).mean(0))
+
+    def test_meanwhile_the_learning_rate_stands_still(
+        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None
+    ) -> None:
+        train(self.recipe(tiny), dataset, tmp_path / "run")
+        rates = [float(row["learning_rate"]) for row in history(tmp_path / "run")]
+        assert rates[1] > rates[2] == rates[3] == rates[4]
+
+    def test_the_norms_are_measured_again(
+        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        train(self.recipe(tiny), dataset, tmp_path / "run")
+        monkeypatch.setattr("mien.training.callbacks.update_bn", lambda batches, network: None)
+        train(self.recipe(tiny), dataset, tmp_path / "without")
+        measured, without = history(tmp_path / "run"), history(tmp_path / "without")
+        assert [a["val_loss"] == b["val_loss"] for a, b in zip(measured, without, strict=True)] == (
+            [True, True, True, False, False]  # an average of one is the network itself
+        )
+        assert [row["train_loss"] for row in measured] == [row["train_loss"] for row in without]
+
+    def test_resumed_the_average_is_the_same(
+        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        recipe = self.recipe(tiny)
+        train(recipe, dataset, tmp_path / "whole")
+        steps = fit.ExpressionModule.training_step
+
+        def stop(module: fit.ExpressionModule, batch: Any, index: int) -> Any:
+            if (module.current_epoch, index) == (4, 1):
+                raise KeyboardInterrupt
+            return steps(module, batch, index)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(fit.ExpressionModule, "training_step", stop)
+            with pytest.raises(KeyboardInterrupt):
+                train(recipe, dataset, tmp_path / "run")
+        train(recipe, dataset, tmp_path / "run", resume=True)
+        assert history(tmp_path / "run") == history(tmp_path / "whole")
+
+
 def test_a_device_that_is_not_there_leaves_nothing_behind(
     tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InputError, match=r"no CUDA device here\. Use --device cpu"):
-        train(tiny(), dataset, tmp_path / "run", device="cuda")
+        train(tiny(), dataset, tmp_path / "run", hardware=Hardware("cuda"))
     assert not (tmp_path / "run").exists()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from mien.datasets import FaceDataset
 from mien.labels import FERPLUS
 from mien.preprocess import InputSpec, to_input
 from mien.training.data import Faces48, OrderedBatches, ShuffledBatches
-from mien.training.module import ExpressionModule, WarmupCosine, seed_of
+from mien.training.module import ExpressionModule, seed_of
 from mien.training.recipe import Recipe
 
 MakeRecipe = Callable[..., Recipe]
@@ -21,34 +22,7 @@ MakeRecipe = Callable[..., Recipe]
 
 def module_of(recipe: Recipe, dataset: FaceDataset) -> ExpressionModule:
     training, validation = (Faces48.of(dataset.split(name)) for name in ("Training", "PublicTest"))
-    return ExpressionModule(recipe, training, validation, with_votes=dataset.votes is not None)
-
-
-@pytest.mark.parametrize(
-    ("step", "factor"),
-    [
-        (0, 0.1),  # of ten steps of warm-up
-        (4, 0.5),
-        (9, 1.0),
-        (10, 1.0),  # the cosine begins
-        (55, 0.505),  # half way from 1 to 0.01
-        (100, 0.01),
-        (150, 0.01),  # past the end it stays
-    ],
-)
-def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine(step: int, factor: float, tiny: MakeRecipe) -> None:
-    schedule = WarmupCosine(tiny("schedule.warmup=0.1", "schedule.final=0.01"), 100)
-    assert schedule(step) == pytest.approx(factor)
-
-
-def test_without_warm_up_the_learning_rate_starts_at_its_highest(tiny: MakeRecipe) -> None:
-    schedule = WarmupCosine(tiny("schedule.warmup=0", "schedule.final=0"), 50)
-    assert schedule(0) == 1
-    assert schedule(50) == pytest.approx(0)
-
-
-def test_a_run_of_one_step_has_a_schedule(tiny: MakeRecipe) -> None:
-    assert WarmupCosine(tiny(), 1)(0) == 1
+    return ExpressionModule(recipe, training, validation, dataset.label_set, with_votes=dataset.votes is not None)
 
 
 LOGITS = {
@@ -97,7 +71,56 @@ def test_a_data_set_without_votes_has_the_label_head_and_loss_alone(
     torch.testing.assert_close(module.loss(only_labels, TARGETS, SHARES), expected)
 
 
-@pytest.mark.parametrize("name", ["adamw", "sgd"])
+def test_class_weights_make_all_classes_count_alike(tiny: MakeRecipe, dataset: FaceDataset) -> None:
+    rare = dataset.take(np.flatnonzero((dataset.labels != 3) | (np.arange(len(dataset)) < 14)))
+    plain, weighted = (module_of(tiny(f"loss.class_weights={name}"), rare) for name in ("none", "balanced"))
+    assert plain.class_weights is None
+    assert weighted.class_weights is not None
+    assert int(weighted.class_weights.argmax()) == 3
+    logits = {"fer2013": torch.zeros(2, 7), "ferplus": torch.zeros(2, 8)}
+    none = torch.zeros(2, 8)
+    of_rare, of_common = (weighted.loss(logits, torch.eye(7)[[label] * 2], none) for label in (3, 0))
+    assert of_rare > 2 * of_common
+    torch.testing.assert_close(*(plain.loss(logits, torch.eye(7)[[label] * 2], none) for label in (3, 0)))
+
+
+def test_the_weights_of_faces_weigh(tiny: MakeRecipe, dataset: FaceDataset) -> None:
+    module = module_of(tiny(), dataset)
+    alone = module.loss({name: values[:1] for name, values in LOGITS.items()}, TARGETS[:1], SHARES[:1])
+    torch.testing.assert_close(module.loss(LOGITS, TARGETS, SHARES, torch.tensor([[2.0], [0], [0]])), alone)
+    everyone = module.loss(LOGITS, TARGETS, SHARES)
+    torch.testing.assert_close(module.loss(LOGITS, TARGETS, SHARES, torch.full((3, 1), 0.3)), everyone)
+
+
+def test_weights_of_the_data_set_reach_the_batches(dataset: FaceDataset) -> None:
+    weights = np.linspace(0.5, 2, len(dataset)).astype(np.float32)
+    faces = Faces48.of(replace(dataset, weights=weights))
+    assert faces.weights[:, 0].tolist() == weights.tolist()
+    assert Faces48.of(dataset).weights.unique().tolist() == [1]
+
+
+def test_balanced_sampling_draws_every_class_alike() -> None:
+    faces = numbered(700)
+    faces.labels = torch.where(torch.arange(700) < 630, 0, 1)
+    faces.targets = torch.nn.functional.one_hot(faces.labels, 2).float()
+    drawn = torch.cat([batch.targets for batch in ShuffledBatches(faces, 50, seed=0, balanced=True)])
+    assert drawn[:, 1].mean().item() == pytest.approx(0.5, abs=0.08)
+    natural = torch.cat([batch.targets for batch in ShuffledBatches(faces, 50, seed=0)])
+    assert natural[:, 1].mean().item() == pytest.approx(0.1)
+
+
+def test_processes_share_every_batch() -> None:
+    whole = [batch.targets[:, 0].tolist() for batch in ShuffledBatches(numbered(50), 8, seed=0)]
+    parts = [
+        [batch.targets[:, 0].tolist() for batch in ShuffledBatches(numbered(50), 8, seed=0, rank=rank, world=2)]
+        for rank in range(2)
+    ]
+    for batch, first, second in zip(whole, *parts, strict=True):
+        assert sorted(first + second) == sorted(batch)
+        assert len(first) == len(second) == 4
+
+
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
 def test_weight_decay_is_for_matrices_only(name: str, tiny: MakeRecipe, dataset: FaceDataset) -> None:
     module = module_of(tiny(f"optimizer.name={name}", "optimizer.weight_decay=0.3"), dataset)
     optimizer = module.configure_optimizers()["optimizer"]
@@ -117,12 +140,14 @@ def test_sgd_takes_the_recipes_momentum(tiny: MakeRecipe, dataset: FaceDataset) 
 
 def test_the_schedule_spans_all_steps_of_the_run(tiny: MakeRecipe, dataset: FaceDataset) -> None:
     recipe = tiny("epochs=5", "batch_size=16", "schedule.final=0", "optimizer.learning_rate=0.25")
-    configured = module_of(recipe, dataset).configure_optimizers()
+    module = module_of(recipe, dataset)
+    configured = module.configure_optimizers()
     optimizer, scheduler = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
     assert configured["lr_scheduler"]["interval"] == "step"
     rates = []
-    for _ in range(5 * 3):  # 63 faces are three batches of 16
+    for step in range(5 * 3):  # 63 faces are three batches of 16
         rates.append(optimizer.param_groups[0]["lr"])
+        module.pace.done = (step + 1) / 15
         optimizer.step()
         scheduler.step()
     assert max(rates) == 0.25
@@ -139,11 +164,12 @@ def numbered(n: int) -> Faces48:
         targets=numbers[:, None].float(),
         shares=numbers[:, None].float(),
         plurality=numbers,
+        weights=torch.ones(n, 1),
     )
 
 
 def order(batches: ShuffledBatches) -> list[int]:
-    return [int(number) for _, targets, _ in batches for number in targets[:, 0]]
+    return [int(number) for batch in batches for number in batch.targets[:, 0]]
 
 
 def test_the_order_follows_from_the_seed_alone() -> None:
@@ -159,7 +185,7 @@ def test_the_order_follows_from_the_seed_alone() -> None:
 def test_an_epoch_covers_every_face_once_but_the_remainder() -> None:
     batches = ShuffledBatches(numbered(50), 8, seed=0)
     assert len(batches) == 6
-    assert [len(crops) for crops, _, _ in batches] == [8] * 6
+    assert [len(batch.crops) for batch in batches] == [8] * 6
     assert len(set(order(batches))) == 48
     assert sorted(order(ShuffledBatches(numbered(50), 10, seed=0))) == list(range(50))
 
@@ -170,11 +196,11 @@ def test_the_faces_left_out_change_with_the_seed() -> None:
 
 
 def test_a_split_smaller_than_a_batch_is_one_batch() -> None:
-    assert [len(crops) for crops, _, _ in ShuffledBatches(numbered(5), 8, seed=0)] == [5]
+    assert [len(batch.crops) for batch in ShuffledBatches(numbered(5), 8, seed=0)] == [5]
 
 
 def test_faces_and_targets_stay_together() -> None:
-    for crops, targets, shares in ShuffledBatches(numbered(50), 8, seed=3):
+    for crops, targets, shares, _ in ShuffledBatches(numbered(50), 8, seed=3):
         assert torch.equal(crops[:, 0, 0].float(), targets[:, 0])
         assert torch.equal(targets, shares)
 
@@ -221,7 +247,7 @@ def test_neighbouring_seeds_and_epochs_do_not_meet() -> None:
 def test_the_first_epochs_are_small(epoch: int, size: int, tiny: MakeRecipe, dataset: FaceDataset) -> None:
     recipe = tiny("epochs=4", "schedule.small_size=32", "schedule.small_until=0.5")
     module = module_of(recipe, dataset)
-    module.__class__ = type("AtEpoch", (ExpressionModule,), {"current_epoch": epoch})
+    module.pace.done = epoch / recipe.epochs
     module.on_train_epoch_start()
     assert module.augment.size == size
 
@@ -230,7 +256,7 @@ def test_every_epoch_has_an_order_of_its_own(tiny: MakeRecipe, dataset: FaceData
     def labels(epoch: int) -> list[int]:
         module = module_of(tiny(), dataset)
         module.__class__ = type("AtEpoch", (ExpressionModule,), {"current_epoch": epoch})
-        return [int(label) for _, targets, _ in module.train_dataloader() for label in targets.argmax(1)]
+        return [int(label) for batch in module.train_dataloader() for label in batch.targets.argmax(1)]
 
     assert labels(0) == labels(0)
     assert labels(0) != labels(1)

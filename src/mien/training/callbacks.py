@@ -142,7 +142,9 @@ class History(pl.Callback):
 
 def shown(metric: str) -> bool:
     """Whether a metric is on the line of an epoch; history.csv has them all."""
-    return metric == "train_loss" or metric.endswith(("val_loss", "accuracy", "macro_f1"))
+    return metric in ("train_loss", "val_loss") or (
+        metric.startswith("val_") and metric.endswith(("accuracy", "macro_f1"))
+    )
 
 
 class RunProgress(pl.Callback):
@@ -170,7 +172,7 @@ class RunProgress(pl.Callback):
             return
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
         figures = "  ".join(f"{name.removeprefix('val_')} {values[name]:.4f}" for name in values if shown(name))
-        epoch, left = trainer.current_epoch + 1, self.pace.epochs_left - 1
+        epoch, left = trainer.current_epoch + 1, self.pace.epochs_left
         per_epoch = (time.monotonic() - self._started) / (epoch - self._first_epoch)
         wait = timedelta(seconds=round(per_epoch * left))
         self.bar.write(f"epoch {epoch}/{epoch + left}  {figures}  {per_epoch:.0f} s an epoch, {wait} left", sys.stderr)

@@ -31,7 +31,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset, exact_copies
 from mien.datasets.faces import TRAINING
-from mien.errors import DataError, InputError, RecipeError
+from mien.errors import DataError, InputError, RecipeError, nearest
 from mien.evaluate import evaluate_bundle
 from mien.files import replacing, write_atomically
 from mien.machine import processor
@@ -47,7 +47,7 @@ from mien.training.callbacks import (
 from mien.training.data import Faces48
 from mien.training.export import export_bundle
 from mien.training.models import gflop
-from mien.training.module import ExpressionModule, seed_of, trainable_parameters
+from mien.training.module import ExpressionModule, logged, seed_of, trainable_parameters
 from mien.training.quiet import quiet
 from mien.training.recipe import Recipe
 from mien.training.schedule import Pace
@@ -115,6 +115,7 @@ def train(
     dataset, validation_split = arrange(dataset, recipe)
     training = dataset.split(TRAINING)
     validation = dataset.split(validation_split)
+    _check_monitor(recipe, dataset)
     first = getattr(rank_zero_only, "rank", None) in (0, None)
     facts = _begin(run, recipe, dataset, validation_split, resume) if first else {}
     checkpoint_path = run.last if resume and run.last.is_file() else None
@@ -231,6 +232,15 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, validation_split: str
     _write_json(run.facts, facts)
     write_atomically(run.recipe, text)
     return facts
+
+
+def _check_monitor(recipe: Recipe, dataset: FaceDataset) -> None:
+    """A RecipeError unless the metric that stops the run is one that it logs."""
+    with_votes, monitor = dataset.votes is not None, recipe.stopping.monitor
+    names = logged(dataset.label_set, with_votes)
+    if monitor not in names:
+        without = "" if with_votes else " on a data set without votes"
+        raise RecipeError(f"stopping.monitor: {monitor!r} is not logged{without}; {nearest(monitor, names)}")
 
 
 def _trainer(recipe: Recipe, run: Run, hardware: Hardware, pace: Pace) -> pl.Trainer:

@@ -14,7 +14,7 @@ from torch._inductor.cpp_builder import get_cpp_compiler
 
 from mien import metrics
 from mien.calibration import softmax
-from mien.errors import RecipeError, TrainingError, nearest
+from mien.errors import TrainingError
 from mien.labels import FERPLUS, LabelSet
 from mien.training.augment import Augment, mix
 from mien.training.data import Batch, Faces48, OrderedBatches, ShuffledBatches
@@ -33,6 +33,13 @@ MEASURED: dict[str, Callable[..., float]] = {
 """Of the label head, in training and in validation; precision, recall and AUC are means over classes."""
 
 MEASURED_IN_VALIDATION = MEASURED | {"macro_f1": metrics.macro_f1, "nll": metrics.nll}
+
+
+def logged(label_set: LabelSet, with_votes: bool) -> list[str]:
+    """The names of all metrics of a run."""
+    names = ["learning_rate", "train_loss", *(f"train_{name}" for name in MEASURED)]
+    names += ["val_loss", *(f"val_{label_set.name}_{name}" for name in MEASURED_IN_VALIDATION)]
+    return [*names, *(["val_ferplus_accuracy"] if with_votes else []), "val_accuracy"]
 
 
 class ExpressionModule(pl.LightningModule):
@@ -60,10 +67,6 @@ class ExpressionModule(pl.LightningModule):
         self.with_votes = with_votes
         self.pace = pace or Pace(recipe)
         heads = {self.label_head: len(label_set)} | ({FERPLUS.name: len(FERPLUS)} if with_votes else {})
-        if recipe.stopping.monitor not in self.logged():
-            without = "" if with_votes else " on a data set without votes"
-            hint = nearest(recipe.stopping.monitor, self.logged())
-            raise RecipeError(f"stopping.monitor: {recipe.stopping.monitor!r} is not logged{without}; {hint}")
         self.network: Network = build(recipe.network.name, recipe.network.options, heads, recipe.input.size)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.augment = Augment(recipe.augment, self.spec)
@@ -73,12 +76,6 @@ class ExpressionModule(pl.LightningModule):
         self._fraction = 0.0  # of the epoch, done
         self._seen: list[tuple[Tensor, Tensor]] = []
         self._outputs: list[dict[str, Tensor]] = []
-
-    def logged(self) -> list[str]:
-        """The names of all metrics in their order."""
-        names = ["train_loss", *(f"train_{name}" for name in MEASURED), "val_loss"]
-        names += [f"val_{self.label_head}_{name}" for name in MEASURED_IN_VALIDATION]
-        return [*names, *(["val_ferplus_accuracy"] if self.with_votes else []), "val_accuracy", "learning_rate"]
 
     @property
     def progress(self) -> float:
@@ -105,8 +102,8 @@ class ExpressionModule(pl.LightningModule):
             self.recipe.batch_size,
             seed_of(self.recipe.seed, self.current_epoch),
             balanced=self.recipe.data.sampling == "balanced",
-            rank=self.trainer.global_rank,
-            world=self.trainer.world_size,
+            rank=self.global_rank,
+            world=self._trainer.world_size if self._trainer else 1,
         )
 
     def val_dataloader(self) -> OrderedBatches:
@@ -114,7 +111,7 @@ class ExpressionModule(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         # All randomness of an epoch follows from seed and epoch, so that a resumed run repeats it exactly.
-        torch.manual_seed(seed_of(self.recipe.seed, self.current_epoch) + self.trainer.global_rank)
+        torch.manual_seed(seed_of(self.recipe.seed, self.current_epoch) + self.global_rank)
         self._fraction = 0.0
         self._seen.clear()
         schedule = self.recipe.schedule

@@ -236,7 +236,9 @@ def make_recipe(values: dict[str, Any], source: str = "recipe") -> Recipe:
     try:
         return Recipe(**values)
     except ValidationError as error:
-        lines = [_complaint(problem) for problem in error.errors()]
+        section = values.get("network")
+        network = str(section.get("name", NetworkRecipe().name)) if isinstance(section, dict) else ""
+        lines = [_complaint(problem, network) for problem in error.errors()]
         raise RecipeError(f"{source}: " + "; ".join(lines)) from error
 
 
@@ -246,32 +248,32 @@ def shipped_recipes() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
-def keys(model: type[BaseModel] = Recipe, prefix: str = "") -> dict[str, str]:
-    """Every dotted key of a recipe with its description; the named network's options are listed as `network.x`."""
+def keys(network: str = "", model: type[BaseModel] = Recipe, prefix: str = "") -> dict[str, str]:
+    """Every dotted key of a recipe with its description; `network`'s options, or all networks', are `network.x`."""
     found: dict[str, str] = {}
     for name, info in model.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            found |= keys(info.annotation, f"{prefix}{name}.")
+            found |= keys(network, info.annotation, f"{prefix}{name}.")
         else:
             found[prefix + name] = info.description or ""
     if model is NetworkRecipe:
-        for network in NETWORKS.values():
-            found |= keys(network.Options, prefix)
+        for known in [network] if network in NETWORKS else NETWORKS:
+            found |= keys(network, NETWORKS[known].Options, prefix)
     return found
 
 
-def _complaint(problem: Any) -> str:
+def _complaint(problem: Any, network: str) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"unknown key {key!r}; {_nearest_key(key)}"
+        return f"unknown key {key!r}; {_nearest_key(key, network)}"
     if problem["type"] == "value_error":  # one of ours, which says what came
         return f"{key or 'recipe'}: {problem['ctx']['error']}"
     return f"{key or 'recipe'}: {problem['msg']}, got {problem['input']!r}"
 
 
-def _nearest_key(key: str) -> str:
+def _nearest_key(key: str, network: str) -> str:
     """A hint: the nearest key or section, also where only the section is missing or wrong."""
-    full = list(keys())
+    full = list(keys(network))
     known = {name.rpartition(".")[2]: name for name in full} | {name.rpartition(".")[0]: "" for name in full}
     known |= {name: name for name in full}
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.75)

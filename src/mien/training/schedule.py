@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -54,7 +55,7 @@ def _between(start: float, end: float, progress: float) -> float:
 class Pace(pl.Callback):
     """How far a run is, 0 to 1: by its epochs or, with a budget of minutes, so that it ends inside it.
 
-    With a budget, each epoch's share of the way is what its predecessor's time lets expect; the schedule follows, so
+    With a budget, each epoch's share of the way is what the time of those before lets expect; the schedule follows, so
     that it always comes to its end. Time counts over all starts of a run. Nothing but a budget looks at the clock.
     """
 
@@ -64,32 +65,46 @@ class Pace(pl.Callback):
         self.done = 0.0
         self.share = 1 / recipe.epochs
         self.epochs_left = recipe.epochs
-        self._spent = 0.0
-        self._last_epoch = 0.0
-        self._started = 0.0
+        self._took: list[float] = []  # seconds of each epoch
+        self._started = self._half_way = 0.0
 
     def at(self, fraction: float) -> float:
         """How far the run is when `fraction` of the current epoch is done."""
         return self.done + self.share * fraction
 
+    def fitting(self) -> int:
+        """How many more epochs fit into the budget, at the median pace."""
+        return max(1, int((self.budget - sum(self._took)) / statistics.median(self._took)))
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if self.budget and not self.epochs_left:  # resumed after its end
+            trainer.should_stop = True
+
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._started = time.monotonic()
+        self._started = self._half_way = time.monotonic()
         self.epochs_left = self.epochs - trainer.current_epoch
-        if self.budget and self._last_epoch:
-            fitting = int((self.budget - self._spent) / self._last_epoch)
-            self.epochs_left = max(1, min(self.epochs_left, fitting))
+        if not self.budget:
+            self.done, self.share = trainer.current_epoch / self.epochs, 1 / self.epochs
+            return
+        if self._took:
+            self.epochs_left = min(self.epochs_left, self.fitting())
         self.share = (1 - self.done) / self.epochs_left
 
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *rest: Any) -> None:
+        if rest[-1] + 1 == trainer.num_training_batches // 2:
+            self._half_way = time.monotonic()
+
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._last_epoch = time.monotonic() - self._started
-        self._spent += self._last_epoch
+        now = time.monotonic()
+        # The first half of the first epoch has the compilation in it, which says nothing of the pace.
+        self._took.append(now - self._started if self._took else 2 * (now - self._half_way))
         self.done += self.share
-        if self.epochs_left == 1:
+        self.epochs_left -= 1
+        if self.budget and not self.epochs_left:
             trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
-        return {"done": self.done, "spent": self._spent, "last_epoch": self._last_epoch, "left": self.epochs_left}
+        return {"done": self.done, "epochs_left": self.epochs_left, "took": self._took}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.done, self.epochs_left = state_dict["done"], state_dict["left"]
-        self._spent, self._last_epoch = state_dict["spent"], state_dict["last_epoch"]
+        self.done, self.epochs_left, self._took = (state_dict[key] for key in ("done", "epochs_left", "took"))
