@@ -21,7 +21,8 @@ from mien.datasets.ferplus import (
     read_votes,
     vote_shares,
 )
-from mien.datasets.sources import DataWarning, load_data, summary
+from mien.datasets.listing import DataWarning
+from mien.datasets.sources import load_data, summary
 from mien.datasets.splits import fold, hold_out
 
 __all__ = [

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mien.datasets.faces import TRAINING
+from mien.datasets.faces import TRAINING, Progress, part_of
 from mien.datasets.listing import Listing, split_of, subfolders, within
 from mien.datasets.pictures import Box, Picture, find_pictures, fingerprint, in_threads, kept
 from mien.errors import DataError
@@ -23,22 +23,23 @@ CODES = AFFECTNET.names
 """What the numbers of AffectNet's expressions mean, from 0; 8 none, 9 uncertain and 10 no face are left out."""
 
 _LEFT_OUT = {8: "none", 9: "uncertain", 10: "no face"}
-_UNREADABLE, _PICKLED = -1, -2
+_UNREADABLE = -1
 _LOOKED_FOR = 20  # pictures of a table by which their folder is found: some may be missing
 _COLUMNS = ("subdirectory_filepath", "face_x", "face_y", "face_width", "face_height", "expression")
 
 
-def list_arrays(root: Path) -> Listing | None:
+def list_arrays(root: Path, cache: bool = True, progress: Progress | None = None) -> Listing | None:
     """AffectNet of 2021: `train_set/images/1.jpg` with `train_set/annotations/1_exp.npy`, and `val_set` likewise.
 
-    `root` may also be one of the sets. None if it is neither.
+    `root` may also be one of the sets. None if it is neither. With `cache` the expressions are kept under the sizes
+    and times of their files. `progress` is called with the share done, 0 to 1.
     """
     for folder in within(root):
         sets = [(split_of(inside.name), inside) for inside in subfolders(folder) if _is_set(inside)]
         if _is_set(folder):
             sets = [(split_of(folder.name), folder)]
         if sets:
-            return _list_sets(root, [(split or TRAINING, each) for split, each in sets])
+            return _list_sets(root, [(split or TRAINING, each) for split, each in sets], cache, progress)
     return None
 
 
@@ -46,14 +47,15 @@ def _is_set(folder: Path) -> bool:
     return (folder / "images").is_dir() and (folder / "annotations").is_dir()
 
 
-def _list_sets(root: Path, sets: list[tuple[str, Path]]) -> Listing:
+def _list_sets(root: Path, sets: list[tuple[str, Path]], cache: bool, progress: Progress | None) -> Listing:
     pictures: list[Picture] = []
     emotions: list[str] = []
     splits: list[str] = []
     dropped: Counter[str] = Counter()
-    for split, folder in sets:
+    for place, (split, folder) in enumerate(sets):
         files = list(find_pictures(folder / "images"))
-        for file, code in zip(files, _expressions(folder, files).tolist(), strict=True):
+        codes = _expressions(folder, files, cache, part_of(progress, place / len(sets), (place + 1) / len(sets)))
+        for file, code in zip(files, codes.tolist(), strict=True):
             if 0 <= code < len(CODES):
                 pictures.append(Picture((folder / "images" / file).relative_to(root).as_posix()))
                 emotions.append(CODES[code])
@@ -65,7 +67,7 @@ def _list_sets(root: Path, sets: list[tuple[str, Path]]) -> Listing:
     return Listing(root, pictures, emotions, splits, _notes(dropped))
 
 
-def _expressions(folder: Path, files: list[str]) -> npt.NDArray[np.int64]:
+def _expressions(folder: Path, files: list[str], cache: bool, progress: Progress | None) -> npt.NDArray[np.int64]:
     """The expression of every picture of a set, int64 `(N,)`; below 0 where there is none."""
     annotations = folder / "annotations"
     paths = [f"{Path(file).stem}_exp.npy" for file in files]
@@ -76,20 +78,19 @@ def _expressions(folder: Path, files: list[str]) -> npt.NDArray[np.int64]:
         def read(place: int) -> None:
             codes[place] = _expression(annotations / paths[place])
 
-        in_threads(read, len(paths))
+        in_threads(read, len(paths), progress)
         return {"codes": codes}
 
-    return np.asarray(kept("affectnet", fingerprint(annotations, iter(paths), iter(paths)), read_all)["codes"])
+    key = fingerprint(annotations, iter(paths), iter(paths)) if cache else None
+    return np.asarray(kept("affectnet", key, read_all)["codes"])
 
 
 def _expression(path: Path) -> int:
     try:
         with path.open("rb") as file:
             return int(str(np.load(file, allow_pickle=False).item()))
-    except OSError:
+    except (OSError, ValueError, EOFError):  # absent, damaged, not one number, or pickled, which may run code
         return _UNREADABLE
-    except (ValueError, EOFError) as error:
-        return _PICKLED if "allow_pickle" in str(error) else _UNREADABLE
 
 
 def is_table(path: Path) -> bool:
@@ -187,8 +188,6 @@ def _find_base(table: Path, files: list[str]) -> Path:
 
 
 def _reason(code: int) -> str:
-    if code == _PICKLED:
-        return "an annotation that only pickle can read, which may run code"
     return f"expression {code} ({_LEFT_OUT.get(code, 'unknown')})" if code >= 0 else "no readable annotation"
 
 

@@ -41,6 +41,7 @@ DEFAULT_REASONS = (COPY_OF_TEST, NEAR_COPY_OF_TEST, CONFLICT, NO_FACE, FLAT_FACE
 NEEDS_NEAR = frozenset({NEAR_COPY_OF_TEST, NEAR_COPY})
 
 _HEADER = ("name", "source", "split", "label", "digest", "reason")
+_READ = ("name", "source", "split", "digest")
 _DIGEST_LENGTH = 16  # hexadecimal digits, 64 bits: enough to tell that a list belongs to other data
 
 Mask = npt.NDArray[np.bool_]
@@ -58,7 +59,8 @@ class LeaveOut:
 
     def counts(self) -> dict[str, int]:
         """How many faces have each reason; one with several counts for each of them."""
-        return dict(Counter(reason for reasons in self.reasons for reason in reasons))
+        counts = Counter(reason for reasons in self.reasons for reason in reasons)
+        return {reason: counts[reason] for reason in REASONS if reason in counts}
 
 
 def is_no_face(dataset: FaceDataset) -> Mask:
@@ -68,6 +70,20 @@ def is_no_face(dataset: FaceDataset) -> Mask:
     no_face = VOTE_COLUMNS.index("NF")
     others = np.delete(dataset.votes, no_face, axis=1).max(axis=1, initial=0)
     return np.asarray(dataset.votes[:, no_face] > others, np.bool_)
+
+
+def has_conflict(groups: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]) -> Mask:
+    """Which faces `(N,)` are in a group with several labels; both int64 `(N,)`."""
+    pairs = np.unique(np.stack([groups, labels], axis=1), axis=0)
+    numbers, counts = np.unique(pairs[:, 0], return_counts=True)
+    return np.isin(groups, numbers[counts > 1])
+
+
+def check_reasons(reasons: Sequence[str]) -> None:
+    """Raises InputError for a word that is no key of `REASONS`."""
+    for reason in reasons:
+        if reason not in REASONS:
+            raise InputError(f"no reason {reason!r} to leave out a face; {nearest(reason, REASONS)}")
 
 
 def find_unfit(
@@ -82,7 +98,9 @@ def find_unfit(
     faces, flat or in conflict. `near` is the answer of `near_copies(dataset.faces)`, which two of the reasons need.
     Raises InputError.
     """
-    _check_reasons(reasons, near)
+    check_reasons(reasons)
+    if near is None and (missing := NEEDS_NEAR & set(reasons)):
+        raise InputError(f"{', '.join(sorted(missing))}: expected near copies as well; give near_copies(dataset.faces)")
     training = dataset.splits == TRAINING
     eligible = training | all_splits
     copies = copy_groups(dataset.faces)
@@ -90,7 +108,7 @@ def find_unfit(
     found = {
         COPY_OF_TEST: training & _shared(copies, ~training),
         NEAR_COPY_OF_TEST: training & _shared(alike, ~training) & ~_shared(copies, ~training),
-        CONFLICT: eligible & _conflicting(copies, dataset.labels, eligible),
+        CONFLICT: _conflicting(copies, dataset.labels, eligible),
         NO_FACE: eligible & is_no_face(dataset),
         FLAT_FACE: eligible & is_flat(dataset.faces),
         COPY: _repeated(copies, training),
@@ -114,17 +132,19 @@ def write_list(path: str | Path, dataset: FaceDataset, unfit: LeaveOut) -> Path:
 
 
 def leave_out(dataset: FaceDataset, path: str | Path) -> FaceDataset:
-    """The data set without the faces of a list; only `name`, `source` and `digest` are read.
+    """The data set without the faces of a list; its `name`, `source`, `split` and `digest` are read.
 
-    Rows of sources that are not in the data set are passed over. A row that names no face of its source, or another
-    one than it was written for, is a DataError: the list was made from other data.
+    Rows of sources that are not in the data set are passed over, and so are faces that were listed in Training but have
+    since been set aside for validation, with another seed: what is judged stays what it is. A row that names no face of
+    its source, or another one than it was written for, is a DataError: the list was made from other data.
     """
     rows = _read_list(Path(path))
     pairs = zip(dataset.sources.tolist(), dataset.names.tolist(), strict=True)
     places = {pair: place for place, pair in enumerate(pairs)}
     sources = set(dataset.sources.tolist())
     left_out = np.zeros(len(dataset), np.bool_)
-    for row, (name, source, digest) in enumerate(rows, 1):
+    kept = 0
+    for row, (name, source, split, digest) in enumerate(rows, 1):
         if source not in sources:
             continue
         place = places.get((source, name))
@@ -134,21 +154,17 @@ def leave_out(dataset: FaceDataset, path: str | Path) -> FaceDataset:
                 f"{path}, data row {row}: expected {name!r} of {source!r} with digest {digest}, got {what}. "
                 "The list was made from other data: write it anew with 'mien data clean'."
             )
-        left_out[place] = True
+        if split == TRAINING != dataset.splits[place]:
+            kept += 1
+        else:
+            left_out[place] = True
     if left_out.all():
         raise DataError(f"{path}: expected to leave some faces, got a list of all {len(dataset):,}.")
     others = int((left_out & (dataset.splits != TRAINING)).sum())
-    note = f"{Path(path).name}: {int(left_out.sum()):,} faces left out"
+    note = f"{Path(path).name}: faces left out: {int(left_out.sum()):,}"
     note += f", {others:,} of them not in Training: scores are not comparable." if others else ", all of Training."
+    note += f" Kept, since they are in validation now: {kept:,}." if kept else ""
     return replace(dataset.take(np.flatnonzero(~left_out)), notes=(*dataset.notes, note))
-
-
-def _check_reasons(reasons: Sequence[str], near: NearCopies | None) -> None:
-    for reason in reasons:
-        if reason not in REASONS:
-            raise InputError(f"no reason {reason!r} to leave out a face; {nearest(reason, REASONS)}")
-    if near is None and (missing := NEEDS_NEAR & set(reasons)):
-        raise InputError(f"{', '.join(sorted(missing))}: expected near copies as well; give near_copies(dataset.faces)")
 
 
 def _shared(groups: npt.NDArray[np.int64], marked: Mask) -> Mask:
@@ -166,27 +182,27 @@ def _repeated(groups: npt.NDArray[np.int64], chosen: Mask) -> Mask:
 
 
 def _conflicting(groups: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], chosen: Mask) -> Mask:
-    """Which faces are in a group whose chosen members have different labels."""
-    pairs = np.unique(np.stack([groups[chosen], labels[chosen]], axis=1), axis=0)
-    numbers, counts = np.unique(pairs[:, 0], return_counts=True)
-    return np.isin(groups, numbers[counts > 1])
+    """Which of the chosen faces contradict another chosen one."""
+    conflicting = np.zeros(len(groups), np.bool_)
+    conflicting[chosen] = has_conflict(groups[chosen], labels[chosen])
+    return conflicting
 
 
 def _digest(face: npt.NDArray[np.uint8]) -> str:
     return hashlib.sha256(face.tobytes()).hexdigest()[:_DIGEST_LENGTH]
 
 
-def _read_list(path: Path) -> list[tuple[str, str, str]]:
+def _read_list(path: Path) -> list[tuple[str, str, str, str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
-            missing = [column for column in ("name", "source", "digest") if column not in (reader.fieldnames or [])]
+            missing = [column for column in _READ if column not in (reader.fieldnames or [])]
             if missing:
                 raise DataError(
                     f"{path}: expected a list with the columns {', '.join(_HEADER)}, got one without "
                     f"{', '.join(missing)}. Write it with 'mien data clean'."
                 )
-            return [(row["name"] or "", row["source"] or "", row["digest"] or "") for row in reader]
+            return [(row["name"], row["source"], row["split"], row["digest"]) for row in reader]
     except OSError as error:
         raise DataError(
             f"{path}: expected a list to leave out, got {error.strerror or error}. Check the path"

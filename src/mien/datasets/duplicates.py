@@ -70,7 +70,7 @@ def near_copies(faces: Faces, progress: Progress | None = None) -> NearCopies:
     Two faces are near copies if their 12x12 thumbnails have a cosine of at least `CANDIDATE`, and the middle 36x36 of
     one, without its coarse light and shade, lies somewhere in the other with a correlation of at least `NEAR`, scaled
     by 0.88 to 1.12. `progress` is called with the share done, 0 to 1. The work grows with the square of N: 20 seconds
-    for FER2013 on two cores, and some hours for AffectNet.
+    for FER2013 on two cores, and the better part of an hour or more for AffectNet.
     """
     firsts = np.unique(copy_groups(faces), return_index=True)[1]
     firsts = firsts[~is_flat(faces[firsts])]
@@ -144,7 +144,7 @@ def _thumbnails(faces: Faces) -> npt.NDArray[np.float32]:
     """The faces at 12x12 pixels, as vectors (N, 144) of mean 0 and length 1."""
     side = FRAME // THUMBNAIL
     tiles = faces.reshape(len(faces), THUMBNAIL, side, THUMBNAIL, side)
-    vectors = tiles.mean(axis=(2, 4), dtype=np.float32).reshape(len(faces), -1)
+    vectors = tiles.mean(axis=(2, 4), dtype=np.float32).reshape(len(faces), THUMBNAIL**2)
     vectors -= vectors.mean(axis=1, keepdims=True)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
     return np.asarray(vectors, np.float32)

@@ -30,6 +30,11 @@ Progress = Callable[[float], None]
 _UNKNOWN_SOURCE = "faces"
 
 
+def part_of(progress: Progress | None, start: float, end: float) -> Progress | None:
+    """A progress that tells how far a part is which lasts from `start` to `end`, each 0 to 1."""
+    return None if progress is None else lambda share: progress(start + share * (end - start))
+
+
 def _no_names() -> npt.NDArray[np.str_]:
     return np.zeros(0, np.str_)
 

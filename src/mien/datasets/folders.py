@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from mien.datasets.faces import TRAINING
@@ -31,9 +32,9 @@ def list_folders(root: Path, numbers: str | None = None) -> Listing | None:
     pictures whose name is no emotion.
     """
     for folder in within(root):
-        tree = _tree(folder)
-        if tree:
-            return _list(root, tree, numbers)
+        if tree := _tree(folder):
+            listing = _list(root, tree, numbers)
+            return replace(listing, notes=(*listing.notes, *_passed_over(folder, tree)))
     return None
 
 
@@ -55,12 +56,20 @@ def _tree(folder: Path) -> Tree:
     tree = []
     for inside in subfolders(folder):
         split = split_of(inside.name)
-        classes = next((level for level in within(inside) if _has_classes(level)), None)
-        if split and classes:
+        if split and (classes := next((level for level in within(inside) if _has_classes(level)), None)):
             tree.append((split, classes))
     if tree:
         return tree
     return [(split_of(folder.name) or TRAINING, folder)] if _has_classes(folder) else []
+
+
+def _passed_over(folder: Path, tree: Tree) -> list[str]:
+    """What to say of folders beside the splits that hold pictures, but no classes: a test set without labels, say."""
+    if any(classes == folder for _, classes in tree):
+        return []
+    used = {part for _, classes in tree for part in (classes, *classes.parents)}
+    rest = [each.name for each in subfolders(folder) if each not in used and next(find_pictures(each), None)]
+    return [f"passed over, since they hold no class folders: {', '.join(rest)}."] if rest else []
 
 
 def _has_classes(folder: Path) -> bool:

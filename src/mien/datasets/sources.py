@@ -6,7 +6,6 @@ The one door for commands and recipes. The forms themselves are known by `fer201
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,16 @@ import numpy as np
 
 from mien.datasets.affectnet import is_table, list_arrays, list_tables
 from mien.datasets.clean import leave_out as without_listed
-from mien.datasets.faces import TEST_SPLITS, TRAINING, VALIDATION_SPLITS, FaceDataset, Progress, combine, relabel
+from mien.datasets.faces import (
+    TEST_SPLITS,
+    TRAINING,
+    VALIDATION_SPLITS,
+    FaceDataset,
+    Progress,
+    combine,
+    part_of,
+    relabel,
+)
 from mien.datasets.fer2013 import holds_fer2013, load_fer2013
 from mien.datasets.folders import list_folders
 from mien.datasets.listing import Listing, read_listing
@@ -32,10 +40,6 @@ AffectNet of 2017: training.csv and validation.csv with subDirectory_filePath, f
 
 _SPLIT_ORDER = (TRAINING, *VALIDATION_SPLITS, *TEST_SPLITS)
 _ARCHIVES = (".csv", ".zip", ".tar", ".tgz", ".gz")
-
-
-class DataWarning(UserWarning):
-    """Some of the data could not be used; the message says which, and why."""
 
 
 def load_data(
@@ -67,16 +71,13 @@ def load_data(
     names = _source_names(given)
     loaded: list[FaceDataset] = []
     for place, (path, name) in enumerate(zip(given, names, strict=True)):
-        part = _part(progress, place, len(given))
+        part = part_of(progress, place / len(given), (place + 1) / len(given))
         loaded.append(_load(path, name, votes, label_set, numbers, cache, part, seed))
     if votes is not None and sum(each.votes is not None for each in loaded) != 1:
         raise DataError(f"{votes}: expected FER2013's csv among the data, which the votes belong to, got none or two.")
     if weights is not None:
         loaded = [_weighted(each, weight) for each, weight in zip(loaded, weights, strict=True)]
     dataset = combine(loaded)
-    for note in dataset.notes:
-        if "cannot be read" in note:
-            warnings.warn(note, DataWarning, stacklevel=2)
     return dataset if leave_out is None else without_listed(dataset, leave_out)
 
 
@@ -143,7 +144,8 @@ def _load(
         if (path.is_dir() and holds_fer2013(path)) or (path.is_file() and not is_table(path)):
             dataset = _as_labels(_load_csv(path, votes, cache, progress), label_set)
             return replace(dataset, sources=np.full(len(dataset), name))
-        return read_listing(_list(path, numbers), name, label_set, cache, progress, seed)
+        listing = _list(path, numbers, cache, part_of(progress, 0, 0.2))
+        return read_listing(listing, name, label_set, cache, part_of(progress, 0.2, 1), seed)
     except OSError as error:
         raise DataError(
             f"{error.filename or path}: cannot be read: {error.strerror or error}. Check the permissions"
@@ -156,8 +158,8 @@ def _load_csv(path: Path, votes: str | Path | None, cache: bool, progress: Progr
     return load_fer2013(path, votes, cache, progress)
 
 
-def _list(path: Path, numbers: str | None) -> Listing:
-    listing = list_arrays(path) or list_tables(path) or list_folders(path, numbers)
+def _list(path: Path, numbers: str | None, cache: bool, progress: Progress | None) -> Listing:
+    listing = list_tables(path) or list_arrays(path, cache, progress) or list_folders(path, numbers)
     if listing is None:
         inside = sorted(each.name for each in path.iterdir())
         listed = ", ".join(inside[:10]) + (", ..." if len(inside) > 10 else "")
@@ -176,7 +178,3 @@ def _as_labels(dataset: FaceDataset, label_set: LabelSet) -> FaceDataset:
 
 def _weighted(dataset: FaceDataset, weight: float) -> FaceDataset:
     return replace(dataset, weights=np.full(len(dataset), weight, np.float32))
-
-
-def _part(progress: Progress | None, place: int, number: int) -> Progress | None:
-    return None if progress is None else lambda share: progress((place + share) / number)

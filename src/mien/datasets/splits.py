@@ -35,7 +35,7 @@ def fold(dataset: FaceDataset, folds: int, index: int, seed: int) -> FaceDataset
         raise InputError(f"folds: expected a whole number from 2, got {folds}")
     if not 0 <= index < folds:
         raise InputError(f"fold: expected 0 to {folds - 1}, got {index}")
-    parts = np.minimum((_positions(dataset, seed) * folds).astype(np.int64), folds - 1)
+    parts = (_positions(dataset, seed) * folds).astype(np.int64)
     return _moved(dataset, parts == index, f"take fold {index} of {folds} from")
 
 
