@@ -1,4 +1,4 @@
-"""Who may import whom: inference never training, training never the command line; and what importing mien costs."""
+"""Who may import whom: inference never training or reports, nobody the command line; and what importing mien costs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import mien
 
 SOURCE = Path(mien.__file__).parent
-CLI = {"mien.cli", "mien.predict", "mien.cards"}  # the command line and the modules that serve it
+CLI = {"mien.cli", "mien.commands", "mien.predict", "mien.cards"}  # the command line and the modules that serve it
 LEARNING = {
     "torch",
     "torchvision",
@@ -25,7 +25,11 @@ LEARNING = {
     "tomli_w",
     "tensorboard",
 }
-ON_REQUEST = {"mien.results": {"pandas"}}  # Faces.to_pandas
+DRAWING = {"matplotlib", "seaborn", "sklearn", "jinja2"}
+ON_REQUEST = {
+    "mien.results": {"pandas"},  # Faces.to_pandas
+    "mien.recognizer": {"mien.training", "mien.report", "matplotlib"},  # train, plot_training_history and its type
+}
 
 
 def module_of(path: Path) -> str:
@@ -35,7 +39,8 @@ def module_of(path: Path) -> str:
 
 MODULES = {module_of(path): path for path in sorted(SOURCE.rglob("*.py"))}
 TRAINING = {name for name in MODULES if name.startswith("mien.training")}
-INFERENCE = set(MODULES) - TRAINING - CLI
+REPORT = {name for name in MODULES if name.startswith("mien.report")}
+INFERENCE = {name for name in set(MODULES) - TRAINING - REPORT - CLI if not name.startswith("mien.commands.")}
 
 
 def imported(source: str) -> Iterator[str]:
@@ -62,6 +67,7 @@ def broken(name: str, forbidden: set[str]) -> list[str]:
 def test_the_tiers_are_found() -> None:
     assert {"mien", "mien.recognizer", "mien.bundle", "mien.datasets.fer2013", "mien.evaluate"} <= INFERENCE
     assert {"mien.training.fit", "mien.training.models.base"} <= TRAINING
+    assert {"mien.report", "mien.report.write"} <= REPORT
     assert set(MODULES) >= CLI
 
 
@@ -81,13 +87,13 @@ def test_an_import_is_found_wherever_it_hides(source: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(INFERENCE))
-def test_inference_imports_neither_training_nor_the_command_line(name: str) -> None:
-    forbidden = LEARNING | CLI | {"mien.training"}
+def test_inference_imports_no_training_no_report_and_no_command_line(name: str) -> None:
+    forbidden = LEARNING | DRAWING | CLI | {"mien.training", "mien.report"}
     assert broken(name, forbidden - ON_REQUEST.get(name, set())) == []
 
 
-@pytest.mark.parametrize("name", sorted(TRAINING))
-def test_training_does_not_import_the_command_line(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(TRAINING | REPORT))
+def test_neither_training_nor_reports_import_the_command_line(name: str) -> None:
     assert broken(name, CLI) == []
 
 
@@ -100,11 +106,16 @@ def loaded_by(statement: str) -> set[str]:
 def test_the_inference_tier_loads_nothing_of_training() -> None:
     loaded = loaded_by("import mien, mien.recognizer, mien.evaluate")
     assert {"mien", "numpy"} <= loaded
-    assert loaded & (LEARNING | {"matplotlib"}) == set()
+    assert loaded & (LEARNING | DRAWING) == set()
 
 
 def test_the_command_line_loads_nothing_of_training() -> None:
     assert loaded_by("import mien.cli, mien.predict, mien.cards") & LEARNING == set()
+
+
+def test_reports_load_torch_only_when_they_need_it() -> None:
+    loaded = loaded_by("import mien.report, mien.report.comparison")
+    assert loaded & (LEARNING - {"pandas"}) == set()  # scikit-learn loads pandas where it is installed
 
 
 def test_importing_mien_alone_loads_no_library() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy.stats import pearsonr
+from scipy.stats import binomtest, chi2, pearsonr, rankdata
 from sklearn import metrics as reference
 
 from mien import metrics
@@ -59,6 +59,42 @@ def test_scores_agree_with_scikit_learn(case: tuple[np.ndarray, np.ndarray]) -> 
     assert confusion.dtype == np.int64
 
 
+def test_averages_agree_with_scikit_learn(case: tuple[np.ndarray, np.ndarray]) -> None:
+    p, y = case
+    predicted = p.argmax(axis=1)
+    assert metrics.macro_precision(p, y) == pytest.approx(
+        reference.precision_score(y, predicted, average="macro", zero_division=0)
+    )
+    assert metrics.macro_recall(p, y) == pytest.approx(
+        reference.recall_score(y, predicted, average="macro", zero_division=0)
+    )
+    assert metrics.weighted_f1(p, y) == pytest.approx(
+        reference.f1_score(y, predicted, average="weighted", zero_division=0)
+    )
+
+
+def test_auc_agrees_with_scikit_learn(case: tuple[np.ndarray, np.ndarray]) -> None:
+    p, y = case
+    present = [k for k in range(p.shape[1]) if 0 < (y == k).sum() < len(y)]
+    if not present:
+        assert np.isnan(metrics.macro_auc(p, y))
+        return
+    expected = np.mean([reference.roc_auc_score(y == k, p[:, k]) for k in present])
+    assert metrics.macro_auc(p, y) == pytest.approx(expected)
+
+
+def test_auc_of_ties() -> None:
+    rng = np.random.default_rng(7)
+    p = rng.integers(1, 4, (200, 4)).astype(np.float64)  # few different values: nearly all are tied
+    p /= p.sum(axis=1, keepdims=True)
+    y = rng.integers(0, 4, 200)
+    assert metrics.macro_auc(p, y) == pytest.approx(
+        reference.roc_auc_score(y, p, multi_class="ovr", average="macro", labels=[0, 1, 2, 3])
+    )
+    same = np.full((6, 3), 1 / 3)
+    assert metrics.macro_auc(same, np.array([0, 0, 1, 1, 2, 2])) == 0.5
+
+
 def test_losses_agree_with_scikit_learn(case: tuple[np.ndarray, np.ndarray]) -> None:
     p, y = case
     clipped = np.clip(p.astype(np.float64), 1e-12, 1)
@@ -96,6 +132,164 @@ def test_ece_of_the_certain() -> None:
 
 def test_a_class_given_no_chance_costs_a_finite_price() -> None:
     assert metrics.nll(np.array([[1.0, 0.0]]), np.array([1])) == pytest.approx(27.631, abs=1e-3)
+
+
+class TestReliability:
+    @pytest.mark.parametrize("bins", [1, 10, 15])
+    def test_ece_is_its_weighted_gap(self, case: tuple[np.ndarray, np.ndarray], bins: int) -> None:
+        p, y = case
+        got = metrics.reliability(p, y, bins=bins)
+        filled = got.count > 0
+        assert got.count.sum() == len(y)
+        assert got.count.dtype == np.int64
+        assert np.isnan(got.accuracy[~filled]).all()
+        assert np.isnan(got.confidence[~filled]).all()
+        gaps = np.abs(got.accuracy - got.confidence)[filled] * got.count[filled] / len(y)
+        assert metrics.ece(p, y, bins=bins) == pytest.approx(gaps.sum())
+
+    def test_of_three_faces(self) -> None:
+        p = np.array([[0.55, 0.45], [0.59, 0.41], [0.0, 1.0]])
+        got = metrics.reliability(p, np.array([0, 1, 1]), bins=10)
+        assert got.count.tolist() == [0, 0, 0, 0, 0, 2, 0, 0, 0, 1]
+        assert got.confidence[5] == pytest.approx(0.57)
+        assert got.accuracy[[5, 9]].tolist() == [0.5, 1.0]
+
+    def test_refuses_no_bins(self) -> None:
+        with pytest.raises(InputError, match="bins"):
+            metrics.reliability(GOOD, np.array([0, 1]), bins=0)
+
+
+class TestRiskCoverage:
+    def test_agrees_with_a_plain_loop(self) -> None:
+        p, y = random_case(200, 7, 11)
+        order = np.argsort(-p.max(axis=1))
+        wrong = (p.argmax(axis=1) != y)[order]
+        coverage, risk = metrics.risk_coverage(p, y)
+        assert np.allclose(coverage, [i / 200 for i in range(1, 201)])
+        assert np.allclose(risk, [wrong[:i].mean() for i in range(1, 201)])
+        assert metrics.aurc(p, y) == pytest.approx(np.mean([wrong[:i].mean() for i in range(1, 201)]))
+
+    def test_ends_at_the_error(self, case: tuple[np.ndarray, np.ndarray]) -> None:
+        coverage, risk = metrics.risk_coverage(*case)
+        assert coverage[-1] == 1
+        assert risk[-1] == pytest.approx(1 - metrics.accuracy(*case))
+        assert ((risk >= 0) & (risk <= 1)).all()
+
+    def test_does_not_depend_on_the_order_of_equals(self) -> None:
+        p, y = np.array([[0.7, 0.3]] * 4 + [[0.1, 0.9]] * 2), np.array([0, 1, 1, 1, 1, 1])
+        expected = [0, 0, 0.25, 0.375, 0.45, 0.5]
+        assert np.allclose(metrics.risk_coverage(p, y)[1], expected)
+        assert np.allclose(metrics.risk_coverage(p[::-1], y[::-1])[1], expected)
+
+    def test_knowing_ones_mistakes_is_rewarded(self) -> None:
+        y = np.zeros(10, int)
+        unsure, sure = np.array([[0.4, 0.6]]), np.array([[0.05, 0.95]])
+        right = np.array([[0.8, 0.2]])
+        knows = np.concatenate([np.repeat(right, 8, 0), np.repeat(unsure, 2, 0)])
+        ignorant = np.concatenate([np.repeat(right, 8, 0), np.repeat(sure, 2, 0)])
+        assert metrics.aurc(knows, y) < 0.2 < metrics.aurc(ignorant, y)
+
+
+def pair(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Two models that see the same faces differently, the first one better."""
+    p, y = random_case(n, 7, seed)
+    q = p[:, ::-1].copy()
+    q[: n // 2] = p[: n // 2]
+    return p, q, y
+
+
+class TestMcNemar:
+    @pytest.mark.parametrize(("n", "exact"), [(12, True), (30, True), (400, False)])
+    def test_agrees_with_scipy(self, n: int, exact: bool) -> None:
+        for seed in range(5):
+            p, q, y = pair(n, seed)
+            got = metrics.mcnemar(p, q, y)
+            right_p, right_q = p.argmax(axis=1) == y, q.argmax(axis=1) == y
+            assert (got.only_a, got.only_b) == ((right_p & ~right_q).sum(), (~right_p & right_q).sum())
+            both = got.only_a + got.only_b
+            assert (both < 25) == exact
+            if exact:
+                expected = binomtest(got.only_a, both).pvalue if both else 1.0
+            else:
+                expected = chi2.sf((abs(got.only_a - got.only_b) - 1) ** 2 / both, 1)
+            assert got.p == pytest.approx(expected)
+
+    def test_of_one_model_with_itself(self) -> None:
+        p, y = CASES["usual"]
+        assert metrics.mcnemar(p, p, y) == metrics.McNemar(0, 0, 1.0)
+
+    def test_of_equally_good_models_is_certain_of_nothing(self) -> None:
+        y = np.zeros(40, int)
+        p = np.eye(2)[[0] * 20 + [1] * 20]
+        assert metrics.mcnemar(p, p[::-1].copy(), y) == metrics.McNemar(20, 20, 1.0)
+
+    def test_is_small_for_a_clear_difference(self) -> None:
+        p, _, y = pair(400, 0)
+        right = np.eye(7)[y]
+        assert metrics.mcnemar(right, p, y).p < 1e-6
+        assert metrics.mcnemar(right, p, y).only_b == 0
+
+
+class TestPairedBootstrap:
+    @pytest.mark.parametrize("metric", metrics.METRICS)
+    def test_agrees_with_resampling_row_by_row(self, metric: str) -> None:
+        p, q, y = pair(120, 3)
+        got = metrics.paired_bootstrap(p, q, y, metric, rounds=150, seed=3)
+        rng = np.random.default_rng(3)
+        counts = np.concatenate([rng.multinomial(120, np.full(120, 1 / 120), size=size) for size in (100, 50)])
+        score = metrics.METRICS[metric]
+        rows = [np.repeat(np.arange(120), row) for row in counts]
+        samples = np.array([[score(m[chosen], y[chosen]) for m in (p, q)] for chosen in rows])
+        if metric == "ece":
+            samples += [score(p, y), score(q, y)] - samples.mean(axis=0)
+            samples = samples.clip(0, 1)
+        expected = samples[:, 0] - samples[:, 1]
+        assert got.difference == pytest.approx(score(p, y) - score(q, y))
+        assert (got.low, got.high) == pytest.approx(tuple(np.quantile(expected, [0.025, 0.975])), abs=1e-5)
+        fewest = min((expected <= 0).sum(), (expected >= 0).sum())
+        assert got.p == pytest.approx(min(1, 2 * (fewest + 1) / 151), abs=3 / 151)
+
+    def test_of_one_model_with_itself(self) -> None:
+        p, y = CASES["usual"]
+        assert metrics.paired_bootstrap(p, p, y, rounds=50) == metrics.PairedDifference(0, 0, 0, 1)
+
+    def test_turns_with_its_sides(self) -> None:
+        p, q, y = pair(300, 4)
+        one, other = metrics.paired_bootstrap(p, q, y), metrics.paired_bootstrap(q, p, y)
+        assert (one.difference, one.low, one.high) == pytest.approx((-other.difference, -other.high, -other.low))
+        assert one.p == other.p
+
+    def test_is_narrower_than_either_interval(self) -> None:
+        p, q, y = pair(1000, 5)
+        got = metrics.paired_bootstrap(p, q, y)
+        low, high = metrics.bootstrap_interval(p, y, ["accuracy"])["accuracy"]
+        assert got.high - got.low < high - low
+
+    def test_agrees_with_mcnemar_on_chance(self) -> None:
+        """Where nothing differs but noise, p is spread over 0 to 1, for both tests."""
+        found = []
+        for seed in range(40):
+            p, y = random_case(200, 3, seed)
+            p = np.random.default_rng(seed).permutation(p)
+            q = p[::-1].copy()
+            found.append((metrics.paired_bootstrap(p, q, y, rounds=200).p, metrics.mcnemar(p, q, y).p))
+        boot, exact = np.array(found).T
+        assert (boot < 0.05).mean() < 0.2
+        assert np.corrcoef(rankdata(boot), rankdata(exact))[0, 1] > 0.9
+
+    @pytest.mark.parametrize("changes", [{"rounds": 0}, {"level": 0.0}, {"metric": "macro_f2"}])
+    def test_refuses(self, changes: dict[str, object]) -> None:
+        p, q, y = pair(20, 6)
+        with pytest.raises(InputError, match=r"expected|did you mean 'macro_f1'"):
+            metrics.paired_bootstrap(p, q, y, **changes)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("function", [metrics.paired_bootstrap, metrics.mcnemar])
+    def test_refuses_other_faces_or_classes(self, function: Callable[..., object]) -> None:
+        p, _, y = pair(20, 6)
+        with pytest.raises(InputError, match="labels: expected an int array"):
+            function(p, p[:10], y)
+        with pytest.raises(InputError, match=r"same faces and classes, got \(20, 7\) and \(20, 8\)"):
+            function(p, random_case(20, 8, 0)[0], y)
 
 
 class TestBootstrap:
@@ -137,7 +331,21 @@ class TestBootstrap:
 GOOD = np.full((2, 4), 0.25, np.float32)
 
 
-@pytest.mark.parametrize("name", metrics.METRICS)
+SCORES = metrics.METRICS | {
+    function.__name__: function
+    for function in (
+        metrics.weighted_f1,
+        metrics.macro_precision,
+        metrics.macro_recall,
+        metrics.macro_auc,
+        metrics.reliability,
+        metrics.risk_coverage,
+        metrics.aurc,
+    )
+}
+
+
+@pytest.mark.parametrize("name", SCORES)
 @pytest.mark.parametrize(
     ("probabilities", "labels", "message"),
     [
@@ -156,7 +364,7 @@ GOOD = np.full((2, 4), 0.25, np.float32)
 )
 def test_unfit_arguments(name: str, probabilities: np.ndarray, labels: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        metrics.METRICS[name](probabilities, labels)
+        SCORES[name](probabilities, labels)
 
 
 def test_ece_refuses_no_bins() -> None:

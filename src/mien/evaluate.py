@@ -20,6 +20,7 @@ from mien.datasets import FERPLUS_TEST_SETS, FaceDataset, exact_copies, vote_sha
 from mien.errors import InputError
 from mien.files import write_atomically
 from mien.labels import FERPLUS, LabelSet
+from mien.tables import align
 
 WITHOUT_COPIES = ", without copies"
 """The end of a result's name that leaves out the faces with an exact copy in Training."""
@@ -108,6 +109,9 @@ class Evaluation:
             if result.name == name:
                 return result
         raise InputError(f"no result {name!r}; there are: {'; '.join(result.name for result in self.results)}")
+
+    def __str__(self) -> str:
+        return self.table()
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: plain lists and dicts; None for a correlation that is not defined."""
@@ -283,7 +287,7 @@ def _overview(results: tuple[EvalResult, ...]) -> str:
             low, high = result.intervals["accuracy"]
             cells[0] += f" [{low:.3f}, {high:.3f}]"
         rows.append([result.name, f"{result.n:,}", *cells])
-    return _align(rows)
+    return align(rows)
 
 
 def _intensity_table(intensity: dict[str, dict[str, float]]) -> str:
@@ -291,7 +295,7 @@ def _intensity_table(intensity: dict[str, dict[str, float]]) -> str:
     names = list(intensity["all"])
     rows = [["vote shares", *(name.replace("_", " ") for name in names)]]
     rows += [[titles[over], *(f"{scores[name]:.3f}" for name in names)] for over, scores in intensity.items()]
-    return _align(rows)
+    return align(rows)
 
 
 def _per_class_table(result: EvalResult) -> str:
@@ -299,25 +303,10 @@ def _per_class_table(result: EvalResult) -> str:
     for emotion, scores in result.per_class.items():
         cells = [f"{scores[column]:.3f}" for column in ("precision", "recall", "f1")]
         rows.append([emotion, *cells, f"{scores['support']:.0f}"])
-    return _align(rows)
+    return align(rows)
 
 
 def _confusion_table(result: EvalResult) -> str:
     rows = [["is \\ read as", *result.labels]]
     rows += [[label, *map(str, counts)] for label, counts in zip(result.labels, result.confusion, strict=True)]
-    return _align(rows)
-
-
-def _align(rows: list[list[str]]) -> str:
-    """Columns of equal width, the first to the left, the others to the right, and a rule under the header."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            [
-                row[0].ljust(widths[0]),
-                *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
-            ]
-        )
-        for row in rows
-    ]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+    return align(rows)

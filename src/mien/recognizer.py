@@ -1,25 +1,35 @@
-"""`EmotionRecognizer`: pictures in, labelled faces out. Every application goes through it."""
+"""`EmotionRecognizer`: pictures in, labelled faces out. Every application goes through it.
+
+Training is the work of `mien.training`, which is imported only when `train` is called.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from mien.bundle import DEFAULT, Bundle, Head
+from mien.datasets import default_split, load_data, with_validation
 from mien.detect import Detections, Detector, make_detector
 from mien.errors import ImageError, InputError
+from mien.evaluate import Evaluation, evaluate_bundle
 from mien.images import describe_source, load_image
-from mien.labels import LabelSet
+from mien.labels import FER2013, LABEL_SETS, LabelSet
 from mien.preprocess import FRAME, WHOLE_FRAME, Framing, check_crops, crop_faces
 from mien.results import Faces
 from mien.runtime import CPU
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Paths = str | Path | Sequence[str | Path]
 
 PICTURES_AT_ONCE = 16
 """Pictures whose faces share inference batches; decoded pictures never pile up beyond that."""
@@ -65,11 +75,16 @@ class EmotionRecognizer:
     ) -> None:
         if not min_face >= 0:
             raise InputError(f"min_face: expected a number of pixels from 0, got {min_face}")
-        self.bundle = model if isinstance(model, Bundle) else Bundle.load(model, threads=threads, providers=providers)
-        self.head: Head = self.bundle.head(labels) if labels else self.bundle.vote_head or self.bundle.metadata.heads[0]
         self.detector: Detector = make_detector(detector, size=size, threads=threads)
         self.min_face = min_face
         self.flip = flip
+        self.run_folder: Path | None = None
+        self._session = {"threads": threads, "providers": providers}
+        self._use(model if isinstance(model, Bundle) else Bundle.load(model, **self._session), labels)
+
+    def _use(self, bundle: Bundle, labels: str | None = None) -> None:
+        self.bundle = bundle
+        self.head: Head = bundle.head(labels) if labels else bundle.vote_head or bundle.metadata.heads[0]
 
     @classmethod
     def load(cls, path: str | Path, **options: Any) -> EmotionRecognizer:
@@ -79,6 +94,76 @@ class EmotionRecognizer:
     def save(self, path: str | Path) -> Path:
         """Writes the bundle to `path`, whole or not at all."""
         return self.bundle.save(path)
+
+    def train(
+        self,
+        train_path: Paths,
+        validation_path: Paths | None = None,
+        *,
+        recipe: str | Path = DEFAULT,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        votes: str | Path | None = None,
+        settings: Sequence[str] = (),
+        out: str | Path | None = None,
+        resume: bool = False,
+        device: str = "auto",
+    ) -> EmotionRecognizer:
+        """Trains a network of its own and reads with it from then on; returns itself. Needs the extra `train`.
+
+        train_path       FER2013's csv, AffectNet, folders of pictures named for emotions, or a list of such
+        validation_path  the same, to choose the best epoch on; None: the data's own validation split, or a tenth
+        recipe           a shipped recipe's name, or a .toml file
+        votes            FER+'s fer2013new.csv, aligned with FER2013's csv
+        settings         any keys of the recipe, "augment.mixup=0.2"
+        out              the run's folder; None: a new one in `runs/`. `resume` goes on with the one there
+        device           "auto", "cpu" or "cuda"
+
+        Raises DataError, RecipeError, InputError, TrainingError or MissingExtraError.
+        """
+        from mien.training.fit import Hardware, train
+        from mien.training.recipe import load_recipe
+
+        direct = {"epochs": epochs, "batch_size": batch_size}
+        overrides = [f"{key}={value}" for key, value in direct.items() if value is not None]
+        chosen = load_recipe(recipe, [*settings, *overrides])
+        dataset = load_data(train_path, votes, set_aside=False)
+        if validation_path is not None:
+            dataset = with_validation(dataset, load_data(validation_path, set_aside=False))
+        folder = Path(out) if out is not None else _unused(Path("runs") / chosen.name)
+        path = train(chosen, dataset, folder, resume=resume, hardware=Hardware(device))
+        self._use(Bundle.load(path, **self._session))
+        self.run_folder = folder
+        return self
+
+    def evaluate(
+        self,
+        test_path: Paths,
+        *,
+        votes: str | Path | None = None,
+        split: str | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> Evaluation:
+        """The scores of the model on labelled faces; `print(evaluation.table())` shows them.
+
+        `test_path` is what `train` takes. `split` is PublicTest, Test, Validation or Training, the first of these that
+        there is, if none is named; PrivateTest only if it is named. Raises DataError or InputError.
+        """
+        names = [name for name in self.bundle.heads if name in LABEL_SETS]
+        label_set = FER2013 if FER2013.name in names or not names else LABEL_SETS[names[0]]
+        dataset = load_data(test_path, votes, label_set=label_set, set_aside=False)
+        return evaluate_bundle(self.bundle, dataset, split or default_split(dataset), self.flip, progress)
+
+    def plot_training_history(self) -> Figure:
+        """The curves of the run that `train` made, as a matplotlib figure. Needs the extra `report`."""
+        if self.run_folder is None:
+            raise InputError(
+                "plot_training_history: expected a model that was trained here, got a finished one. Call train first, "
+                "or draw a run of before with mien.report.plot_history, or `mien report RUN`"
+            )
+        from mien.report import plot_history
+
+        return plot_history(self.run_folder / "history.csv")
 
     @property
     def labels(self) -> LabelSet:
@@ -174,3 +259,9 @@ class EmotionRecognizer:
             return np.full(len(probabilities), np.nan, np.float32)
         folded = vote_head.labels.fold(shares, self.labels)
         return np.take_along_axis(folded, probabilities.argmax(axis=1)[:, None], axis=1)[:, 0].astype(np.float32)
+
+
+def _unused(folder: Path) -> Path:
+    """The folder, or the first of folder-2, folder-3, ... that is not there yet."""
+    names = (folder.with_name(f"{folder.name}-{number}") for number in count(2))
+    return folder if not folder.exists() else next(path for path in names if not path.exists())

@@ -22,7 +22,7 @@ from mien.datasets.ferplus import (
     vote_shares,
 )
 from mien.datasets.listing import DataWarning
-from mien.datasets.sources import load_data, summary
+from mien.datasets.sources import default_split, load_data, summary, with_validation
 from mien.datasets.splits import fold, hold_out
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "DataWarning",
     "FaceDataset",
     "combine",
+    "default_split",
     "exact_copies",
     "fold",
     "hold_out",
@@ -49,4 +50,5 @@ __all__ = [
     "read_votes",
     "summary",
     "vote_shares",
+    "with_validation",
 ]

@@ -76,11 +76,11 @@ def within(root: Path, depth: int = 3) -> Iterator[Path]:
 
 
 def read_listing(
-    listing: Listing, source: str, label_set: LabelSet, cache: bool, progress: Progress | None, seed: int
+    listing: Listing, source: str, label_set: LabelSet, cache: bool, progress: Progress | None, seed: int | None
 ) -> FaceDataset:
     """The faces of a listing, those that can be read; the rest is named in a note. Raises DataError if none can.
 
-    Of a source that has only Training, a part is set aside for validation, by `seed`.
+    Of a source that has only Training, a part is set aside for validation, by `seed`; None: it stays whole.
     """
     faces, problems = read_pictures(listing.root, listing.pictures, cache, progress)
     good = np.array([place not in problems for place in range(len(faces))], np.bool_)
@@ -102,7 +102,9 @@ def read_listing(
         notes=tuple(f"{source}: {note}" for note in notes),
     )
     dataset = dataset if good.all() else dataset.take(np.flatnonzero(good))
-    return _with_validation(dataset, source, seed) if set(listing.splits) == {TRAINING} else dataset
+    if seed is None or set(listing.splits) != {TRAINING}:
+        return dataset
+    return _with_validation(dataset, source, seed)
 
 
 def _with_validation(dataset: FaceDataset, source: str, seed: int) -> FaceDataset:

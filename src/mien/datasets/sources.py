@@ -15,8 +15,10 @@ import numpy as np
 from mien.datasets.affectnet import is_table, list_arrays, list_tables
 from mien.datasets.clean import leave_out as without_listed
 from mien.datasets.faces import (
+    TEST,
     TEST_SPLITS,
     TRAINING,
+    VALIDATION,
     VALIDATION_SPLITS,
     FaceDataset,
     Progress,
@@ -50,6 +52,7 @@ def load_data(
     leave_out: str | Path | None = None,
     label_set: LabelSet = FER2013,
     numbers: str | None = None,
+    set_aside: bool = True,
     cache: bool = True,
     progress: Progress | None = None,
     seed: int = 0,
@@ -59,8 +62,9 @@ def load_data(
     `votes` is FER+'s `fer2013new.csv`, for the one source that is FER2013's csv. `weights` has a number from 0 up for
     each source: how much its faces count in training. `leave_out` is a list that `mien data clean` wrote. `label_set`
     is FER2013 (contempt counts as disgust), FERPLUS or AFFECTNET. `numbers` names the label set whose order folders
-    follow that are named 0, 1, 2, ...; without it they must be 0 to 7, AffectNet's. A source that has only Training
-    gets a tenth of it set aside as "Validation", chosen by `seed`. Pictures are kept, decoded, in the user's cache
+    follow that are named 0, 1, 2, ...; without it they must be 0 to 7, AffectNet's. A source of pictures
+    that has only Training gets a tenth of it set aside as "Validation", chosen by `seed`, unless `set_aside` is off (a
+    recipe does it itself). Pictures are kept, decoded, in the user's cache
     folder (2.3 KB each) unless `cache` is off. `progress` is called with the share done, 0 to 1.
 
     What could not be read or was decided is in the result's `notes`; pictures that cannot be read are a DataWarning
@@ -72,13 +76,31 @@ def load_data(
     loaded: list[FaceDataset] = []
     for place, (path, name) in enumerate(zip(given, names, strict=True)):
         part = part_of(progress, place / len(given), (place + 1) / len(given))
-        loaded.append(_load(path, name, votes, label_set, numbers, cache, part, seed))
+        loaded.append(_load(path, name, votes, label_set, numbers, cache, part, seed if set_aside else None))
     if votes is not None and sum(each.votes is not None for each in loaded) != 1:
         raise DataError(f"{votes}: expected FER2013's csv among the data, which the votes belong to, got none or two.")
     if weights is not None:
         loaded = [_weighted(each, weight) for each, weight in zip(loaded, weights, strict=True)]
     dataset = combine(loaded)
     return dataset if leave_out is None else without_listed(dataset, leave_out)
+
+
+def with_validation(training: FaceDataset, validation: FaceDataset) -> FaceDataset:
+    """The Training faces of one data set, with another, or its validation split if it has one, as "Validation"."""
+    own = np.isin(validation.splits, VALIDATION_SPLITS)
+    chosen = validation.take(np.flatnonzero(own)) if own.any() else validation
+    as_validation = replace(chosen, splits=np.full(len(chosen), VALIDATION))
+    return combine([training.split(TRAINING), as_validation])
+
+
+def default_split(dataset: FaceDataset) -> str:
+    """The split to judge a model on where nobody names one: PublicTest, else Test, else Validation, else what is there.
+
+    FER2013's PrivateTest is never chosen: it is to be opened on purpose.
+    """
+    found = set(dataset.splits.tolist())
+    wanted = (VALIDATION_SPLITS[0], TEST, VALIDATION, TRAINING)
+    return next((split for split in wanted if split in found), min(found, default=TRAINING))
 
 
 def summary(dataset: FaceDataset) -> str:
@@ -136,7 +158,7 @@ def _load(
     numbers: str | None,
     cache: bool,
     progress: Progress | None,
-    seed: int,
+    seed: int | None,
 ) -> FaceDataset:
     try:
         if not path.exists():

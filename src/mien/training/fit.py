@@ -29,8 +29,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from mien.bundle import Bundle
-from mien.datasets import FaceDataset, exact_copies
-from mien.datasets.faces import TRAINING
+from mien.datasets import TRAINING, FaceDataset, exact_copies, summary
 from mien.errors import DataError, InputError, RecipeError, nearest
 from mien.evaluate import evaluate_bundle
 from mien.files import replacing, write_atomically
@@ -117,6 +116,8 @@ def train(
     validation = dataset.split(validation_split)
     _check_monitor(recipe, dataset)
     first = getattr(rank_zero_only, "rank", None) in (0, None)
+    if first:
+        print(summary(dataset), file=sys.stderr)
     facts = _begin(run, recipe, dataset, validation_split, resume) if first else {}
     checkpoint_path = run.last if resume and run.last.is_file() else None
     if resume and checkpoint_path is None and first:

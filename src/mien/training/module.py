@@ -115,6 +115,9 @@ class ExpressionModule(pl.LightningModule):
         self._fraction = 0.0
         self._seen.clear()
         schedule = self.recipe.schedule
+        for layer in self.network.layers()[:-1]:
+            for parameter in layer:
+                parameter.requires_grad_(self.progress >= schedule.frozen)
         small = schedule.small_size and self.progress < schedule.small_until
         self.augment.size = schedule.small_size if small else self.spec.size
 
@@ -220,12 +223,12 @@ class ExpressionModule(pl.LightningModule):
 
     def _optimizer(self) -> torch.optim.Optimizer:
         recipe = self.recipe.optimizer
-        weights = [p for p in self.network.parameters() if p.ndim > 1]
-        others = [p for p in self.network.parameters() if p.ndim <= 1]
-        groups = [
-            {"params": weights, "weight_decay": recipe.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
+        groups: list[dict[str, Any]] = []
+        for distance, layer in enumerate(reversed(self.network.layers())):  # the heads first, whose rate is logged
+            rate = {"lr": recipe.learning_rate * recipe.layer_decay**distance}
+            groups.append({"params": [p for p in layer if p.ndim > 1], "weight_decay": recipe.weight_decay, **rate})
+            groups.append({"params": [p for p in layer if p.ndim <= 1], "weight_decay": 0.0, **rate})
+        groups = [group for group in groups if group["params"]]
         optimizer: torch.optim.Optimizer
         if recipe.name == "sgd":
             optimizer = torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True)

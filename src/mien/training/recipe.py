@@ -120,6 +120,9 @@ class OptimizerRecipe(_Section):
     weight_decay: float = Field(0.05, ge=0, description="of the weights; biases and norms are not decayed")
     momentum: float = Field(0.9, ge=0, lt=1, description="sgd's")
     gradient_clip: float = Field(5.0, ge=0, description="largest norm of the whole gradient; 0: no clipping")
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="learning rate of each layer by the next one's, from the heads to the input"
+    )
     sam: float = Field(0.0, ge=0, description="radius of sharpness-aware minimisation, twice as slow; 0: none")
 
 
@@ -133,6 +136,7 @@ class ScheduleRecipe(_Section):
     final: float = Field(1e-3, ge=0, le=1, description="share of the learning rate at the end of cosine and one-cycle")
     plateau_factor: float = Field(0.5, gt=0, lt=1, description="what plateau multiplies the learning rate with")
     plateau_patience: int = Field(3, ge=0, description="epochs without a better value before plateau does")
+    frozen: float = Field(0.0, ge=0, lt=1, description="share of the run, at its start, in which only the heads learn")
     small_size: int = Field(
         0, ge=0, description="input side of the first epochs (progressive resizing); 0: full size throughout"
     )
@@ -197,6 +201,9 @@ class Recipe(_Section):
             raise ValueError(
                 f"schedule.small_size: expected 0, for {self.network.name} reads one size only, got {small}"
             )
+        wants = NETWORKS[self.network.name].wants
+        if wants and self.input.spec() != wants:
+            raise ValueError(f"input: {self.network.name} needs {wants.to_dict()}, got {self.input.spec().to_dict()}")
         if self.swa and self.ema:
             raise ValueError("expected ema or swa, got both: set one of them to 0")
         if self.optimizer.sam and self.precision == "16-mixed":
@@ -210,8 +217,8 @@ class Recipe(_Section):
 def load_recipe(source: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
     """A recipe by a shipped name ("mien") or a `.toml` file's path, with `key=value` overrides applied in order.
 
-    Keys are dotted (`augment.mixup=0.2`), values TOML; a word that is no TOML value is a string. An unknown key or a
-    bad value is a RecipeError that names it.
+    Keys are dotted (`augment.mixup=0.2`), and their last word will do where only one section has it; values are TOML,
+    and a word that is no TOML value is a string. An unknown key or a bad value is a RecipeError that names it.
     """
     path, shipped = Path(source), shipped_recipes()
     if str(source) in shipped:
@@ -227,7 +234,7 @@ def load_recipe(source: str | Path, overrides: list[str] | tuple[str, ...] = ())
         key, equals, value = override.partition("=")
         if not equals:
             raise RecipeError(f"--set {override!r}: expected key=value, for example --set augment.mixup=0.2")
-        _put(values, key.strip().split("."), _toml_value(value.strip()), override)
+        _put(values, _full(key.strip(), values).split("."), _toml_value(value.strip()), override)
     return make_recipe(values, str(path))
 
 
@@ -236,9 +243,7 @@ def make_recipe(values: dict[str, Any], source: str = "recipe") -> Recipe:
     try:
         return Recipe(**values)
     except ValidationError as error:
-        section = values.get("network")
-        network = str(section.get("name", NetworkRecipe().name)) if isinstance(section, dict) else ""
-        lines = [_complaint(problem, network) for problem in error.errors()]
+        lines = [_complaint(problem, _network_of(values)) for problem in error.errors()]
         raise RecipeError(f"{source}: " + "; ".join(lines)) from error
 
 
@@ -279,6 +284,18 @@ def _nearest_key(key: str, network: str) -> str:
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
     close = close or difflib.get_close_matches(key.rpartition(".")[2], known, n=1, cutoff=0.75)
     return f"did you mean {known[close[0]] or close[0]!r}?" if close else f"known keys: {', '.join(full)}"
+
+
+def _network_of(values: dict[str, Any]) -> str:
+    section = values.get("network", {})
+    return str(section.get("name", NetworkRecipe().name)) if isinstance(section, dict) else ""
+
+
+def _full(key: str, values: dict[str, Any]) -> str:
+    """The dotted key that a single word stands for, if there is one such."""
+    known = keys(_network_of(values))
+    meant = [full for full in known if full.rpartition(".")[2] == key]
+    return key if key in known or "." in key or len(meant) != 1 else meant[0]
 
 
 def _put(values: dict[str, Any], parts: list[str], value: Any, override: str) -> None:

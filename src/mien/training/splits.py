@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mien.datasets.faces import VALIDATION, VALIDATION_SPLITS, FaceDataset
-from mien.datasets.splits import fold, hold_out
+from mien.datasets import VALIDATION, VALIDATION_SPLITS, FaceDataset, fold, hold_out
 from mien.training.recipe import Recipe
 
 

@@ -9,6 +9,7 @@ from mien.training.models.leaky_cnn import LeakyCNN
 from mien.training.models.plain_cnn import PlainCNN
 from mien.training.models.se_resnet import SEResNet
 from mien.training.models.swish_resnet import SwishResNet
+from mien.training.models.transfer import Transfer
 
 __all__ = [
     "NETWORKS",
@@ -19,6 +20,7 @@ __all__ = [
     "PlainCNN",
     "SEResNet",
     "SwishResNet",
+    "Transfer",
     "build",
     "gflop",
     "register",

@@ -8,6 +8,9 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from mien.preprocess import InputSpec
 
 NETWORKS: dict[str, type[Network]] = {}
 
@@ -22,13 +25,14 @@ class Network(nn.Module):
 
     A subclass has `Options` (a pydantic model, a description per field) and is built as `cls(options, heads, size)`,
     where `heads` gives the number of labels of each head by name and `size` is S. `any_size` says whether it answers
-    faces of other sizes too, as progressive resizing needs.
+    faces of other sizes too, as progressive resizing needs. `wants` is the input spec that it needs, if it needs one.
     """
 
     class Options(BaseModel):
         model_config = ConfigDict(extra="forbid", frozen=True)
 
     any_size: ClassVar[bool] = False
+    wants: ClassVar[InputSpec | None] = None
 
     def __init__(self, options: Any, heads: dict[str, int], size: int) -> None:
         super().__init__()
@@ -36,6 +40,12 @@ class Network(nn.Module):
 
     def forward(self, faces: Tensor) -> dict[str, Tensor]:
         raise TypeError(f"{type(self).__name__} has no forward")
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        """All parameters in groups from the input to the heads, which are the last group."""
+        heads = {id(parameter) for parameter in self.get_submodule("heads").parameters()}
+        parameters = list(self.parameters())
+        return [[p for p in parameters if id(p) not in heads], [p for p in parameters if id(p) in heads]]
 
 
 class Heads(nn.ModuleDict):
@@ -70,23 +80,10 @@ def build(name: str, options: dict[str, Any], heads: dict[str, int], size: int) 
 
 
 def gflop(network: nn.Module, size: int) -> float:
-    """Work for one face in GFLOP, two per multiply-add of every convolution and dense layer."""
-    total = 0
-
-    def count(layer: nn.Module, _: Any, output: Tensor) -> None:
-        nonlocal total
-        if isinstance(layer, nn.Conv2d):
-            kernel = layer.kernel_size[0] * layer.kernel_size[1]
-            total += 2 * output[0].numel() * kernel * layer.in_channels // layer.groups
-        elif isinstance(layer, nn.Linear):
-            total += 2 * layer.in_features * layer.out_features
-
-    hooks = [layer.register_forward_hook(count) for layer in network.modules()]
+    """Work for one face in GFLOP, two per multiply-add of convolutions, dense layers and attention."""
     training = network.training
     device = next(network.parameters()).device
-    with torch.no_grad():
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network.eval()(torch.zeros(1, 1, size, size, device=device))
     network.train(training)
-    for hook in hooks:
-        hook.remove()
-    return total / 1e9
+    return counter.get_total_flops() / 1e9

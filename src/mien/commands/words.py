@@ -1,0 +1,109 @@
+"""What the commands share: the words that name data, what numbers and times look like, and bars of progress."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mien.errors import InputError
+
+if TYPE_CHECKING:
+    from mien.datasets import FaceDataset
+
+OK, SOME_FAILED, USAGE = 0, 1, 2
+"""Exit codes: all went well; some of the work failed, the rest is done; wrong usage."""
+
+LABELS = ("fer2013", "ferplus", "affectnet")
+
+
+def add_data(parser: Any, *, positional: bool = False, required: bool = True) -> None:
+    """The words that name data: `--data PATH`, given once or several times, or PATH itself, and how to read it."""
+    what = "fer2013.csv, an archive that holds it, AffectNet, or a folder of pictures named for emotions"
+    if positional:
+        parser.add_argument("data", nargs="+", type=Path, metavar="PATH", help=f"{what}; several are taken together")
+    else:
+        parser.add_argument(
+            "--data", action="append", required=required, type=Path, metavar="PATH", help=f"{what}; several times: all"
+        )
+    parser.add_argument("--votes", type=Path, metavar="FILE", help="FER+'s fer2013new.csv, aligned row by row")
+    parser.add_argument("--labels", choices=LABELS, help="7 or 8 emotions (default: the model's, or FER2013's 7)")
+    parser.add_argument(
+        "--numbers",
+        choices=LABELS,
+        help="whose order folders named 0, 1, 2, ... follow (default: AffectNet's, if they are 0 to 7)",
+    )
+
+
+def read_data(options: argparse.Namespace, labels: str = "fer2013", **more: Any) -> FaceDataset:
+    """The data that the words name, with a bar; `labels` is the label set where the words name none.
+
+    The notes, which are shown with the data, take the place of warnings.
+    """
+    from mien.datasets import DataWarning, load_data
+    from mien.labels import LABEL_SETS
+
+    if not options.data:
+        raise InputError("expected --data PATH, the labelled faces, got none")
+    with progress("reading the data") as bar, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        return load_data(
+            options.data,
+            options.votes,
+            label_set=LABEL_SETS[options.labels or labels],
+            numbers=options.numbers,
+            progress=bar,
+            **more,
+        )
+
+
+def labels_of(heads: tuple[str, ...]) -> str:
+    """The label set that data for a model with these heads are read in: its label head's."""
+    return next((name for name in ("fer2013", "affectnet") if name in heads), "fer2013")
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[float], None]]:
+    """A bar on standard error for work that tells the share that is done, 0 to 1; nothing is left of it."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(label, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, float], None]]:
+    """A bar like `progress` for work that also tells which of its stages it is at."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda stage, share: bar.update(task, description=stage, completed=share)
+
+
+def minutes(text: str) -> float:
+    """ "90m", "1h30m", "1.5h", or a plain number of minutes."""
+    found = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m?)?", text.strip().lower())
+    try:
+        found_minutes = 60 * float(found[1] or 0) + float(found[2] or 0) if found else 0.0
+    except ValueError:
+        found_minutes = 0.0
+    if not found_minutes > 0:
+        raise argparse.ArgumentTypeError(f"expected a time like 90m or 1h30m, got {text}")
+    return found_minutes
+
+
+def positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text}")
+    return number

@@ -1,0 +1,208 @@
+"""A network as a diagram, read from its ONNX file: blocks in order, with shapes, weights and work. No torch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import onnx
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from mien.report.style import ACCENT, INK, SOFT, WIDE, new_figure, styled
+
+MOST_BOXES = 16
+"""With more blocks than this, equal neighbours are drawn as one."""
+
+_WEIGHTED = {"Conv": "conv", "Gemm": "dense", "MatMul": "dense"}
+
+
+@dataclass
+class Block:
+    """Layers that belong together by the names of their weights.
+
+    shape is that of what the block answers for one face, (channels, height, width) or (features,); parameters counts
+    weights and biases; flop is 2 per multiply-add of the convolutions and dense layers, for one face.
+    """
+
+    name: str
+    layers: Counter[str] = field(default_factory=Counter)
+    shape: tuple[int, ...] = ()
+    parameters: int = 0
+    flop: int = 0
+
+    @property
+    def is_head(self) -> bool:
+        return self.name.startswith("heads.")
+
+
+def blocks(model: onnx.ModelProto) -> list[Block]:
+    """The blocks of a network in the order in which they first work.
+
+    Batch normalisations are folded into the convolutions before them, as the file has them.
+    """
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    shapes = {value.name: _shape(value) for value in [*graph.value_info, *graph.input, *graph.output]}
+    weights = {each.name: tuple(each.dims) for each in graph.initializer}
+    readers = {name: node for node in reversed(graph.node) for name in node.input}
+    found: dict[str, Block] = {}
+    counted: set[str] = set()
+    for number, node in enumerate(graph.node):
+        named = [name for name in node.input if name in weights and "." in name]
+        layered = node.op_type in _WEIGHTED and len(node.input) > 1 and node.input[1] in weights
+        if not (named or layered):
+            continue
+        near = named
+        if not named and node.output[0] in readers:  # a transposed weight has lost its name, but not the bias after it
+            near = [each for each in readers[node.output[0]].input if each in weights and "." in each]
+        block = found.setdefault(name := _block(near, number), Block(name))
+        own = [each for each in node.input if each in weights and (each in named or layered) and each not in counted]
+        counted.update(own)
+        block.parameters += sum(int(np.prod(weights[each])) for each in own)
+        if layered:
+            shape = shapes.get(node.output[0], ())
+            kernel = weights[node.input[1]]
+            block.layers[_kind(node, kernel)] += 1
+            block.flop += _flop(node.op_type, shape, kernel)
+            if np.prod(shape[1:]) > 1 or len(shape) < 3 or not block.shape:
+                block.shape = shape
+    return list(found.values())
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """Without the batch; 0 for what is not known."""
+    return tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)[1:]
+
+
+def _block(named: list[str], number: int) -> str:
+    """ "blocks.1" for network.blocks.1.residual.0.weight, "stem" for network.stem.0.weight; what a backbone of
+    transformers is called is left out."""
+    if not named:
+        return f"layer {number}"
+    parts = named[0].removeprefix("network.").split(".")[:-1]
+    if parts[0] == "backbone" and len(parts) > 1:
+        parts = parts[2:] if len(parts) > 2 and parts[1] != "classifier" else parts[1:]
+    if parts[0] == "heads":
+        return ".".join(parts[:2])
+    digit = next((place for place, part in enumerate(parts) if part.isdigit()), None)
+    if digit is None or parts[0] == "stem":
+        return parts[0]
+    return ".".join(parts[max(0, digit - 1) : digit + 1])
+
+
+def _kind(node: Any, kernel: tuple[int, ...]) -> str:
+    if node.op_type != "Conv":
+        return "dense"
+    groups = next((each.i for each in node.attribute if each.name == "group"), 1)
+    sides = "×".join(map(str, kernel[2:]))
+    return f"{'depthwise' if groups > 1 else 'conv'} {sides}"
+
+
+def _flop(kind: str, shape: tuple[int, ...], kernel: tuple[int, ...]) -> int:
+    if kind == "Conv":  # (outputs, inputs / groups, height, width)
+        return 2 * int(np.prod(shape)) * int(np.prod(kernel[1:]))
+    return 2 * int(np.prod(kernel)) * int(np.prod(shape[:-1]) if len(shape) > 1 else 1)
+
+
+def merged(parts: list[Block]) -> list[Block]:
+    """Neighbours of the same layers, shape and size as one block: the twelve layers of a transformer."""
+    found = []
+    alike = groupby(parts, key=lambda part: (sorted(part.layers.items()), part.shape, part.parameters, part.flop))
+    for _, group in alike:
+        each = list(group)
+        first, n = each[0], len(each)
+        name = first.name if n == 1 else f"{first.name} to {each[-1].name.rpartition('.')[2]}"
+        layers = Counter({kind: n * number for kind, number in first.layers.items()})
+        found.append(Block(name, layers, first.shape, n * first.parameters, n * first.flop))
+    return found
+
+
+@styled
+def draw_network(parts: list[Block], size: int) -> Figure:
+    """The blocks from top to bottom, the heads beside each other; beside each block its weights and work as bars."""
+    body, heads = [part for part in parts if not part.is_head], [part for part in parts if part.is_head]
+    body = merged(body) if len(body) > MOST_BOXES else body
+    lines = len(body) + 1 + bool(heads)
+    figure = new_figure(WIDE, 0.5 + 0.5 * lines)
+    boxes, weights, work = figure.subplots(1, 3, width_ratios=[3.1, 1, 1], sharey=True)
+    boxes.set_xlim(0, 10)
+    boxes.set_ylim(lines - 0.4, -0.6)
+    _empty(boxes)
+    _box(boxes, 0, 0, 10, "face", f"1 × {size} × {size}", "gray, normalised")
+    for line, part in enumerate(body, 1):
+        _arrow(boxes, 5, line)
+        _box(boxes, line, 0, 10, part.name, " × ".join(map(str, part.shape)), _layers(part))
+    for place, head in enumerate(heads):
+        width = 10 / len(heads)
+        _arrow(boxes, (place + 0.5) * width, lines - 1)
+        name = head.name.removeprefix("heads.")
+        _box(boxes, lines - 1, place * width, width - 0.15, name, f"{head.shape[-1] if head.shape else '?'} logits", "")
+    rows = [*body, *([_sum(heads)] if heads else [])]
+    total = sum(part.flop for part in parts)
+    _bars(weights, f"{count(sum(part.parameters for part in parts))} parameters", [part.parameters for part in rows])
+    _bars(work, f"{count(total)}FLOP a face", [part.flop for part in rows])
+    return figure
+
+
+def _sum(heads: Iterable[Block]) -> Block:
+    heads = list(heads)
+    return Block("heads", parameters=sum(h.parameters for h in heads), flop=sum(h.flop for h in heads))
+
+
+def count(number: float) -> str:
+    """ "308 M", "1.37 M", "18.4 k", "231"."""
+    for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if number >= unit:
+            return f"{number / unit:.3g}{name}"
+    return f"{number:g}"
+
+
+def _layers(part: Block) -> str:
+    return ", ".join(f"{number} × {name}" if number > 1 else name for name, number in part.layers.items())
+
+
+def _box(axes: Axes, line: int, left: float, width: float, name: str, shape: str, note: str) -> None:
+    style = "round,pad=0,rounding_size=0.12"
+    axes.add_patch(
+        FancyBboxPatch(
+            (left + 0.05, line - 0.32), width - 0.1, 0.64, boxstyle=style, mutation_aspect=0.9,
+            facecolor=ACCENT, alpha=0.16, linewidth=0,
+        )
+    )  # fmt: skip
+    if note:
+        axes.text(left + 0.25, line, name, va="center", fontweight="bold")
+        axes.text(left + 2.15, line, shape, va="center")
+        axes.text(left + width - 0.25, line, note, va="center", ha="right", fontsize=7.5, color=SOFT)
+    else:
+        axes.text(left + width / 2, line - 0.13, name, va="center", ha="center", fontweight="bold")
+        axes.text(left + width / 2, line + 0.15, shape, va="center", ha="center", fontsize=7.5)
+
+
+def _arrow(axes: Axes, x: float, line: int) -> None:
+    axes.annotate(
+        "", (x, line - 0.33), (x, line - 0.67), arrowprops={"arrowstyle": "-|>", "color": SOFT, "linewidth": 0.8}
+    )
+
+
+def _bars(axes: Axes, title: str, values: list[int]) -> None:
+    lines = range(1, len(values) + 1)
+    axes.barh(lines, values, height=0.5, color=ACCENT, alpha=0.75)
+    highest = max([*values, 1e-9])
+    for line, value in zip(lines, values, strict=True):
+        axes.text(value + 0.03 * highest, line, count(value), va="center", fontsize=7.5, color=INK)
+    axes.set_xlim(0, 1.55 * highest)
+    axes.set_title(title, fontsize=8.5)
+    _empty(axes)
+
+
+def _empty(axes: Axes) -> None:
+    axes.grid(False)
+    axes.set_xticks([])
+    axes.tick_params(axis="y", length=0, labelleft=False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)

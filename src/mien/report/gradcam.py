@@ -1,0 +1,173 @@
+"""Where a network looks: the gradient of a class's logit on the last feature map, or the effect of hiding parts.
+
+Grad-CAM (Selvaraju et al. 2017) needs torch and the network; occlusion (Zeiler and Fergus 2014) only its answers.
+All maps are float32 `(N, 48, 48)` on the whole crop, 0 to 1, each face's highest place 1, and 0 where nothing speaks
+for the class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mien.errors import BundleError, InputError
+from mien.preprocess import FRAME, InputSpec, to_input
+from mien.runs import Subject
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Faces = npt.NDArray[np.uint8]
+Maps = npt.NDArray[np.float32]
+
+PATCH, STEP = 12, 4
+"""Side and step in pixels of what occlusion hides."""
+
+
+class Answers(Protocol):
+    """What occlusion asks; `mien.bundle.Bundle` is one."""
+
+    def logits(self, crops: Faces) -> dict[str, npt.NDArray[np.float32]]: ...
+
+
+def load_network(subject: Subject) -> nn.Module:
+    """The network of a run with the weights of its best checkpoint, on the CPU, in evaluation. Needs torch."""
+    import torch
+
+    from mien.training.models import build
+
+    if subject.checkpoint is None:
+        raise InputError(f"{subject.path}: a network needs a run with checkpoints/best.ckpt, got a bundle alone")
+    heads = {head.name: len(head.labels) for head in subject.bundle.metadata.heads}
+    recipe = subject.recipe["network"]
+    options = {key: value for key, value in recipe.items() if key != "name"}
+    if "pretrained" in options or recipe["name"] == "transfer":
+        options["pretrained"] = False  # the weights come from the checkpoint
+    network = build(recipe["name"], options, heads, subject.bundle.metadata.input.size)
+    state = torch.load(subject.checkpoint, map_location="cpu", weights_only=False)["state_dict"]
+    prefix = "network."
+    try:
+        network.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+    except RuntimeError as error:
+        raise BundleError(
+            f"{subject.checkpoint}: its weights do not fit the network {recipe['name']!r} of this mien. Use "
+            f"the version that wrote it ({subject.facts.get('commit') or subject.facts.get('mien')})"
+        ) from error
+    return network.eval().requires_grad_(False)
+
+
+def grad_cam(
+    network: nn.Module, crops: Faces, head: str, classes: npt.NDArray[np.integer], spec: InputSpec, batch: int = 64
+) -> Maps:
+    """Grad-CAM of `classes` int `(N,)` of one head on crops uint8 `(N, 48, 48)`.
+
+    The feature map is the last one of the size of the last convolution's answer, after its normalisation, attention
+    and activation. Raises InputError for a network without one.
+    """
+    import torch
+
+    target = last_features(network, spec.size)
+    kept: list[Tensor] = []
+
+    def keep(_: Any, __: Any, output: Tensor) -> Tensor:
+        kept[:] = [output.detach().clone().requires_grad_()]  # from here on the graph is ours
+        return kept[0] * 1  # a layer that works in place must not change what is kept
+
+    maps = []
+    with torch.enable_grad():
+        hook = target.register_forward_hook(keep)
+        try:
+            for start in range(0, len(crops), batch):
+                chosen = torch.from_numpy(np.asarray(classes[start : start + batch], np.int64))
+                logits = network(torch.from_numpy(to_input(crops[start : start + batch], spec)))[head]
+                (slopes,) = torch.autograd.grad(logits.gather(1, chosen[:, None]).sum(), kept[0])
+                cam = (slopes.mean((2, 3), keepdim=True) * kept[0]).sum(1).clamp_min(0)
+                maps.append(cam.detach().numpy())
+        finally:
+            hook.remove()
+    return _highest_one(on_frame(np.concatenate(maps), spec))
+
+
+def last_features(network: nn.Module, size: int) -> nn.Module:
+    """The module whose answer Grad-CAM looks at: the last one of the size of the last convolution's."""
+    import torch
+
+    answers: list[tuple[Any, tuple[int, ...]]] = []
+
+    def note(module: nn.Module, _: Any, output: Any) -> None:
+        if isinstance(output, torch.Tensor) and output.ndim == 4 and min(output.shape[2:]) > 1:
+            answers.append((module, tuple(output.shape)))
+
+    hooks = [module.register_forward_hook(note) for module in network.modules()]
+    with torch.no_grad():
+        network(torch.zeros(1, 1, size, size))
+    for hook in hooks:
+        hook.remove()
+    sizes = [shape[2:] for module, shape in answers if isinstance(module, torch.nn.Conv2d) and not _cuts(module)]
+    if not sizes:
+        raise InputError("Grad-CAM: expected a network with a convolutional feature map, got one without")
+    last: nn.Module = next(module for module, shape in reversed(answers) if shape[2:] == sizes[-1] and shape[1] > 1)
+    return last
+
+
+def _cuts(convolution: Any) -> bool:
+    """Whether a convolution only cuts the picture into patches, as the first layer of a vision transformer does."""
+    return bool(convolution.kernel_size == convolution.stride and max(convolution.stride) > 1)
+
+
+def occlusion(
+    bundle: Answers,
+    crops: Faces,
+    head: str,
+    classes: npt.NDArray[np.integer],
+    progress: Callable[[float], None] | None = None,
+) -> Maps:
+    """How much a class's logit falls when a square of the crop is hidden under the crop's mean gray.
+
+    Every pixel has the mean over the squares that cover it, a little smoothed. Crops uint8 `(N, 48, 48)`, classes
+    int `(N,)`.
+    """
+    rows = np.arange(len(crops))
+    before = bundle.logits(crops)[head][rows, classes]
+    gray = crops.mean(axis=(1, 2)).round().astype(np.uint8)
+    total, covered = np.zeros(crops.shape, np.float64), np.zeros((FRAME, FRAME))
+    corners = [(y, x) for y in range(0, FRAME - PATCH + 1, STEP) for x in range(0, FRAME - PATCH + 1, STEP)]
+    for number, (y, x) in enumerate(corners, 1):
+        hidden = crops.copy()
+        hidden[:, y : y + PATCH, x : x + PATCH] = gray[:, None, None]
+        fall = before - bundle.logits(hidden)[head][rows, classes]
+        total[:, y : y + PATCH, x : x + PATCH] += fall[:, None, None]
+        covered[y : y + PATCH, x : x + PATCH] += 1
+        if progress:
+            progress(number / len(corners))
+    smooth = [cv2.GaussianBlur(each, (0, 0), STEP / 2) for each in np.clip(total / covered, 0, None)]
+    return _highest_one(np.stack(smooth))
+
+
+def overlay(face: Faces, heat: Maps) -> Faces:
+    """A face `(48, 48)` under a map `(48, 48)`, 0 to 1: RGB uint8 `(96, 96, 3)`; the warmer, the more it counts."""
+    side = 2 * FRAME
+    gray = cv2.resize(face, (side, side), interpolation=cv2.INTER_CUBIC).astype(np.float32)[..., None]
+    strength = np.clip(cv2.resize(heat, (side, side), interpolation=cv2.INTER_LINEAR), 0, 1)
+    colors = cv2.applyColorMap((255 * strength).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
+    share = 0.62 * strength[..., None] ** 0.8
+    return np.asarray((1 - share) * gray + share * colors, np.uint8)
+
+
+def on_frame(maps: npt.NDArray[np.floating], spec: InputSpec) -> Maps:
+    """Maps `(N, h, w)` of the network's window, each stretched over it, on the whole crop `(N, 48, 48)`."""
+    frame = np.zeros((len(maps), FRAME, FRAME), np.float32)
+    inside = slice(spec.margin, FRAME - spec.margin)
+    for place, each in enumerate(maps):
+        grown = cv2.resize(each.astype(np.float32), (spec.size, spec.size), interpolation=cv2.INTER_LINEAR)
+        frame[place, inside, inside] = grown
+    return frame
+
+
+def _highest_one(maps: npt.NDArray[Any]) -> Maps:
+    highest = maps.max(axis=(1, 2), keepdims=True)
+    return np.asarray(maps / np.where(highest > 0, highest, 1), np.float32)

@@ -1,0 +1,100 @@
+"""The curves of a training run, from its `history.csv`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from mien.errors import InputError
+from mien.report.style import HEADS, INK, SOFT, WIDE, new_figure, styled
+from mien.runs import Row, read_history
+
+# Panel -> the columns drawn in it; those that a history lacks are left out, and a panel without any too.
+PANELS = {
+    "loss": ("train_loss", "val_loss"),
+    "accuracy": ("train_accuracy", "val_fer2013_accuracy", "val_affectnet_accuracy", "val_ferplus_accuracy"),
+    "precision (macro)": ("train_precision", "val_fer2013_precision", "val_affectnet_precision"),
+    "recall (macro)": ("train_recall", "val_fer2013_recall", "val_affectnet_recall"),
+    "AUC (macro, one against rest)": ("train_auc", "val_fer2013_auc", "val_affectnet_auc"),
+    "macro-F1": ("val_fer2013_macro_f1", "val_affectnet_macro_f1"),
+    "negative log-likelihood": ("val_fer2013_nll", "val_affectnet_nll"),
+    "learning rate": ("learning_rate",),
+}
+
+
+@styled
+def plot_history(history: str | Path | Sequence[Row], best: int | None = None) -> Figure:
+    """Training and validation curves, a panel each for loss, accuracy, precision, recall, AUC, ... and learning rate.
+
+    `history` is a run's `history.csv` or its rows. `best` is the epoch that was kept, marked in every panel; without it
+    that of the highest `val_accuracy` is taken. Raises DataError for a damaged file, InputError for no epochs.
+    """
+    rows = read_history(history) if isinstance(history, str | Path) else tuple(history)
+    panels = {title: [name for name in names if _has(rows, name)] for title, names in PANELS.items()}
+    panels = {title: names for title, names in panels.items() if names}
+    if not rows or not panels:
+        raise InputError("history: expected at least one epoch with a loss, an accuracy or a learning rate, got none")
+    best = best or best_epoch(rows)
+    columns = min(3, len(panels))
+    lines = -(-len(panels) // columns)
+    figure = new_figure(WIDE, 0.35 + 1.85 * lines)
+    grid = figure.subplots(lines, columns, squeeze=False, sharex=True)
+    for axes in grid.flat[len(panels) :]:
+        axes.remove()
+    for place, (title, names) in enumerate(panels.items()):
+        axes = grid.flat[place]
+        for name in names:
+            _curve(axes, rows, name)
+        _finish(axes, title, best)
+        if place + columns >= len(panels):
+            axes.set_xlabel("epoch")
+            axes.tick_params(labelbottom=True)
+    handles: dict[str, Any] = {}
+    for axes in figure.axes:
+        handles |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    handles = dict(sorted(handles.items(), key=lambda each: (each[0].startswith("epoch"), each[0])))
+    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles))
+    return figure
+
+
+def best_epoch(rows: Sequence[Row]) -> int | None:
+    """The epoch of the highest `val_accuracy`, the first of equals; None where no epoch has one."""
+    judged = [row for row in rows if "val_accuracy" in row]
+    return int(max(judged, key=lambda row: row["val_accuracy"])["epoch"]) if judged else None
+
+
+def _has(rows: Sequence[Row], name: str) -> bool:
+    return any(name in row for row in rows)
+
+
+def _curve(axes: Axes, rows: Sequence[Row], name: str) -> None:
+    points = [(row["epoch"], row[name]) for row in rows if name in row]
+    color, label, dashes = _look(name)
+    marker = "o" if len(points) < 3 else None
+    axes.plot(*zip(*points, strict=True), color=color, label=label, linestyle=dashes, marker=marker, markersize=3)
+
+
+def _look(name: str) -> tuple[str, str, str]:
+    """Colour, legend and dashes of a column."""
+    if name.startswith("train_"):
+        return SOFT, "training", (0, (4, 1.5))  # type: ignore[return-value]
+    for head, color in HEADS.items():
+        if f"val_{head}_" in name:
+            return color, f"validation, {head}", "-"
+    return INK, "_nolegend_" if name == "learning_rate" else "validation, all heads", "-"
+
+
+def _finish(axes: Axes, title: str, best: int | None) -> None:
+    axes.set_title(title)
+    axes.margins(x=0.02)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    if title == "learning rate":
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    if best is not None:
+        axes.axvline(best, color=SOFT, linewidth=0.9, linestyle=":", label=f"epoch {best}, kept")

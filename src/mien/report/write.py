@@ -1,0 +1,168 @@
+"""The report of one model on one split: everything that is known of it, on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from mien import __version__, metrics
+from mien.datasets import FaceDataset
+from mien.evaluate import Evaluation
+from mien.report import chapters
+from mien.report.diagram import Block, blocks
+from mien.report.page import write_page
+from mien.report.views import View, evaluate_views, interval, percent
+from mien.runs import Subject, open_subject
+
+Progress = Callable[[str, float], None]
+
+
+def write_report(
+    source: str | Path,
+    dataset: FaceDataset,
+    out: str | Path | None = None,
+    split: str = "PublicTest",
+    progress: Progress = lambda stage, share: None,
+) -> Path:
+    """Writes `report.html` and `figures/*.png` into `out`; returns the page's path.
+
+    `source` is a run's folder, a bundle's file or a released bundle's name. Without `out` a run's report goes into
+    its folder `report`, a bundle's into `NAME-report` here. `progress` is called with the stage and the share of the
+    whole that is done. Raises InputError, DataError or BundleError for what does not fit.
+    """
+    subject = open_subject(source)
+    out = Path(out) if out is not None else _default_folder(subject)
+    evaluation, views = evaluate_views(
+        subject.bundle, dataset, split, lambda share: progress("reading the faces", 0.25 * share)
+    )
+    progress("drawing", 0.25)
+    parts = blocks(onnx.load(subject.path))
+    sections = [
+        *chapters.training(subject),
+        *(chapters.head(view) for view in views),
+        chapters.network(subject, parts),
+        *chapters.looking_at(subject, views, lambda share: progress("where the network looks", 0.3 + 0.4 * share)),
+    ]
+    return write_page(
+        "report.html",
+        out / "report.html",
+        sections,
+        lambda share: progress("writing", 0.7 + 0.3 * share),
+        name=subject.name,
+        split=split,
+        under=f"{subject.recipe.get('description') or 'A bundle of mien.'} Judged on {split}.",
+        tiles=[_tile(view) for view in views],
+        notes=list(_notes(subject, dataset, evaluation, views)),
+        facts=list(_facts(subject, evaluation, dataset.split(split), parts)),
+        emotions={name for view in views for name in view.names},
+        version=__version__,
+        date=datetime.now(UTC).date().isoformat(),
+    )
+
+
+def _default_folder(subject: Subject) -> Path:
+    return subject.folder / "report" if subject.folder else Path(f"{subject.name}-report")
+
+
+def _tile(view: View) -> dict[str, Any]:
+    scored = view.result.metrics
+    return {
+        "title": f"{view.title} ({view.result.n:,} faces)",
+        "accuracy": percent(scored["accuracy"]),
+        "interval": interval(view.result),
+        "figures": [
+            ("macro-F1", f"{scored['macro_f1']:.3f}"),
+            ("ECE", f"{scored['ece']:.3f}"),
+            ("NLL", f"{scored['nll']:.3f}"),
+            ("AUC", f"{metrics.macro_auc(view.p, view.labels):.3f}"),
+        ],
+    }
+
+
+def _notes(subject: Subject, dataset: FaceDataset, evaluation: Evaluation, views: list[View]) -> Iterator[str]:
+    """What a reader must know before believing the figures."""
+    if note := _note_on_split(evaluation.split, subject):
+        yield note
+    if evaluation.copies:
+        share = 100 * evaluation.copies / len(dataset.split(evaluation.split))
+        without = "; ".join(
+            f"{view.head} {percent(view.without_copies.metrics['accuracy'])} % {interval(view.without_copies)}"
+            for view in views
+            if view.without_copies
+        )
+        yield (
+            f"{evaluation.copies:,} of the split's faces ({share:.0f} %) stand pixel for pixel in Training too. "
+            f"Accuracy without them: {without}."
+        )
+    if _is_other_data(subject, dataset):
+        yield "These are not the data that the model was trained with: their digest is another."
+    for view in views:
+        rare = [f"{name} ({scores['support']})" for name, scores in view.result.per_class.items() if _is_rare(scores)]
+        if rare:
+            yield f"{view.head}: classes with few faces have uncertain figures of their own: {', '.join(rare)}."
+    if len(views) > 1:
+        yield "The two heads answer different questions, on different labels: their figures are not comparable."
+
+
+def _is_other_data(subject: Subject, dataset: FaceDataset) -> bool:
+    trained = _data(subject)
+    as_loaded = trained.get("validation", "PublicTest") == "PublicTest"  # else the run divided its data anew
+    same_parts = as_loaded and trained.get("votes") == (dataset.votes is not None)
+    return same_parts and trained.get("digest") not in (None, dataset.digest)
+
+
+def _is_rare(scores: dict[str, float]) -> bool:
+    return 0 < scores["support"] < 100
+
+
+def _note_on_split(split: str, subject: Subject) -> str:
+    chosen_on = _data(subject).get("validation", "PublicTest") if "best_epoch" in subject.facts else None
+    if split == chosen_on:
+        return "The epoch and the temperatures were chosen on this split, so unseen faces are read a little worse."
+    if split == "Training":
+        return "The model was trained on these very faces: the figures say what it remembers, not how good it is."
+    if split == "PrivateTest":
+        return "PrivateTest is to be opened once, for a model that is chosen already; a choice made by it spoils it."
+    if chosen_on:
+        return f"The epoch and the temperatures were chosen on other faces ({chosen_on}): these were new to the model."
+    return ""
+
+
+def _facts(
+    subject: Subject, evaluation: Evaluation, faces: FaceDataset, parts: list[Block]
+) -> Iterator[tuple[str, str]]:
+    """What is known of the model and its making; a bundle of other means may say little."""
+    facts, recipe, data = subject.facts, subject.recipe, _data(subject)
+    yield "data", f"{evaluation.split}, {len(faces):,} faces, digest {evaluation.data_digest[:16]}"
+    if data:
+        votes = ", with votes" if data.get("votes") else ""
+        yield "trained on", f"{data.get('training', 0):,} faces{votes}, digest {str(data.get('digest'))[:16]}"
+    name = recipe.get("network", {}).get("name", "network of unknown name")
+    parameters = facts.get("parameters") or sum(part.parameters for part in parts)
+    gflop = facts.get("gflop_per_face") or sum(part.flop for part in parts) / 1e9
+    size = subject.bundle.size / 1e6
+    yield "network", f"{name}, {parameters:,} parameters, {gflop:.3g} GFLOP a face, {size:.1f} MB"
+    if recipe:
+        words = [f"{key.replace('_', ' ')} {recipe[key]}" for key in ("epochs", "batch_size", "seed") if key in recipe]
+        yield "recipe", ", ".join([str(recipe.get("name", "")), *words])
+    if "best_epoch" in facts:
+        minutes = facts.get("seconds", 0) / 60
+        yield (
+            "training",
+            f"{facts.get('epochs_run')} epochs in {minutes:.0f} minutes; kept: epoch {facts['best_epoch']}",
+        )
+    if isinstance(machine := facts.get("machine"), dict):
+        yield "machine", f"{machine.get('processor')}, {machine.get('threads')} threads, {machine.get('system')}"
+    if "started" in facts:
+        yield "started", str(facts["started"])[:16].replace("T", " ")
+    if facts.get("mien"):
+        yield "code", f"mien {facts['mien']}, commit {facts.get('commit') or 'unknown'}"
+
+
+def _data(subject: Subject) -> dict[str, Any]:
+    data = subject.facts.get("data")
+    return data if isinstance(data, dict) else {}

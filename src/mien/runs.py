@@ -1,0 +1,142 @@
+"""A run's folder and a bundle's file as what they tell of a model, read without torch.
+
+This module knows where a run keeps its files and how they are written; it must not know how they came about.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import tomllib
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.bundle import Bundle, find
+from mien.errors import BundleError, DataError, InputError
+from mien.labels import LABEL_SETS
+
+Row = dict[str, float]
+"""One epoch: column -> number."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a run's bundle answered on the split that it was judged on.
+
+    probabilities: head -> calibrated float32 `(N, K)`. labels: int64 `(N,)`. votes: uint8 `(N, 10)` or None.
+    digest: that of the split's `FaceDataset`.
+    """
+
+    probabilities: dict[str, npt.NDArray[np.float32]]
+    labels: npt.NDArray[np.int64]
+    votes: npt.NDArray[np.uint8] | None
+    split: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model to report on or to compare: a finished run, or a bundle alone.
+
+    folder is the run's, or None; history has a row per epoch, or none; recipe has nested keys, as in the file.
+    """
+
+    name: str
+    path: Path
+    bundle: Bundle
+    folder: Path | None = None
+    history: tuple[Row, ...] = ()
+    recipe: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The run's best checkpoint, where there is one."""
+        path = None if self.folder is None else self.folder / "checkpoints" / "best.ckpt"
+        return path if path is not None and path.is_file() else None
+
+    def predictions(self) -> Predictions | None:
+        """The run's kept answers; None for a bundle, or a run of an older mien. DataError where they are damaged."""
+        path = None if self.folder is None else self.folder / "predictions.npz"
+        return read_predictions(path) if path is not None and path.is_file() else None
+
+
+def open_subject(source: str | Path, *, threads: int = 0) -> Subject:
+    """A run's folder, a bundle's file, or the name of a released bundle.
+
+    A folder that is no run is an InputError, a run without a bundle a BundleError.
+    """
+    if not Path(source).is_dir():
+        path = find(source)
+        bundle = Bundle.load(source, threads=threads)
+        card = bundle.metadata.card
+        return Subject(path.stem, path, bundle, recipe=_dict(card, "recipe"), facts=_dict(card, "training"))
+    folder = Path(source)
+    recipe = _read(folder / "recipe.toml", tomllib.loads, folder)
+    facts = _read(folder / "run.json", json.loads, folder)
+    path = folder / f"{recipe.get('name')}.onnx"
+    if not path.is_file():
+        raise BundleError(
+            f"{folder} is a run without a finished bundle ({path.name}): go on with it by `mien train --resume`"
+        )
+    history = read_history(folder / "history.csv") if (folder / "history.csv").is_file() else ()
+    name = folder.resolve().name
+    return Subject(name, path, Bundle.load(path, threads=threads), folder, history, recipe, facts)
+
+
+def read_history(path: str | Path) -> tuple[Row, ...]:
+    """The rows of a `history.csv`, a number per column; empty cells are left out. DataError for anything else."""
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return tuple({name: float(cell) for name, cell in row.items() if cell} for row in rows)
+    except OSError as error:
+        raise DataError(f"{path}: expected a run's history, got {error.strerror or error}.") from error
+    except (ValueError, TypeError, csv.Error) as error:
+        raise DataError(f"{path}: expected a header and rows of numbers, got {error}") from error
+
+
+def read_predictions(path: Path) -> Predictions:
+    """A run's `predictions.npz`. DataError where it is damaged."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            labels = arrays["labels"].astype(np.int64)
+            heads = {name: arrays[name] for name in LABEL_SETS if name in arrays}
+            votes = arrays.get("votes")
+            split, digest = str(arrays["split"]), str(arrays["digest"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: expected a run's predictions, got a damaged file ({error}). Remove it.") from error
+    if not heads or any(len(values) != len(labels) for values in heads.values()):
+        raise DataError(f"{path}: expected probabilities of {len(labels)} faces, got others. Remove it.")
+    return Predictions(heads, labels, votes, split, digest)
+
+
+def flat(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A recipe's values by dotted key: "augment.mixup" -> 0.2."""
+    found: dict[str, Any] = {}
+    for key, value in recipe.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return found
+
+
+def _read(path: Path, parse: Callable[[str], Any], folder: Path) -> dict[str, Any]:
+    try:
+        return dict(parse(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{folder} is no run: expected the folder of a `mien train --out`, with {path.name}, got one without. "
+            "For a bundle alone give its .onnx file."
+        ) from error
+    except (ValueError, TypeError) as error:  # TOML's and JSON's errors are ValueErrors
+        raise DataError(f"{path}: expected what `mien train` writes, got something damaged ({error})") from error
+
+
+def _dict(values: dict[str, Any], key: str) -> dict[str, Any]:
+    found = values.get(key)
+    return dict(found) if isinstance(found, dict) else {}

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+
+import tiny
+from mien.bundle import released
+from mien.preprocess import InputSpec
+from mien.report.diagram import MOST_BOXES, Block, blocks, count, draw_network, merged
+from mien.runs import open_subject
+from mien.training.export import to_onnx
+from mien.training.models import NETWORKS, build, gflop
+
+
+def test_blocks_of_a_run_sum_to_its_facts(run: Path) -> None:
+    subject = open_subject(run)
+    parts = blocks(onnx.load(subject.path))
+    assert [part.name for part in parts] == ["stem", "blocks.0", "blocks.1", "heads.fer2013", "heads.ferplus"]
+    assert [part.shape for part in parts] == [(8, 44, 44), (8, 22, 22), (16, 11, 11), (7,), (8,)]
+    assert sum(part.flop for part in parts) / 1e9 == pytest.approx(subject.facts["gflop_per_face"], abs=5e-5)
+    # Each batch normalisation of the network has two numbers per channel; folded, one is left.
+    assert 0.9 < sum(part.parameters for part in parts) / subject.facts["parameters"] < 1
+
+
+def test_blocks_of_the_released_bundle() -> None:
+    parts = blocks(onnx.load(released()["mien"]))
+    facts = open_subject("mien").facts
+    assert sum(part.flop for part in parts) / 1e9 == pytest.approx(facts["gflop_per_face"], abs=5e-5)
+    assert parts[1].layers == {"conv 3×3": 2, "conv 1×1": 2}
+
+
+@pytest.mark.parametrize("name", sorted(set(NETWORKS) - {"transfer"}))  # whose backbone is on a hub
+def test_every_network_is_read_and_drawn(name: str) -> None:
+    torch.manual_seed(0)
+    network = build(name, {}, {"fer2013": 7}, 48).eval()
+    parts = blocks(to_onnx(network, InputSpec(48)))
+    assert sum(part.flop for part in parts) / 1e9 == pytest.approx(gflop(network, 48), rel=0.01)
+    assert parts[-1].name == "heads.fer2013"
+    weights = sum(p.numel() for p in network.parameters())
+    assert 0.9 * weights < sum(part.parameters for part in parts) <= weights
+    names = [text.get_text() for text in draw_network(parts, 48).axes[0].texts]
+    assert {part.name.removeprefix("heads.") for part in parts} <= set(names)
+
+
+def test_a_foreign_graph_is_read_by_its_layers() -> None:
+    parts = blocks(onnx.load_from_string(tiny.content()))
+    assert [(part.shape, part.parameters, part.flop) for part in parts] == [((7,), 14, 14), ((8,), 16, 16)]
+
+
+def test_equal_neighbours_are_one_box_where_there_are_many() -> None:
+    layers = [Block(f"layer.{i}", Counter({"dense": 6}), (17, 48), 100, 7) for i in range(12)]
+    others = [Block(f"conv.{i}", Counter({"conv 3×3": 1}), (i + 1, 8, 8), i, i) for i in range(8)]
+    got = merged([others[0], *layers, others[1]])
+    assert [(part.name, part.layers["dense"], part.parameters, part.flop) for part in got] == [
+        ("conv.0", 0, 0, 0),
+        ("layer.0 to 11", 72, 1200, 84),
+        ("conv.1", 0, 1, 1),
+    ]
+    drawn = [text.get_text() for text in draw_network([*others, *layers], 48).axes[0].texts]
+    assert "layer.0 to 11" in drawn
+    few = [text.get_text() for text in draw_network(layers[: MOST_BOXES - 4], 48).axes[0].texts]
+    assert "layer.1" in few
+
+
+def test_counts_are_short() -> None:
+    assert [count(number) for number in (7, 999, 1234, 1_368_155, 308e6, 2.5e9)] == [
+        "7",
+        "999",
+        "1.23 k",
+        "1.37 M",
+        "308 M",
+        "2.5 G",
+    ]
