@@ -24,7 +24,7 @@ from mien.bundle import Bundle
 from mien.datasets import FaceDataset, load_fer2013
 from mien.evaluate import evaluate_bundle
 from mien.files import write_atomically
-from mien.training.fit import Run
+from mien.runs import Run
 
 SPLIT = "PublicTest"
 PAGE = Path(__file__).parents[1] / "docs" / "reproduction.md"

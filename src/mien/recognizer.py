@@ -24,6 +24,7 @@ from mien.images import describe_source, load_image
 from mien.labels import FER2013, LABEL_SETS, LabelSet
 from mien.preprocess import FRAME, WHOLE_FRAME, Framing, check_crops, crop_faces
 from mien.results import Faces
+from mien.runs import Run
 from mien.runtime import CPU
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class EmotionRecognizer:
             )
         from mien.report import plot_history
 
-        return plot_history(self.run_folder / "history.csv")
+        return plot_history(Run(self.run_folder).history)
 
     @property
     def labels(self) -> LabelSet:

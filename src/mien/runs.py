@@ -25,6 +25,21 @@ Row = dict[str, float]
 """One epoch: column -> number."""
 
 
+class Run:
+    """Where a run keeps its files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.recipe = folder / "recipe.toml"
+        self.facts = folder / "run.json"
+        self.history = folder / "history.csv"
+        self.evaluation = folder / "evaluation.json"
+        self.predictions = folder / "predictions.npz"
+        self.checkpoints = folder / "checkpoints"
+        self.last = self.checkpoints / "last.ckpt"
+        self.best = self.checkpoints / "best.ckpt"
+
+
 @dataclass(frozen=True)
 class Predictions:
     """What a run's bundle answered on the split that it was judged on.
@@ -58,12 +73,12 @@ class Subject:
     @property
     def checkpoint(self) -> Path | None:
         """The run's best checkpoint, where there is one."""
-        path = None if self.folder is None else self.folder / "checkpoints" / "best.ckpt"
+        path = None if self.folder is None else Run(self.folder).best
         return path if path is not None and path.is_file() else None
 
     def predictions(self) -> Predictions | None:
         """The run's kept answers; None for a bundle, or a run of an older mien. DataError where they are damaged."""
-        path = None if self.folder is None else self.folder / "predictions.npz"
+        path = None if self.folder is None else Run(self.folder).predictions
         return read_predictions(path) if path is not None and path.is_file() else None
 
 
@@ -78,14 +93,15 @@ def open_subject(source: str | Path, *, threads: int = 0) -> Subject:
         card = bundle.metadata.card
         return Subject(path.stem, path, bundle, recipe=_dict(card, "recipe"), facts=_dict(card, "training"))
     folder = Path(source)
-    recipe = _read(folder / "recipe.toml", tomllib.loads, folder)
-    facts = _read(folder / "run.json", json.loads, folder)
+    run = Run(folder)
+    recipe = _read(run.recipe, tomllib.loads, folder)
+    facts = _read(run.facts, json.loads, folder)
     path = folder / f"{recipe.get('name')}.onnx"
     if not path.is_file():
         raise BundleError(
             f"{folder} is a run without a finished bundle ({path.name}): go on with it by `mien train --resume`"
         )
-    history = read_history(folder / "history.csv") if (folder / "history.csv").is_file() else ()
+    history = read_history(run.history) if run.history.is_file() else ()
     name = folder.resolve().name
     return Subject(name, path, Bundle.load(path, threads=threads), folder, history, recipe, facts)
 

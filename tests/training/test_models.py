@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from backbones import backbone
 from mien.training.models import NETWORKS, Network, build, gflop, register
 from mien.training.models.attention import CBAM, ChannelAttention, SpatialAttention
 from mien.training.module import trainable_parameters
@@ -20,21 +21,26 @@ SMALL: dict[str, dict[str, object]] = {
     "leaky-cnn": {"channels": (8, 8), "block_dropouts": (0.4, 0.4), "dense_widths": (16, 8)},
     "plain-cnn": {"channels": (8, 8), "block_dropouts": (0.1, 0.1), "dense_widths": (16,)},
     "compact-cnn": {"channels": (8, 8), "block_dropouts": (0.1, 0.1), "dense_widths": (16,)},
+    "transfer": {"backbone": "vit"},  # the folder is made when it is needed
 }
 # The dropouts of each, and the same options without them.
 CONV_NET = ("block_dropouts", "dense_dropouts")
-DROPOUTS = {"se-resnet": ("dropout",), "swish-resnet": ("dropout2d", "dense_dropout")}
+DROPOUTS = {"se-resnet": ("dropout",), "transfer": ("dropout",), "swish-resnet": ("dropout2d", "dense_dropout")}
 SIZE = 32
 
 
 def small(name: str, size: int = SIZE, **options: object) -> Network:
     torch.manual_seed(0)
-    return build(name, SMALL[name] | options, HEADS, size)
+    return build(name, small_options(name) | options, HEADS, size)
+
+
+def small_options(name: str) -> dict[str, object]:
+    return {"backbone": str(backbone("vit"))} if name == "transfer" else SMALL[name]
 
 
 def without_dropout(name: str, keys: tuple[str, ...] | None = None) -> dict[str, object]:
     """Options that switch the dropouts of a network off, or some of them."""
-    given = NETWORKS[name].Options(**SMALL[name])
+    given = NETWORKS[name].Options(**small_options(name))
     keys = DROPOUTS.get(name, CONV_NET) if keys is None else keys
     values = {key: getattr(given, key) for key in keys}
     return {key: (0.0,) * len(value) if isinstance(value, tuple) else 0.0 for key, value in values.items()}
@@ -69,7 +75,7 @@ class TestEveryNetwork:
         assert all(values.isfinite().all() for values in logits.values())
 
     def test_has_the_heads_that_are_asked_for(self, name: str) -> None:
-        network = build(name, SMALL[name], {"one": 3}, SIZE).eval()
+        network = build(name, small_options(name), {"one": 3}, SIZE).eval()
         assert {head: tuple(values.shape) for head, values in network(faces(2)).items()} == {"one": (2, 3)}
 
     def test_every_parameter_learns(self, name: str) -> None:

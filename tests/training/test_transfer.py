@@ -14,6 +14,7 @@ import pytest
 import torch
 import transformers
 
+from backbones import CONFIGS, backbone
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset
 from mien.errors import MissingExtraError, RecipeError
@@ -23,40 +24,12 @@ from mien.training.models.transfer import Transfer
 from mien.training.recipe import Recipe, load_recipe
 
 HEADS = {"fer2013": 7, "ferplus": 8}
-CONFIGS: dict[str, Callable[[], Any]] = {
-    "mobilenet-v2": lambda: transformers.MobileNetV2Config(depth_multiplier=0.1, image_size=32, num_labels=3),
-    "resnet": lambda: transformers.ResNetConfig(
-        embedding_size=8, hidden_sizes=[8, 16], depths=[1, 2], layer_type="basic", num_labels=3
-    ),
-    "vit": lambda: transformers.ViTConfig(
-        hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32, image_size=32,
-        patch_size=8, num_labels=3,
-    ),
-    "convnext": lambda: transformers.ConvNextConfig(hidden_sizes=[8, 16], depths=[1, 1], num_stages=2, num_labels=3),
-    "dinov2": lambda: transformers.Dinov2Config(
-        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=14, num_labels=3
-    ),
-}  # fmt: skip
-PROCESSOR = {
-    "do_normalize": True,
-    "image_mean": [0.5, 0.4, 0.3],
-    "image_std": [0.2, 0.3, 0.4],
-    "size": {"height": 32, "width": 32},
-}
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Each backbone in a folder of its own, with a classifier of three labels and a processor's config."""
-    root, found = tmp_path_factory.mktemp("backbones"), {}
-    torch.manual_seed(0)
-    for name, config in CONFIGS.items():
-        found[name] = root / name
-        transformers.AutoModelForImageClassification.from_config(config()).save_pretrained(found[name])
-        side = 28 if name == "dinov2" else 32
-        processor = PROCESSOR | {"size": {"height": side, "width": side}}
-        (found[name] / "preprocessor_config.json").write_text(json.dumps(processor))
-    return found
+def folders() -> dict[str, Path]:
+    """Each backbone in a folder of its own."""
+    return {name: backbone(name) for name in CONFIGS}
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ from mien.errors import DataError, InputError, RecipeError, nearest
 from mien.evaluate import evaluate_bundle
 from mien.files import replacing, write_atomically
 from mien.machine import processor
+from mien.runs import Run
 from mien.training.callbacks import (
     AtomicCheckpoints,
     EarlyStopping,
@@ -51,21 +52,6 @@ from mien.training.quiet import quiet
 from mien.training.recipe import Recipe
 from mien.training.schedule import Pace
 from mien.training.splits import arrange
-
-
-class Run:
-    """Where a run keeps its files."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.recipe = folder / "recipe.toml"
-        self.facts = folder / "run.json"
-        self.history = folder / "history.csv"
-        self.evaluation = folder / "evaluation.json"
-        self.predictions = folder / "predictions.npz"
-        self.checkpoints = folder / "checkpoints"
-        self.last = self.checkpoints / "last.ckpt"
-        self.best = self.checkpoints / "best.ckpt"
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,9 @@ class NetworkRecipe(BaseModel):
 
     @model_validator(mode="after")
     def _known_options(self) -> NetworkRecipe:
-        NETWORKS[self.name].Options(**self.options)
+        options = NETWORKS[self.name].Options(**self.options)
+        if self.model_extra is not None:
+            self.model_extra.update(options.model_dump(mode="json"))  # those left at their defaults too
         return self
 
     @property
@@ -211,7 +213,8 @@ class Recipe(_Section):
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        return self.model_dump()
+        """Every value, those left at their defaults too."""
+        return self.model_dump(mode="json")
 
 
 def load_recipe(source: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:

@@ -34,6 +34,7 @@ class Transfer(Network):
         backbone_size: int = Field(0, ge=0, description="side that the backbone reads, in pixels; 0: its own")
         dropout: float = Field(0.2, ge=0, lt=1, description="before the heads")
 
+    any_size = True
     wants = InputSpec(48, 0.0, 255.0)
 
     def __init__(self, options: Options, heads: dict[str, int], size: int) -> None:
