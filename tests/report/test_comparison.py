@@ -67,7 +67,7 @@ def test_real_runs_are_compared(run: Path, other_run: Path) -> None:
     """By the predictions that training itself wrote."""
     got = compare([run, other_run], bootstrap=50)
     assert got.facts["one"]["network"] == "se-resnet"
-    assert got.recipes["network.attention"] == {"one": None, "other": "cbam"}
+    assert got.recipes["network.attention"] == {"one": "se", "other": "cbam"}
     (pair,) = got.test_sets[0].pairs
     one, other = (got.test_sets[0].results[name].metrics["accuracy"] for name in ("one", "other"))
     assert pair.difference == pytest.approx(other - one)
