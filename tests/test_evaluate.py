@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ from mien import metrics
 from mien.calibration import softmax
 from mien.datasets import FaceDataset, load_fer2013, majority, vote_shares
 from mien.errors import DataError, InputError
-from mien.evaluate import WITHOUT_COPIES, evaluate_bundle, evaluate_probabilities
+from mien.evaluate import WITHOUT_COPIES, WITHOUT_NEAR_COPIES, evaluate_bundle, evaluate_probabilities
 from mien.labels import FER2013, FERPLUS
+from trees import textures
 
 Csv = tuple[Path, Path]
 MAJORITY, PLURALITY = "ferplus, majority (Microsoft's rule)", "ferplus, plurality of eight"
@@ -192,3 +194,17 @@ def test_shares_must_fit(dataset: FaceDataset) -> None:
 
     with pytest.raises(InputError, match="vote shares"):
         evaluate_bundle(Narrow("ferplus"), dataset, bootstrap=0)
+
+
+def test_near_copies_are_left_out_on_request(dataset: FaceDataset) -> None:
+    splits, faces = dataset.splits, dataset.faces.copy()
+    faces[:] = textures(len(faces), seed=4)
+    first = int(np.flatnonzero(splits == "PublicTest")[0])
+    faces[first] = faces[0]  # exactly
+    faces[first + 1] = np.roll(faces[1], 2, axis=1)  # nearly
+    evaluation = evaluate_bundle(FakeBundle("fer2013"), replace(dataset, faces=faces), bootstrap=0, near=True)
+    assert [(result.name, result.n) for result in evaluation.results] == [
+        ("fer2013", 21),
+        ("fer2013" + WITHOUT_COPIES, 20),
+        ("fer2013" + WITHOUT_NEAR_COPIES, 19),
+    ]

@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mien import metrics
-from mien.datasets import FERPLUS_TEST_SETS, FaceDataset, exact_copies, vote_shares
+from mien.datasets import FERPLUS_TEST_SETS, TRAINING, FaceDataset, exact_copies, vote_shares
+from mien.datasets.duplicates import stand_in
+from mien.datasets.faces import part_of
 from mien.errors import InputError
 from mien.files import write_atomically
 from mien.labels import FERPLUS, LabelSet
@@ -24,6 +26,9 @@ from mien.tables import align
 
 WITHOUT_COPIES = ", without copies"
 """The end of a result's name that leaves out the faces with an exact copy in Training."""
+
+WITHOUT_NEAR_COPIES = ", without near copies"
+"""The same for the faces with an exact or a near copy: the picture cropped or compressed a little differently."""
 
 _BATCH = 256
 _TABLE_METRICS = {
@@ -188,24 +193,29 @@ def evaluate_bundle(
     progress: Callable[[float], None] | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
+    near: bool = False,
 ) -> Evaluation:
     """Every score that a bundle and a data set allow on one split; `flip` adds the mirror images.
 
     The head named like the data set's label set is scored against its labels, the ferplus head on each of
     `FERPLUS_TEST_SETS` if the data set has votes; each time on all faces, and without those that have an exact copy
-    in Training.
+    in Training. With `near` also without those that have a near copy there, which takes some seconds more.
     `progress` is called with the share done, 0 to 1. Raises DataError for an unknown split and InputError if
     there is nothing to score.
     """
     faces = dataset.split(split)
-    estimates, shares = _run(bundle, faces, flip, progress)
-    copied = _copies(dataset, faces, split)
+    reading = part_of(progress, 0, 0.5) if near else progress
+    estimates, shares = _run(bundle, faces, flip, reading)
+    training = _training(dataset, split)
+    copied = None if training is None else exact_copies(faces.faces, training)
+    left_out = {} if copied is None else {WITHOUT_COPIES: copied}
+    if near and training is not None:
+        left_out[WITHOUT_NEAR_COPIES] = stand_in(faces.faces, training, part_of(progress, 0.5, 1))
     results = []
     for name, head, label_set, indices, labels in _test_sets(faces, estimates):
-        subsets = [("", np.ones(len(indices), np.bool_))]
-        if copied is not None:
-            subsets.append((WITHOUT_COPIES, ~copied[indices]))
-        for ending, kept in subsets:
+        subsets = {"": np.ones(len(indices), np.bool_)}
+        subsets |= {ending: ~gone[indices] for ending, gone in left_out.items()}
+        for ending, kept in subsets.items():
             if kept.any():
                 chosen = estimates[head][indices[kept]]
                 results.append(
@@ -238,11 +248,10 @@ def _run(
     return bundle.calibrate(logits), bundle.vote_shares(logits)
 
 
-def _copies(dataset: FaceDataset, faces: FaceDataset, split: str) -> npt.NDArray[np.bool_] | None:
-    training = dataset.splits == "Training"
-    if split == "Training" or not training.any():
-        return None
-    return exact_copies(faces.faces, dataset.faces[training])
+def _training(dataset: FaceDataset, split: str) -> npt.NDArray[np.uint8] | None:
+    """The faces that copies are looked for in; None if there are none, or they are what is judged."""
+    training = dataset.splits == TRAINING
+    return None if split == TRAINING or not training.any() else dataset.faces[training]
 
 
 def _test_sets(

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.datasets.duplicates import copy_groups, is_flat, join_groups, likeness, near_copies
+from mien.datasets.duplicates import copy_groups, is_flat, join_groups, likeness, near_copies, stand_in
 from trees import textures
 
 
@@ -104,3 +104,25 @@ def test_join_groups() -> None:
     groups = np.array([0, 1, 2, 3, 1, 4])
     assert join_groups(groups, np.array([[0, 1], [4, 5]])).tolist() == [0, 0, 2, 3, 0, 0]
     assert join_groups(groups, np.zeros((0, 2), np.int64)).tolist() == groups.tolist()
+
+
+def test_faces_that_stand_in_others_exactly_or_nearly() -> None:
+    reference = textures(30, seed=1)
+    faces = textures(6, seed=2)
+    faces[1] = reference[4]
+    faces[2] = mirrored(shifted(reference[7]))
+    faces[3] = 100  # flat, and in the reference only nearly
+    reference[9] = 101
+    seen: list[float] = []
+    assert stand_in(faces, reference, seen.append).tolist() == [False, True, True, False, False, False]
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
+
+
+def test_standing_in_others_agrees_with_the_pairs_of_all() -> None:
+    faces = textures(60, seed=3)
+    for place, change in enumerate([shifted, enlarged, darker, mirrored]):
+        faces[place] = change(faces[40 + place])
+    pairs = near_copies(faces).pairs
+    expected = [any(pair[0] == place and pair[1] >= 30 for pair in pairs) for place in range(30)]
+    assert stand_in(faces[:30], faces[30:]).tolist() == expected

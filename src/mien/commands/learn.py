@@ -64,6 +64,9 @@ def _add_evaluate(commands: Any) -> None:
     add_data(parser)
     parser.add_argument("--split", help="default: PublicTest, or else Test, Validation or Training")
     parser.add_argument("--flip", action="store_true", help="average each face with its mirror image")
+    parser.add_argument(
+        "--near-copies", action="store_true", help="also without the faces that have a near copy in Training"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write everything as JSON")
     parser.set_defaults(run=_evaluate)
 
@@ -109,7 +112,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     dataset = read_data(options, labels_of(bundle.heads), set_aside=False)
     split = options.split or default_split(dataset)
     with progress("reading the faces") as bar:
-        evaluation = evaluate_bundle(bundle, dataset, split, flip=options.flip, progress=bar)
+        evaluation = evaluate_bundle(bundle, dataset, split, flip=options.flip, progress=bar, near=options.near_copies)
     print(evaluation.table())
     if options.out:
         evaluation.to_json(options.out)

@@ -89,6 +89,33 @@ def near_copies(faces: Faces, progress: Progress | None = None) -> NearCopies:
     return NearCopies(pairs[near], scores[near], mirrored[near])
 
 
+def stand_in(faces: Faces, reference: Faces, progress: Progress | None = None) -> npt.NDArray[np.bool_]:
+    """Which faces, uint8 `(N, 48, 48)`, have an exact or a near copy in `reference` `(M, 48, 48)`: bool `(N,)`.
+
+    Near copies are those of `near_copies`; `progress` is called with the share done, 0 to 1.
+    """
+    found = exact_copies(faces, reference)
+    open_places = np.flatnonzero(~found & ~is_flat(faces))
+    straight, mirrored = _thumbnails(reference), _thumbnails(reference[:, :, ::-1])
+    for start in range(0, len(open_places), _ROWS):
+        places = open_places[start : start + _ROWS]
+        block = _thumbnails(faces[places])
+        cosines, mirror_cosines = block @ straight.T, block @ mirrored.T
+        for row, place in enumerate(places):
+            best = np.maximum(cosines[row], mirror_cosines[row])
+            candidates = np.flatnonzero(best >= CANDIDATE)
+            for other in candidates[np.argsort(-best[candidates])]:
+                mirror = mirror_cosines[row, other] > cosines[row, other]
+                if likeness(faces[place], reference[other][:, ::-1] if mirror else reference[other]) >= NEAR:
+                    found[place] = True
+                    break
+            if progress and row % 50 == 0:
+                progress((start + row) / len(open_places))
+    if progress:
+        progress(1.0)
+    return found
+
+
 def likeness(face: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
     """How well the middle of a face's fine structure `(48, 48)` is found in another's, -1 to 1."""
     middle = np.ascontiguousarray(_fine(face)[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN])
