@@ -46,7 +46,6 @@ class System:
         return "+".join([self.recipe, *(f"{value.partition('=')[2]}" for value in self.overrides[:1])])
 
 
-SQUEEZE = "network.squeeze=8"
 SYSTEMS = (
     System("plain-cnn", claimed={"accuracy": 0.61}, claim="61 %"),
     System("compact-cnn", claimed={"accuracy": 0.6393, "nll": 0.9858}, claim="64 % in validation, 63.93 % in the test"),
@@ -57,8 +56,8 @@ SYSTEMS = (
         claim="68.4 % in validation",
     ),
     System("swish-resnet", claimed={"accuracy": 0.7225}, claim="72.25 to 73.25 %, with AffectNet"),
-    System("swish-resnet", ("network.attention=se", SQUEEZE)),
-    System("swish-resnet", ("network.attention=cbam", SQUEEZE)),
+    System("swish-resnet", ("network.attention=se",)),
+    System("swish-resnet", ("network.attention=cbam",)),
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -168,7 +168,7 @@ def _answers(
                 "faces now"
             )
         return kept
-    digest = faces.digest
+    digest = replace(faces, votes=None, weights=None).digest  # as runs keep it
     if kept is not None and kept.digest == digest and kept.split == split:
         return kept
     parts = []

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.bundle import Bundle, find
-from mien.errors import BundleError, DataError, InputError
+from mien.errors import BundleError, DataError, InputError, RecipeError
 from mien.labels import LABEL_SETS
 
 Row = dict[str, float]
@@ -39,13 +39,20 @@ class Run:
         self.last = self.checkpoints / "last.ckpt"
         self.best = self.checkpoints / "best.ckpt"
 
+    def check_unused(self, resume: bool) -> None:
+        """A RecipeError if a run is here already and is not to be resumed."""
+        if self.recipe.is_file() and not resume:
+            raise RecipeError(
+                f"{self.folder} holds a run already: add --resume to go on with it, or choose another --out"
+            )
+
 
 @dataclass(frozen=True)
 class Predictions:
     """What a run's bundle answered on the split that it was judged on.
 
     probabilities: head -> calibrated float32 `(N, K)`. labels: int64 `(N,)`. votes: uint8 `(N, 10)` or None.
-    digest: that of the split's `FaceDataset`.
+    digest: that of the split's `FaceDataset` without votes.
     """
 
     probabilities: dict[str, npt.NDArray[np.float32]]

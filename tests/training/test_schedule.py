@@ -59,7 +59,12 @@ class Clock:
 
     def __init__(self, pace: Pace, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pace, self.now, self.monkeypatch = pace, 0.0, monkeypatch
-        self.trainer: Any = SimpleNamespace(current_epoch=0, num_training_batches=10, should_stop=False)
+        self.trainer: Any = SimpleNamespace(
+            current_epoch=0,
+            num_training_batches=10,
+            should_stop=False,
+            strategy=SimpleNamespace(broadcast=lambda value: value),
+        )
 
     def epoch(self, seconds: float, first_half: float | None = None) -> float:
         """Runs an epoch and returns how far the run is after it."""

@@ -60,7 +60,7 @@ def _add_train(commands: Any) -> None:
 
 def _add_evaluate(commands: Any) -> None:
     parser = commands.add_parser("evaluate", help="judge a bundle on labelled faces", description=_evaluate.__doc__)
-    parser.add_argument("bundle", metavar="BUNDLE", help="a released bundle's name or a file")
+    parser.add_argument("bundle", metavar="RUN_OR_BUNDLE", help="a run's folder, a bundle's file or a released name")
     add_data(parser)
     parser.add_argument("--split", help="default: PublicTest, or else Test, Validation or Training")
     parser.add_argument("--flip", action="store_true", help="average each face with its mirror image")
@@ -76,6 +76,7 @@ def _train(options: argparse.Namespace) -> int:
     # Threads that spin while they wait halve the speed of everything, training too, on a machine with other work.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from mien.datasets import load_data, with_validation
+    from mien.runs import Run
     from mien.training.recipe import load_recipe
 
     direct = {
@@ -87,7 +88,10 @@ def _train(options: argparse.Namespace) -> int:
     overrides = [f"{key}={value}" for key, value in direct.items() if value is not None]
     if options.precision:
         overrides.append(f'precision="{options.precision}"')
+    if options.validation:
+        overrides += ["data.validation=own", "data.folds=0"]
     recipe = load_recipe(options.recipe, [*options.set, *overrides])
+    Run(options.out).check_unused(options.resume)
     dataset = read_data(options, weights=options.weights, leave_out=options.leave_out, set_aside=False)
     if options.validation:
         chosen = load_data(options.validation, label_set=dataset.label_set, numbers=options.numbers, set_aside=False)
@@ -97,18 +101,19 @@ def _train(options: argparse.Namespace) -> int:
 
     hardware = Hardware(options.device, options.devices, options.nodes, options.strategy)
     bundle = train(recipe, dataset, options.out, resume=options.resume, hardware=hardware)
-    print(f"wrote {bundle}")
+    if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0":
+        print(f"wrote {bundle}")
     return OK
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     """Accuracy, calibration and confusion of a bundle, with 95 % bootstrap intervals, with and without the faces that
     have an exact copy in Training; with --votes also on the usual FER+ test sets."""
-    from mien.bundle import Bundle
     from mien.datasets import default_split
     from mien.evaluate import evaluate_bundle
+    from mien.runs import open_subject
 
-    bundle = Bundle.load(options.bundle)
+    bundle = open_subject(options.bundle).bundle
     dataset = read_data(options, labels_of(bundle.heads), set_aside=False)
     split = options.split or default_split(dataset)
     with progress("reading the faces") as bar:

@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -97,6 +97,7 @@ def train(
     """
     hardware.check(recipe)
     run = Run(Path(out))
+    run.check_unused(resume)
     dataset, validation_split = arrange(dataset, recipe)
     training = dataset.split(TRAINING)
     validation = dataset.split(validation_split)
@@ -104,11 +105,7 @@ def train(
     first = getattr(rank_zero_only, "rank", None) in (0, None)
     if first:
         print(summary(dataset), file=sys.stderr)
-    facts = _begin(run, recipe, dataset, validation_split, resume) if first else {}
     checkpoint_path = run.last if resume and run.last.is_file() else None
-    if resume and checkpoint_path is None and first:
-        print(f"{run.folder} has no finished epoch to go on from: training starts at the beginning", file=sys.stderr)
-
     with quiet("lightning.pytorch"):  # notes on hardware, advice about loaders that are not used here
         pl.seed_everything(seed_of(recipe.seed, -1), verbose=False)
         pace = Pace(recipe)
@@ -120,6 +117,9 @@ def train(
             with_votes=dataset.votes is not None,
             pace=pace,
         )
+        facts = _begin(run, recipe, dataset, validation_split) if first else {}
+        if resume and checkpoint_path is None and first:
+            print(f"{run.folder} has no finished epoch: training starts at the beginning", file=sys.stderr)
         trainer = _trainer(recipe, run, hardware, pace)
         with _stopping_on_ctrl_c(trainer):
             trainer.fit(module, ckpt_path=checkpoint_path, weights_only=False)
@@ -159,7 +159,8 @@ def _finish(
 
 def _write_predictions(path: Path, bundle: Bundle, validation: FaceDataset, split: str) -> None:
     """The bundle's probabilities on its validation split, for paired comparison with other runs."""
-    arrays: dict[str, Any] = {"labels": validation.labels, "split": split, "digest": validation.digest}
+    faces_alone = replace(validation, votes=None, weights=None)  # a run with votes and one without judge the same faces
+    arrays: dict[str, Any] = {"labels": validation.labels, "split": split, "digest": faces_alone.digest}
     arrays |= bundle.probabilities(validation.faces)
     if validation.votes is not None:
         arrays["votes"] = validation.votes
@@ -179,7 +180,7 @@ def checkpoint_seconds(path: Path) -> float:
     return float(checkpoint["callbacks"][History.__name__]["seconds"])
 
 
-def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, validation_split: str, resume: bool) -> dict[str, Any]:
+def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, validation_split: str) -> dict[str, Any]:
     """Makes the run's folder, or checks that the one there is the same run; returns the run's facts."""
     facts = {
         "mien": version("mien"),
@@ -202,10 +203,6 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, validation_split: str
     }
     text = tomli_w.dumps(recipe.to_dict())
     if run.recipe.is_file():
-        if not resume:
-            raise RecipeError(
-                f"{run.folder} holds a run already: add --resume to go on with it, or choose another --out"
-            )
         if run.recipe.read_text(encoding="utf-8") != text:
             raise RecipeError(
                 f"{run.folder} was started with another recipe, see {run.recipe}: resume with the same recipe and "
@@ -219,6 +216,12 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, validation_split: str
     _write_json(run.facts, facts)
     write_atomically(run.recipe, text)
     return facts
+
+
+def _strategy(recipe: Recipe, hardware: Hardware) -> str:
+    """DDP must be told that the frozen layers get no gradient at first."""
+    ddp = hardware.strategy == "ddp" or (hardware.strategy == "auto" and hardware.devices * hardware.nodes > 1)
+    return "ddp_find_unused_parameters_true" if ddp and recipe.schedule.frozen else hardware.strategy
 
 
 def _check_monitor(recipe: Recipe, dataset: FaceDataset) -> None:
@@ -249,7 +252,7 @@ def _trainer(recipe: Recipe, run: Run, hardware: Hardware, pace: Pace) -> pl.Tra
         accelerator=accelerator,
         devices=hardware.devices,
         num_nodes=hardware.nodes,
-        strategy=hardware.strategy,
+        strategy=_strategy(recipe, hardware),
         precision=precision_of(recipe.precision, hardware.device),
         max_epochs=recipe.epochs,
         callbacks=callbacks,

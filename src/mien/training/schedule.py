@@ -56,7 +56,8 @@ class Pace(pl.Callback):
     """How far a run is, 0 to 1: by its epochs or, with a budget of minutes, so that it ends inside it.
 
     With a budget, each epoch's share of the way is what the time of those before lets expect; the schedule follows, so
-    that it always comes to its end. Time counts over all starts of a run. Nothing but a budget looks at the clock.
+    that it always comes to its end. Time counts over all starts of a run, by the first process's clock. Nothing but a
+    budget looks at the clock.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -87,7 +88,7 @@ class Pace(pl.Callback):
             self.done, self.share = trainer.current_epoch / self.epochs, 1 / self.epochs
             return
         if self._took:
-            self.epochs_left = min(self.epochs_left, self.fitting())
+            self.epochs_left = trainer.strategy.broadcast(min(self.epochs_left, self.fitting()))
         self.share = (1 - self.done) / self.epochs_left
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *rest: Any) -> None:
@@ -100,7 +101,9 @@ class Pace(pl.Callback):
         self._took.append(now - self._started if self._took else 2 * (now - self._half_way))
         self.done += self.share
         self.epochs_left -= 1
-        if self.budget and not self.epochs_left:
+        if self.budget and self.epochs_left:  # what the bar tells until the next epoch starts
+            self.epochs_left = min(self.epochs - trainer.current_epoch - 1, self.fitting())
+        elif self.budget:
             trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:

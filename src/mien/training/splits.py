@@ -20,6 +20,12 @@ def arrange(dataset: FaceDataset, recipe: Recipe) -> tuple[FaceDataset, str]:
     own = [name for name in VALIDATION_SPLITS if (dataset.splits == name).any()]
     if data.folds or data.validation == "held-out" or not own:
         rest = dataset.take(np.flatnonzero(dataset.splits != VALIDATION))
+        if gone := len(dataset) - len(rest):
+            note = (
+                f"the recipe takes its validation faces out of Training, and {gone:,} of the data's own are not used; "
+                "data.validation=own uses them"
+            )
+            rest = replace(rest, notes=(*rest.notes, note))
         if data.folds:
             return fold(rest, data.folds, data.fold, recipe.seed), VALIDATION
         return hold_out(rest, data.held_out, recipe.seed), VALIDATION

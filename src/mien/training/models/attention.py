@@ -7,12 +7,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-Attention = Literal["se", "cbam"]
+Attention = Literal["none", "se", "cbam"]
 
 
 def attention(name: Attention, channels: int, squeeze: int) -> nn.Module:
     """The attention block of that name; `squeeze` divides the channels in its bottleneck, 0: no attention."""
-    if not squeeze:
+    if name == "none" or not squeeze:
         return nn.Identity()
     hidden = max(8, channels // squeeze)
     return CBAM(channels, hidden) if name == "cbam" else SqueezeExcitation(channels, hidden)

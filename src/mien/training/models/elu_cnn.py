@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import nn
@@ -20,7 +20,7 @@ class EluCNN(ConvNet):
         block_dropouts: tuple[NonNegativeFloat, ...] = Field((0.4, 0.4, 0.5), description=BLOCK_DROPOUT)
         dense_widths: tuple[PositiveInt, ...] = Field((128,), description=DENSE_WIDTHS)
         dense_dropouts: tuple[NonNegativeFloat, ...] = Field((0.6,), description=DENSE_DROPOUT)
-        first_kernel: int = Field(5, ge=1, multiple_of=1, description="side of the first block's kernels, odd")
+        first_kernel: Literal[3, 5, 7] = Field(5, description="side of the first block's kernels")
 
     def __init__(self, options: Options, heads: dict[str, int], size: int) -> None:
         super().__init__(options, heads, size)

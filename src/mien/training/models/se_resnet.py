@@ -14,7 +14,7 @@ from mien.training.models.attention import Attention, attention
 from mien.training.models.base import ACTIVATIONS, Heads, Network, register
 from mien.training.models.residual import stages
 
-ATTENTION = "of the residual blocks: se (squeeze-and-excitation) or cbam (channels and places)"
+ATTENTION = "of the residual blocks: none, se (squeeze-and-excitation) or cbam (channels and places)"
 SQUEEZE = "reduction in the attention's bottleneck; 0: no attention"
 
 

@@ -24,8 +24,8 @@ class SwishResNet(Network):
             (32, 64, 128, 256), min_length=1, description="channels of each stage; all but the first halve the picture"
         )
         blocks: int = Field(1, ge=1, description="residual blocks of each stage")
-        attention: Attention = Field("se", description=ATTENTION)
-        squeeze: int = Field(0, ge=0, description=SQUEEZE)
+        attention: Attention = Field("none", description=ATTENTION)
+        squeeze: int = Field(8, ge=0, description=SQUEEZE)
         dropout2d: float = Field(0.1, ge=0, lt=1, description="chance that a channel of a block is blanked")
         dense: int = Field(128, ge=1, description="width of the dense layer before the heads")
         dense_dropout: float = Field(0.3, ge=0, lt=1, description="after the dense layer")

@@ -50,7 +50,19 @@ class Transfer(Network):
         classifier = _classifier(self.backbone, sum(heads.values()))
         self._classifier = [classifier]  # in a list, so that it is not registered twice
         classifier.register_forward_pre_hook(_Dropout(options.dropout))
+        self._try(options)
         self.train()  # pre-trained ones come ready to answer
+
+    def _try(self, options: Options) -> None:
+        """One face, so that a size that does not suit the backbone is told before anything is trained."""
+        try:
+            with torch.no_grad():
+                self.eval()(torch.zeros(1, 1, self.wants.size, self.wants.size))
+        except (ValueError, RuntimeError) as error:
+            raise RecipeError(
+                f"network.backbone {options.backbone!r} cannot read pictures of {self.side} pixels "
+                f"({_first_line(error)}). Leave network.backbone_size at 0 for its own size"
+            ) from error
 
     def forward(self, faces: Tensor) -> dict[str, Tensor]:
         pictures = F.interpolate(faces, size=(self.side, self.side), mode="bilinear")
