@@ -62,7 +62,7 @@ def write_predictions(folder: Path, faces: FaceDataset, **changes: Any) -> None:
     arrays: dict[str, Any] = {
         "labels": faces.labels,
         "split": str(faces.splits[0]),
-        "digest": faces.digest,
+        "digest": faces.faces_digest,
         "votes": faces.votes,
         **Bundle.load(folder / "tiny.onnx").probabilities(faces.faces),
         **changes,

@@ -155,3 +155,13 @@ def test_the_command_refuses_votes_without_faces(
 def test_small_p_values_are_not_zero() -> None:
     assert p_text(0.0004) == "< 0.001"
     assert p_text(0.0314) == "0.031"
+
+
+def test_a_run_with_votes_and_one_without_are_compared_on_their_labels(
+    runs: tuple[Path, Path], fer2013_csv: tuple[Path, Path]
+) -> None:
+    path = runs[1] / "predictions.npz"
+    with np.load(path) as kept:
+        arrays = {key: kept[key] for key in kept.files if key not in ("votes", "ferplus")}
+    np.savez(path, **arrays)
+    assert [each.name for each in compare(runs).test_sets] == ["fer2013"]

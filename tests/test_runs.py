@@ -35,7 +35,7 @@ class TestARun:
     def test_keeps_predictions(self, tmp_path: Path, faces: FaceDataset) -> None:
         kept = open_subject(write_run(tmp_path / "first", faces)).predictions()
         assert kept is not None
-        assert (kept.split, kept.digest) == ("PublicTest", faces.digest)
+        assert (kept.split, kept.digest) == ("PublicTest", faces.faces_digest)
         assert np.array_equal(kept.labels, faces.labels)
         assert np.array_equal(kept.votes, faces.votes)
         assert set(kept.probabilities) == {"fer2013", "ferplus"}

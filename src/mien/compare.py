@@ -168,9 +168,9 @@ def _answers(
                 "faces now"
             )
         return kept
-    digest = replace(faces, votes=None, weights=None).digest  # as runs keep it
+    digest = faces.faces_digest
     if kept is not None and kept.digest == digest and kept.split == split:
-        return kept
+        return replace(kept, votes=faces.votes)
     parts = []
     for start in range(0, len(faces), _BATCH):
         parts.append(subject.bundle.probabilities(faces.faces[start : start + _BATCH]))

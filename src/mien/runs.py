@@ -52,7 +52,7 @@ class Predictions:
     """What a run's bundle answered on the split that it was judged on.
 
     probabilities: head -> calibrated float32 `(N, K)`. labels: int64 `(N,)`. votes: uint8 `(N, 10)` or None.
-    digest: that of the split's `FaceDataset` without votes.
+    digest: the split's `faces_digest`.
     """
 
     probabilities: dict[str, npt.NDArray[np.float32]]

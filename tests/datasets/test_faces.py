@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -98,3 +99,11 @@ def test_relabel_folds_by_name() -> None:
     everything = np.arange(len(AFFECTNET))
     names = [FER2013.names[label] for label in relabel(everything, AFFECTNET, FER2013)]
     assert names == ["neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "disgust"]
+
+
+def test_the_digest_of_the_faces_alone_does_not_know_votes_and_weights() -> None:
+    labels = np.zeros(4, np.int64)
+    plain = FaceDataset(textures(4), labels, np.array(["Training"] * 4))
+    more = replace(plain, votes=np.ones((4, 10), np.uint8), weights=np.full(4, 2, np.float32))
+    assert more.digest != plain.digest
+    assert more.faces_digest == plain.faces_digest == plain.digest

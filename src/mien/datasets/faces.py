@@ -123,6 +123,11 @@ class FaceDataset:
             digest.update(np.ascontiguousarray(self.weights, "<f4").data)
         return digest.hexdigest()
 
+    @property
+    def faces_digest(self) -> str:
+        """The same of faces, labels and splits alone, so that data with and without votes have one."""
+        return replace(self, votes=None, weights=None).digest
+
 
 def combine(datasets: Sequence[FaceDataset]) -> FaceDataset:
     """Several data sets as one, in their order.

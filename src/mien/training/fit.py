@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -159,8 +159,7 @@ def _finish(
 
 def _write_predictions(path: Path, bundle: Bundle, validation: FaceDataset, split: str) -> None:
     """The bundle's probabilities on its validation split, for paired comparison with other runs."""
-    faces_alone = replace(validation, votes=None, weights=None)  # a run with votes and one without judge the same faces
-    arrays: dict[str, Any] = {"labels": validation.labels, "split": split, "digest": faces_alone.digest}
+    arrays: dict[str, Any] = {"labels": validation.labels, "split": split, "digest": validation.faces_digest}
     arrays |= bundle.probabilities(validation.faces)
     if validation.votes is not None:
         arrays["votes"] = validation.votes
