@@ -14,8 +14,8 @@ test: $(DEV)/ready lint
 	$(DEV)/bin/python -m pytest -n 2
 
 lint: $(DEV)/ready
-	$(DEV)/bin/ruff check src tests benchmarks examples
-	$(DEV)/bin/ruff format --check src tests benchmarks examples
+	$(DEV)/bin/ruff check src tests benchmarks examples notebooks
+	$(DEV)/bin/ruff format --check src tests benchmarks examples notebooks
 	$(DEV)/bin/mypy
 
 bench: $(DEV)/ready

@@ -13,7 +13,8 @@ import pytest
 import mien
 
 SOURCE = Path(mien.__file__).parent
-CLI = {"mien.cli", "mien.commands", "mien.predict", "mien.cards"}  # the command line and the modules that serve it
+CLI = {"mien.cli", "mien.commands", "mien.predict", "mien.record", "mien.timeline", "mien.cards"}
+"""The command line and the modules that serve it."""
 LEARNING = {
     "torch",
     "torchvision",
@@ -136,6 +137,8 @@ def test_the_public_names_are_these() -> None:
         "ImageError",
         "LabelSet",
         "MienError",
+        "Moment",
+        "VideoError",
     ]
     assert dir(mien) == sorted(mien.__all__)
 

@@ -20,7 +20,7 @@ from mien.errors import BundleError, DetectorError, ImageError, InputError
 from mien.images import load_image
 from mien.labels import FER2013, FERPLUS
 from mien.preprocess import crop_faces
-from mien.recognizer import PICTURES_AT_ONCE, EmotionRecognizer
+from mien.recognizer import PICTURES_AT_ONCE, EmotionRecognizer, intensities_of
 from mien.results import Faces
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -172,10 +172,14 @@ def test_intensity_is_the_vote_heads_share_of_the_emotion(labels: str, bundle: B
 
 def test_a_contemptuous_share_counts_as_disgust_among_seven() -> None:
     """The tiny model finds bright faces contemptuous, its last label; with fer2013's seven it needs the fold."""
-    reader = EmotionRecognizer(Bundle(tiny.content(), "tiny", threads=1), labels="fer2013")
-    shares = np.array([[0, 0, 0, 0, 0, 0.25, 0, 0.5]], np.float32)
-    disgust = np.eye(7, dtype=np.float32)[[FER2013.index("disgust")]]
-    assert reader._intensities(disgust, shares).tolist() == [0.75]
+    bundle = Bundle(tiny.content(), "tiny", threads=1)
+    crops = np.full((1, 48, 48), 250, np.uint8)
+    whole, folded = bundle.shares(crops), EmotionRecognizer(bundle, labels="fer2013").read(crops)[1]
+    assert whole is not None
+    assert folded is not None
+    expected = whole[0, FERPLUS.index("disgust")] + whole[0, FERPLUS.index("contempt")]
+    column = np.array([FER2013.index("disgust")])
+    assert intensities_of(column, folded).tolist() == [pytest.approx(expected)]
 
 
 def test_intensity_is_unknown_without_votes() -> None:

@@ -20,8 +20,10 @@ _HOMES = {
     "Bundle": "mien.bundle",
     "Detections": "mien.detect",
     "LabelSet": "mien.labels",
+    "Moment": "mien.watching",
     "MienError": "mien.errors",
     "ImageError": "mien.errors",
+    "VideoError": "mien.errors",
     "BundleError": "mien.errors",
 }
 
@@ -33,10 +35,12 @@ if TYPE_CHECKING:
     from mien.errors import BundleError as BundleError
     from mien.errors import ImageError as ImageError
     from mien.errors import MienError as MienError
+    from mien.errors import VideoError as VideoError
     from mien.labels import LabelSet as LabelSet
     from mien.recognizer import EmotionRecognizer as EmotionRecognizer
     from mien.results import Face as Face
     from mien.results import Faces as Faces
+    from mien.watching import Moment as Moment
 
 
 def __getattr__(name: str) -> Any:

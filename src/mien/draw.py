@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
@@ -69,3 +72,125 @@ def _place(box: Box, width: float, height: float, size: tuple[int, int], taken: 
 def _shared(a: Box, b: Box) -> float:
     """Square pixels that two boxes have in common."""
     return max(0, min(a[2], b[2]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[1], b[1]))
+
+
+class VideoPen:
+    """Draws the faces of one frame after the other, so that nothing flickers or jumps; `draw` is called in order.
+
+    Each face has a box in its emotion's colour and a caption with the person's number, the reported emotion and a strip
+    of all probabilities in a fixed order. Boxes glide, captions stay on their side of the face, keep their size, and
+    change their figure a few times a second.
+    """
+
+    GLIDE = 0.06  # seconds over which a drawn box follows the face
+    FIGURE = 0.3  # seconds for which a percentage stays
+    STAY = 1.0  # seconds that a caption stays on its side, if it can
+    MEMORY = 2.0  # seconds after which somebody who has left is forgotten
+
+    def __init__(self) -> None:
+        self._shown: dict[int, _Shown] = {}
+
+    def draw(self, time: float, image: npt.NDArray[np.uint8], faces: Faces) -> npt.NDArray[np.uint8]:
+        """A copy of the frame, uint8 RGB (H, W, 3), with its faces; those without a track number are left out."""
+        self._shown = {track: shown for track, shown in self._shown.items() if time - shown.time < self.MEMORY}
+        canvas = Image.fromarray(image)
+        pen = ImageDraw.Draw(canvas, "RGBA")
+        unit = max(1.0, max(canvas.size) / 1000)
+        drawn = [(face, self._update(time, face, unit)) for face in faces if face.track is not None]
+        for face, shown in drawn:
+            pen.rectangle(shown.corners, outline=(*INK, 120), width=round(2 * unit) + 2)
+            pen.rectangle(shown.corners, outline=color(face.emotion), width=round(2 * unit))
+        taken = [shown.corners for _, shown in drawn]
+        for face, shown in drawn:
+            taken.append(self._caption(pen, time, face, shown, canvas.size, taken))
+        return np.array(canvas)
+
+    def _update(self, time: float, face: Face, unit: float) -> _Shown:
+        """What is shown of a face, brought up to this time."""
+        assert face.track is not None
+        box = np.array(face.box)
+        size = round(float(np.clip((box[2] - box[0]) / 8, 11 * unit, 20 * unit)))
+        shown = self._shown.setdefault(face.track, _Shown(time, box, size))
+        share = 1 - np.exp(-max(time - shown.time, 0) / self.GLIDE)
+        if np.abs(box - shown.box).max() > 0.5 * (box[2] - box[0]):
+            share = 1.0  # it came back elsewhere: nothing glides through the picture
+        shown.box = shown.box + share * (box - shown.box)
+        if abs(size - shown.size) > 0.2 * shown.size:
+            shown.size = size
+        if face.emotion != shown.emotion or time - shown.since >= self.FIGURE:
+            shown.emotion, shown.text, shown.since = face.emotion, f"{face.emotion} {face.confidence:.0%}", time
+        shown.time = time
+        return shown
+
+    def _caption(
+        self,
+        pen: ImageDraw.ImageDraw,
+        time: float,
+        face: Face,
+        shown: _Shown,
+        size: tuple[int, int],
+        taken: list[Box],
+    ) -> Box:
+        """Draws the caption of a face and returns where it stands."""
+        font, pad = _font(shown.size), shown.size * 0.4
+        number = str(face.track)
+        badge = pen.textlength(number, font=font) + 2 * pad
+        text = shown.size * 1.45
+        strip = max(3.0, shown.size * 0.35)
+        longest = max(pen.textlength(f"{name} 100%", font=font) for name in face.probabilities)
+        width = max(shown.corners[2] - shown.corners[0], badge + longest + 2 * pad)
+        left, upper, right, lower = shown.place(time, width, text + strip, size, taken, self.STAY)
+        pen.rectangle((left, upper, right, lower), fill=(*PAPER, 225))
+        tone = color(face.emotion)
+        pen.rectangle((left, upper, left + badge, upper + text), fill=tone)
+        pen.text((left + badge / 2, upper + text / 2), number, fill=_readable_on(tone), font=font, anchor="mm")
+        pen.text((left + badge + pad, upper + text / 2), shown.text, fill=INK, font=font, anchor="lm")
+        edge = left
+        for name, value in face.probabilities.items():
+            pen.rectangle((edge, upper + text, min(edge + width * value, right), lower), fill=color(name))
+            edge += width * value
+        return left, upper, right, lower
+
+
+@dataclass(eq=False)
+class _Shown:
+    """What a `VideoPen` last drew of somebody: box, text size, caption and its side."""
+
+    time: float
+    box: npt.NDArray[np.float64]
+    size: int
+    emotion: str = ""
+    text: str = ""
+    since: float = -np.inf
+    below: bool = True
+    moved: float = -np.inf
+
+    @property
+    def corners(self) -> Box:
+        left, upper, right, lower = map(float, self.box)
+        return left, upper, right, lower
+
+    def place(
+        self, time: float, width: float, height: float, size: tuple[int, int], taken: list[Box], stay: float
+    ) -> Box:
+        """Below the face or above it; the side changes only if the other one is far better, and not soon again."""
+        left, upper, _, lower = self.corners
+        x = min(max(0.0, left), max(0.0, size[0] - width))
+        places = {}
+        for below, y in ((True, lower), (False, upper - height)):
+            y = min(max(0.0, y), max(0.0, size[1] - height))
+            places[below] = (x, y, x + width, y + height)
+        covered = {below: sum(_shared(place, other) for other in taken) for below, place in places.items()}
+        if covered[self.below] > covered[not self.below] + 0.3 * width * height and time - self.moved >= stay:
+            self.below, self.moved = not self.below, time
+        return places[self.below]
+
+
+@lru_cache(maxsize=64)
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def _readable_on(tone: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Ink or paper, whichever stands out more on a colour."""
+    return INK if 0.299 * tone[0] + 0.587 * tone[1] + 0.114 * tone[2] > 110 else PAPER

@@ -3,6 +3,7 @@
 MienError
 ├── InputError          an argument has the wrong type, shape or range        (also a ValueError)
 ├── ImageError          a picture cannot be read, or is refused                (also a ValueError)
+├── VideoError          a video cannot be read or written                      (also a ValueError)
 ├── DataError           a data set file is not what it should be               (also a ValueError)
 ├── BundleError         a model file is missing, damaged, foreign or too new
 ├── DetectorError       a face detector is unknown or answers nonsense
@@ -40,6 +41,18 @@ class ImageError(MienError, ValueError):
 
     def __reduce__(self) -> tuple[type[ImageError], tuple[str, str]]:
         return type(self), (self.reason, self.source)  # results cross processes, errors among them
+
+
+class VideoError(MienError, ValueError):
+    """A video, stream or camera cannot be read, or a video cannot be written. `source` names it."""
+
+    def __init__(self, message: str, source: str = "the video") -> None:
+        super().__init__(f"{source}: {message}")
+        self.source = source
+        self.reason = message
+
+    def __reduce__(self) -> tuple[type[VideoError], tuple[str, str]]:
+        return type(self), (self.reason, self.source)
 
 
 class DataError(MienError, ValueError):

@@ -5,6 +5,7 @@ Training is the work of `mien.training`, which is imported only when `train` is 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
@@ -29,6 +30,8 @@ from mien.runtime import CPU
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from mien.watching import Watching
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -81,6 +84,7 @@ class EmotionRecognizer:
         self.flip = flip
         self.run_folder: Path | None = None
         self._session = {"threads": threads, "providers": providers}
+        self._labels = labels
         self._use(model if isinstance(model, Bundle) else Bundle.load(model, **self._session), labels)
 
     def _use(self, bundle: Bundle, labels: str | None = None) -> None:
@@ -105,6 +109,8 @@ class EmotionRecognizer:
         epochs: int | None = None,
         batch_size: int | None = None,
         votes: str | Path | None = None,
+        weights: Sequence[float] | None = None,
+        leave_out: str | Path | None = None,
         settings: Sequence[str] = (),
         out: str | Path | None = None,
         resume: bool = False,
@@ -116,6 +122,8 @@ class EmotionRecognizer:
         validation_path  the same, to choose the best epoch on; None: the data's own validation split, or a tenth
         recipe           a shipped recipe's name, or a .toml file
         votes            FER+'s fer2013new.csv, aligned with FER2013's csv
+        weights          how much the faces of each path of `train_path` count
+        leave_out        a list that `mien data clean` wrote
         settings         any keys of the recipe, "augment.mixup=0.2"
         out              the run's folder; None: a new one in `runs/`. `resume` goes on with the one there
         device           "auto", "cpu" or "cuda"
@@ -127,13 +135,17 @@ class EmotionRecognizer:
 
         direct = {"epochs": epochs, "batch_size": batch_size}
         overrides = [f"{key}={value}" for key, value in direct.items() if value is not None]
+        if validation_path is not None:
+            overrides += ["data.validation=own", "data.folds=0"]
         chosen = load_recipe(recipe, [*settings, *overrides])
-        dataset = load_data(train_path, votes, set_aside=False)
+        folder = Path(out) if out is not None else _unused(Path("runs") / chosen.name)
+        Run(folder).check_unused(resume)
+        dataset = load_data(train_path, votes, weights=weights, leave_out=leave_out, set_aside=False)
         if validation_path is not None:
             dataset = with_validation(dataset, load_data(validation_path, set_aside=False))
-        folder = Path(out) if out is not None else _unused(Path("runs") / chosen.name)
         path = train(chosen, dataset, folder, resume=resume, hardware=Hardware(device))
-        self._use(Bundle.load(path, **self._session))
+        bundle = Bundle.load(path, **self._session)
+        self._use(bundle, self._labels if self._labels in bundle.heads else None)
         self.run_folder = folder
         return self
 
@@ -164,7 +176,11 @@ class EmotionRecognizer:
             )
         from mien.report import plot_history
 
-        return plot_history(Run(self.run_folder).history)
+        run = Run(self.run_folder)
+        return plot_history(run.history, json.loads(run.facts.read_text(encoding="utf-8")).get("best_epoch"))
+
+    def __repr__(self) -> str:
+        return f"EmotionRecognizer({self.bundle.name!r}, labels={self.head.name!r})"
 
     @property
     def labels(self) -> LabelSet:
@@ -215,23 +231,51 @@ class EmotionRecognizer:
         answers = iter(self._answer(found))
         return [failures[position] if position in failures else next(answers) for position in range(len(images))]
 
-    def _find(self, pixels: npt.NDArray[np.uint8], source: str) -> _Found:
-        """The faces of a picture that are large enough, largest first."""
+    def find(self, pixels: npt.NDArray[np.uint8]) -> Detections:
+        """The first step of `predict`: the large enough faces of a picture RGB uint8 (H, W, 3), largest first."""
         detections = self.detector(pixels)
         sides = detections.boxes[:, 2:] - detections.boxes[:, :2]
         order = np.argsort(-sides.prod(axis=1), kind="stable")
-        detections = detections.select(order[sides[order].min(axis=1, initial=np.inf) >= self.min_face])
+        return detections.select(order[sides[order].min(axis=1, initial=np.inf) >= self.min_face])
+
+    def crop(self, pixels: npt.NDArray[np.uint8], detections: Detections) -> npt.NDArray[np.uint8]:
+        """The second step: found faces as gray crops uint8 (n, 48, 48)."""
         framing = WHOLE_FRAME if detections.are_frames else Framing()
-        crops = crop_faces(pixels, detections.boxes, detections.landmarks, framing)
-        return _Found(detections, crops, (pixels.shape[1], pixels.shape[0]), source)
+        return crop_faces(pixels, detections.boxes, detections.landmarks, framing)
+
+    def read(self, crops: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+        """The third step: calibrated probabilities float32 (n, K) over `labels`, and the estimated shares of people
+        who see each emotion, float32 (n, K) over the same; None from a model without votes."""
+        logits = self.bundle.logits(crops, flip=self.flip)
+        shares, vote_head = self.bundle.vote_shares(logits), self.bundle.vote_head
+        if shares is not None and vote_head is not None:
+            shares = vote_head.labels.fold(shares, self.labels).astype(np.float32)
+        return self.bundle.calibrate(logits)[self.head.name], shares
+
+    def track(self, source: Any, **options: Any) -> Watching:
+        """The faces of a video as they come: `for moment in recognizer.track("talk.mp4"): moment.time, moment.faces`.
+
+        source   a file, an address (rtsp://, http://), a camera's number, a folder of pictures (needs `fps`), a binary
+                 file object, or any iterable of (seconds, image)
+        options  every, fps, start, end: which frames; detect_every, realtime, smoothing, margin, max_gap: how they are
+                 watched. `mien.watching.watch` describes them
+
+        Raises VideoError or InputError; MissingExtraError without the extra `video`.
+        """
+        from mien.watching import watch
+
+        return watch(self, source, **options)
+
+    def _find(self, pixels: npt.NDArray[np.uint8], source: str) -> _Found:
+        detections = self.find(pixels)
+        return _Found(detections, self.crop(pixels, detections), (pixels.shape[1], pixels.shape[0]), source)
 
     def _answer(self, found: list[_Found]) -> list[Faces]:
         """All crops through the network at once, then apart again, picture by picture."""
         if not found:
             return []
-        logits = self.bundle.logits(np.concatenate([picture.crops for picture in found]), flip=self.flip)
-        probabilities = self.bundle.calibrate(logits)[self.head.name]
-        intensities = self._intensities(probabilities, self.bundle.vote_shares(logits))
+        probabilities, shares = self.read(np.concatenate([picture.crops for picture in found]))
+        intensities = intensities_of(probabilities.argmax(axis=1), shares)
         faces = []
         start = 0
         for picture in found:
@@ -251,15 +295,15 @@ class EmotionRecognizer:
             )
         return faces
 
-    def _intensities(
-        self, probabilities: npt.NDArray[np.float32], shares: npt.NDArray[np.float32] | None
-    ) -> npt.NDArray[np.float32]:
-        """The estimated share of people who would see each face's emotion; NaN from a model without votes."""
-        vote_head = self.bundle.vote_head
-        if shares is None or vote_head is None:
-            return np.full(len(probabilities), np.nan, np.float32)
-        folded = vote_head.labels.fold(shares, self.labels)
-        return np.take_along_axis(folded, probabilities.argmax(axis=1)[:, None], axis=1)[:, 0].astype(np.float32)
+
+def intensities_of(columns: npt.NDArray[np.int64], shares: npt.NDArray[np.float32] | None) -> npt.NDArray[np.float32]:
+    """The estimated share of people who would see each face's emotion, given by its column, float32 (n,).
+
+    `shares` float32 (n, K) as `EmotionRecognizer.read` gives them; None, from a model without votes, gives NaN.
+    """
+    if shares is None:
+        return np.full(len(columns), np.nan, np.float32)
+    return np.take_along_axis(shares, columns[:, None], axis=1)[:, 0]
 
 
 def _unused(folder: Path) -> Path:

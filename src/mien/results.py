@@ -81,6 +81,8 @@ class Faces:
     size           (width, height)    of the picture, in pixels
     source         str                its path, or a description
     track_ids      int64 (n,) or None persons in a video
+    reported       int64 (n,) or None columns of the emotions that are answered; None: the likeliest. A video holds an
+                                      emotion until another is clearly likelier
 
     No face is a result, `len(faces) == 0`, not an error. Wrong shapes are an InputError.
     """
@@ -94,6 +96,7 @@ class Faces:
     size: tuple[int, int]
     source: str = "image"
     track_ids: npt.NDArray[np.int64] | None = None
+    reported: npt.NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.boxes) if isinstance(self.boxes, np.ndarray) else 0
@@ -110,6 +113,10 @@ class Faces:
             raise InputError("Faces.probabilities: expected rows from 0 that sum to 1")
         if self.track_ids is not None:
             _check("track_ids", self.track_ids, (n,), np.int64)
+        if self.reported is not None:
+            _check("reported", self.reported, (n,), np.int64)
+            if n and not (self.reported.min() >= 0 and self.reported.max() < len(self.labels)):
+                raise InputError(f"Faces.reported: expected columns 0 to {len(self.labels) - 1}, got {self.reported}")
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -132,9 +139,10 @@ class Faces:
                 probabilities=self.probabilities[index],
                 intensities=self.intensities[index],
                 track_ids=None if self.track_ids is None else self.track_ids[index],
+                reported=None if self.reported is None else self.reported[index],
             )
         probabilities = self.probabilities[index]
-        best = int(probabilities.argmax())
+        best = int(self._columns[index])
         points = self.landmarks[index]
         left, top, right, bottom = map(float, self.boxes[index])
         return Face(
@@ -150,13 +158,17 @@ class Faces:
 
     @property
     def emotions(self) -> list[str]:
-        """The likeliest emotion of every face."""
-        return [self.labels.names[best] for best in self.probabilities.argmax(axis=1)] if len(self) else []
+        """The likeliest emotion of every face, or the one that is `reported`."""
+        return [self.labels.names[best] for best in self._columns]
 
     @property
     def confidences(self) -> FloatArray:
         """The probability of that emotion, float32 (n,)."""
-        return self.probabilities.max(axis=1) if len(self) else np.zeros(0, np.float32)
+        return self.probabilities[np.arange(len(self)), self._columns]
+
+    @property
+    def _columns(self) -> npt.NDArray[np.int64]:
+        return self.probabilities.argmax(axis=1) if self.reported is None else self.reported
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

@@ -1,0 +1,507 @@
+"""Frames out of video files, streams, cameras, folders and iterators, with their true times.
+
+Files and streams are read by PyAV (extra `video`), cameras by OpenCV. This module knows containers, timestamps and
+threads; it knows nothing of faces. Whatever comes, RGB uint8 (H, W, 3) goes out, upright and with square pixels.
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mien.errors import ImageError, InputError, MissingExtraError, VideoError
+from mien.images import SUFFIXES, load_image
+
+Pixels = npt.NDArray[np.uint8]
+
+AHEAD = 3
+"""Frames that may wait between the decoder and the network; four of 4K are 100 MB."""
+
+WORTH_SEEKING = 10.0
+"""Seconds into a file from which looking for a key frame is worth more than decoding what comes before."""
+
+ROUNDING = 0.0015
+"""Seconds by which a frame may be early and still be in time: containers round, Matroska to milliseconds."""
+
+OPEN_TIMEOUT = 15.0
+"""Seconds that a stream may take to open, and between two of its packets."""
+
+_URL = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of a video: `time` in seconds from its start, `number` among all its frames, from 0, sampled or
+    not, and `image` RGB uint8 (H, W, 3)."""
+
+    time: float
+    number: int
+    image: Pixels
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which frames are looked at.
+
+    every  each n-th frame
+    fps    at most so many a second, chosen by their times; None: all. For a folder: the rate of its pictures
+    start  seconds from which on, and `end` up to which (that time not included); None: to the end
+    """
+
+    every: int = 1
+    fps: float | None = None
+    start: float = 0.0
+    end: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise InputError(f"every: expected a whole number from 1, got {self.every}")
+        if self.fps is not None and not 0 < self.fps <= 1000:
+            raise InputError(f"fps: expected frames per second, above 0 and up to 1000, got {self.fps}")
+        if not 0 <= self.start < float("inf"):
+            raise InputError(f"start: expected seconds from 0, got {self.start}")
+        if self.end is not None and not self.end > self.start:
+            raise InputError(f"end: expected seconds after the start, {self.start:g}, got {self.end}")
+
+    def chooser(self) -> Callable[[int, float], bool]:
+        """A function that is asked once for every frame, in order: is the one with this number and time looked at?"""
+        last = -1
+
+        def chosen(number: int, seconds: float) -> bool:
+            nonlocal last
+            if seconds < self.start or number % self.every:
+                return False
+            if self.fps is not None:
+                step = int((seconds - self.start + ROUNDING) * self.fps)
+                if step <= last:
+                    return False
+                last = step
+            return True
+
+        return chosen
+
+
+class Source(Protocol):
+    """Where frames come from. `notes` collects what a reader should be told: a file that was cut short, ...
+
+    name      its path, address, or a description
+    live      frames are lost if they are not taken in time
+    duration  seconds, or None where nobody knows
+    rate      frames per second, about; None where nobody knows
+    """
+
+    name: str
+    live: bool
+    duration: float | None
+    rate: float | None
+    notes: list[str]
+
+    def frames(self, sampling: Sampling) -> Iterator[Frame]:
+        """The frames of the sampling, in order of time, which grows from each to the next."""
+        ...
+
+
+def open_source(source: Any) -> Source:
+    """A source of frames from a path, an address (rtsp://, http://, ...), a camera's number, a folder of pictures, a
+    binary file object, or an iterable of (seconds, image).
+
+    Raises VideoError for what cannot be read, InputError for what is no source, MissingExtraError without PyAV.
+    """
+    if isinstance(source, bool) or source is None:
+        raise InputError(f"video: expected a path, an address, a camera's number or frames, got {source!r}")
+    if isinstance(source, int | np.integer):
+        return Camera(int(source))
+    if isinstance(source, str | Path):
+        if _URL.match(str(source)):
+            return VideoFile(str(source))
+        if Path(source).is_dir():
+            return PictureFolder(Path(source))
+        if not Path(source).exists():
+            raise VideoError("no such file or folder. Check the path", str(source))
+        return VideoFile(str(source))
+    if hasattr(source, "read"):
+        return VideoFile(source, name=str(getattr(source, "name", "stream")))
+    if isinstance(source, Iterable) and not isinstance(source, bytes | np.ndarray):
+        return Pictures(source)
+    raise InputError(
+        "video: expected a path, an address, a camera's number, a folder, or an iterable of (seconds, image), "
+        f"got {type(source).__name__}"
+    )
+
+
+def pyav() -> Any:
+    """The module `av`, or a MissingExtraError that tells how to install it."""
+    try:
+        import av
+    except ImportError as error:
+        raise MissingExtraError("reading and writing video", "video") from error
+    return av
+
+
+class VideoFile:
+    """A file or a stream, through PyAV. It is opened once to see what it is, and again for its frames.
+
+    Times are presentation timestamps in seconds from the container's start, so variable rates and 29.97 come out
+    true. A file object (standard input) is read once, from beginning to end.
+    """
+
+    def __init__(self, source: str | BinaryIO, name: str | None = None) -> None:
+        self.name = name or str(source)
+        self.notes: list[str] = []
+        self._source = source
+        self._seekable = isinstance(source, str) and not _URL.match(source)
+        self._container = self._open()
+        stream = self._container.streams.video[0]
+        rate = stream.average_rate or stream.guessed_rate
+        self.rate = float(rate) if rate else None
+        self.duration = self._seconds_of(stream)
+        self.live = isinstance(source, str) and bool(_URL.match(source)) and self.duration is None
+
+    def frames(self, sampling: Sampling) -> Iterator[Frame]:
+        container, self._container = self._container or self._open(), None
+        with container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            number = self._skip(container, sampling.start) if self._seekable else 0
+            yield from self._decode(container, stream, number, sampling)
+
+    def _open(self) -> Any:
+        av = pyav()
+        options = {"rtsp_transport": "tcp"} if self.name.lower().startswith("rtsp") else {}
+        try:
+            timeout = None if self._seekable else OPEN_TIMEOUT
+            container = av.open(self._source, options=options, timeout=timeout, metadata_errors="replace")
+        except (av.FFmpegError, OSError) as error:
+            raise VideoError(_cannot_open(error), self.name) from error
+        if not container.streams.video:
+            kinds = ", ".join(stream.type for stream in container.streams)
+            container.close()
+            what = f"without pictures, only {kinds}" if kinds else "with nothing in it"
+            raise VideoError(f"expected frames, got a file {what}. Check that it is a video", self.name)
+        return container
+
+    def _seconds_of(self, stream: Any) -> float | None:
+        """How long the pictures last, or else the whole file."""
+        if stream.duration and stream.time_base:
+            return float(stream.duration * stream.time_base)
+        duration = self._container.duration
+        return duration / 1e6 if duration and duration > 0 else None
+
+    def _skip(self, container: Any, start: float) -> int:
+        """Goes to a key frame before `start` and returns the number of the first frame that comes from there.
+
+        Packets are counted without decoding them. Where that is not possible all is as at the beginning.
+        """
+        av, stream = pyav(), container.streams.video[0]
+        if start < WORTH_SEEKING:
+            return 0
+        origin, numbers, key = _origin(container), [], None
+        aim = float(start) + origin
+        try:
+            for packet in container.demux(stream):
+                if packet.pts is None or packet.is_discard:
+                    continue
+                if packet.dts is not None and packet.dts * packet.time_base > aim:
+                    break
+                numbers.append(packet.pts)
+                if packet.is_keyframe and packet.pts * packet.time_base < aim - 1:
+                    key = packet.pts
+            container.seek(key if key is not None else stream.start_time or 0, stream=stream)
+            if key is None:
+                return 0
+            first = next(container.decode(stream), None)
+            container.seek(key, stream=stream)
+            if first is not None and first.pts is not None and float(first.pts * stream.time_base) <= aim:
+                return bisect.bisect_left(sorted(numbers), first.pts)
+        except av.FFmpegError:
+            pass
+        container.seek(stream.start_time or 0, stream=stream)
+        return 0
+
+    def _decode(self, container: Any, stream: Any, number: int, sampling: Sampling) -> Iterator[Frame]:
+        clock = _Clock(None if self.live else _origin(container), 1 / self.rate if self.rate else 1 / 25)
+        chosen, seconds, count = sampling.chooser(), None, 0
+        for frame in self._pictures(container, stream):
+            seconds = clock.time_of(frame, number)
+            if sampling.end is not None and seconds >= sampling.end:
+                break
+            if chosen(number, seconds):
+                yield Frame(seconds, number, _upright_rgb(frame, stream.sample_aspect_ratio))
+            number, count = number + 1, count + 1
+        else:
+            self._judge_end(count, seconds, sampling, clock)
+
+    def _pictures(self, container: Any, stream: Any) -> Iterator[Any]:
+        """Every picture that can be decoded; what cannot is noted."""
+        av = pyav()
+        packets, damaged = container.demux(stream), 0
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError as error:
+                self.notes.append(f"reading ended early: {_words(error)}. What came before is kept")
+                break
+            if packet is None:
+                break
+            try:
+                yield from packet.decode()
+            except av.FFmpegError:
+                damaged += 1
+        if damaged:
+            self.notes.append(f"{damaged} {'piece was' if damaged == 1 else 'pieces were'} damaged and left out")
+
+    def _judge_end(self, count: int, seconds: float | None, sampling: Sampling, clock: _Clock) -> None:
+        """After the last frame: was there any, and is that where the file says that it ends?"""
+        if not count and sampling.start == 0:
+            reason = self.notes[-1] if self.notes else "the file says nothing more"
+            raise VideoError(f"expected frames, got none ({reason}). Copy or download it again", self.name)
+        if clock.jumps:
+            self.notes.append(f"its clock went back {clock.jumps} times; the times here go on from where it was")
+        if self.duration is None or self.live or seconds is None:
+            return
+        if seconds < self.duration - max(1.0, 3 * clock.step):
+            self.notes.append(
+                f"is cut short: it says that it lasts {self.duration:.1f} s, the last frame is at {seconds:.1f} s. "
+                "What could be read is kept"
+            )
+
+
+class Camera:
+    """A camera by its number, through OpenCV; times are seconds since it was opened."""
+
+    live = True
+
+    def __init__(self, number: int) -> None:
+        self.name = f"camera {number}"
+        self.duration: float | None = None
+        self.notes: list[str] = []
+        self._capture = cv2.VideoCapture(number)
+        if not self._capture.isOpened():
+            raise VideoError("cannot be opened. Check that it is connected and that no other program has it", self.name)
+        self.rate: float | None = self._capture.get(cv2.CAP_PROP_FPS) or None
+
+    def frames(self, sampling: Sampling) -> Iterator[Frame]:
+        chosen, number, began = sampling.chooser(), 0, time.monotonic()
+        try:
+            while self._capture.grab():
+                seconds = time.monotonic() - began
+                if sampling.end is not None and seconds >= sampling.end:
+                    return
+                if chosen(number, seconds):
+                    _, pixels = self._capture.retrieve()
+                    yield Frame(seconds, number, np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8))
+                number += 1
+            self.notes.append("gives no more pictures")
+        finally:
+            self._capture.release()
+
+
+class PictureFolder:
+    """A folder of pictures in the order of their names, numbers in them counted as numbers; the rate is given."""
+
+    live = False
+
+    def __init__(self, folder: Path) -> None:
+        self.name = str(folder)
+        self.duration: float | None = None
+        self.rate: float | None = None
+        self.notes: list[str] = []
+        inside = (file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != ".")
+        self.files = sorted(inside, key=lambda file: _natural(file.name))
+        if not self.files:
+            raise VideoError(f"expected a folder of pictures ({', '.join(sorted(SUFFIXES))}), found none", self.name)
+
+    def frames(self, sampling: Sampling) -> Iterator[Frame]:
+        if sampling.fps is None:
+            raise InputError(f"{self.name}: pictures in a folder have no times. Give their rate: fps=25, --fps 25")
+        for number, file in enumerate(self.files):
+            seconds = number / sampling.fps
+            if seconds < sampling.start or number % sampling.every:
+                continue
+            if sampling.end is not None and seconds >= sampling.end:
+                return
+            try:
+                yield Frame(seconds, number, load_image(file))
+            except ImageError as error:
+                self.notes.append(f"{file.name}: {error.reason}")
+
+
+class Pictures:
+    """Any iterable of (seconds, image), where an image is what `predict` takes; the seconds must grow."""
+
+    live = False
+    name = "frames"
+
+    def __init__(self, pairs: Iterable[Any]) -> None:
+        self.duration: float | None = None
+        self.rate: float | None = None
+        self.notes: list[str] = []
+        self._pairs = pairs
+
+    def frames(self, sampling: Sampling) -> Iterator[Frame]:
+        chosen, last = sampling.chooser(), -np.inf
+        for number, pair in enumerate(self._pairs):
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise InputError(f"video: expected pairs of (seconds, image), got {type(pair).__name__}")
+            seconds = float(pair[0])
+            if not seconds > last:
+                raise InputError(f"video: expected times that grow, got {seconds} after {last}")
+            last = seconds
+            if sampling.end is not None and seconds >= sampling.end:
+                return
+            if chosen(number, seconds):
+                yield Frame(seconds, number, load_image(pair[1]))
+
+
+@dataclass
+class _Clock:
+    """Presentation timestamps as seconds that only grow; `origin` None: the first frame is at 0."""
+
+    origin: float | None
+    step: float
+    last: float = -1.0
+    jumps: int = 0
+    _shift: float = field(default=0.0, repr=False)
+
+    def time_of(self, frame: Any, number: int) -> float:
+        """Seconds of a decoded frame; from its number and the rate where the container has no timestamps."""
+        stamp = frame.pts if frame.pts is not None else frame.dts
+        raw = number * self.step if stamp is None else float(stamp * frame.time_base)
+        if self.origin is None:
+            self.origin = raw
+        seconds = raw - (0.0 if stamp is None else self.origin) + self._shift
+        if seconds <= self.last:
+            self.jumps += 1
+            self._shift += self.last + self.step - seconds
+            seconds = self.last + self.step
+        self.last = seconds
+        return max(seconds, 0.0)
+
+
+class Ahead:
+    """An iterator over frames that a thread of its own reads, at most `depth` ahead; decoding and the network overlap.
+
+    With `latest` it gives only the newest frame there is, and what was not taken in time is dropped, as live pictures
+    need; `pace` then holds the frames of a file back until their time has come. `close` ends the thread.
+    """
+
+    def __init__(self, frames: Iterator[Frame], depth: int = AHEAD, *, latest: bool = False, pace: bool = False):
+        self.dropped = 0
+        self._frames = frames
+        self._waiting: deque[Frame] = deque()
+        self._depth = 1 if latest else depth
+        self._latest, self._pace = latest, pace
+        self._change = threading.Condition()
+        self._done = self._closed = False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._read, name="mien-frames", daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Ahead:
+        return self
+
+    def __next__(self) -> Frame:
+        with self._change:
+            self._change.wait_for(lambda: self._waiting or self._done)
+            if self._waiting:
+                frame = self._waiting.popleft()
+                self._change.notify_all()
+                return frame
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        raise StopIteration
+
+    def leave(self) -> None:
+        """Tells the thread to end, without waiting for it."""
+        with self._change:
+            self._closed = True
+            self._waiting.clear()
+            self._change.notify_all()
+
+    def close(self) -> None:
+        self.leave()
+        self._thread.join(timeout=OPEN_TIMEOUT)
+
+    def _read(self) -> None:
+        began = None
+        try:
+            for frame in self._frames:
+                if self._pace:
+                    began = time.monotonic() - frame.time if began is None else began
+                    with self._change:
+                        self._change.wait_for(lambda: self._closed, timeout=began + frame.time - time.monotonic())
+                if not self._put(frame):
+                    break
+        except BaseException as error:
+            self._error = error
+        finally:
+            close = getattr(self._frames, "close", None)
+            if close is not None:
+                close()
+            with self._change:
+                self._done = True
+                self._change.notify_all()
+
+    def _put(self, frame: Frame) -> bool:
+        """Hands a frame over; False if nobody wants any more."""
+        with self._change:
+            if self._latest:
+                self.dropped += len(self._waiting)
+                self._waiting.clear()
+            self._change.wait_for(lambda: self._closed or len(self._waiting) < self._depth)
+            if not self._closed:
+                self._waiting.append(frame)
+                self._change.notify_all()
+            return not self._closed
+
+
+def _origin(container: Any) -> float:
+    """Seconds of the container's own clock that players show as 0: the earliest start of its streams."""
+    return (container.start_time or 0) / 1e6
+
+
+def _upright_rgb(frame: Any, aspect: Fraction | None) -> Pixels:
+    """A decoded frame as RGB, its pixels made square, turned as the container's display matrix says."""
+    width = frame.width
+    if aspect and aspect != 1 and Fraction(1, 4) <= aspect <= 4:
+        width = max(1, round(width * aspect))
+    pixels = frame.reformat(width=width, format="rgb24").to_ndarray()
+    turns = round((frame.rotation or 0) / 90) % 4  # to the left
+    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels  # type: ignore[no-any-return]
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """A key that sorts frame2 before frame10."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _cannot_open(error: Exception) -> str:
+    name = type(error).__name__
+    if isinstance(error, EOFError):
+        return "expected frames, got none: the file ends after its header. Copy or download it again"
+    if name == "InvalidDataError":
+        return (
+            "expected a video, got something else or a file that was cut short before its index was written "
+            "(an MP4 of a camera that stopped). Copy it again, or repair it with a tool such as untrunc"
+        )
+    if name in ("TimeoutError", "ExitError"):
+        return f"does not answer within {OPEN_TIMEOUT:.0f} s. Check the address and the network"
+    return f"cannot be opened: {_words(error)}. Check the path or the address, and the permissions"
