@@ -37,3 +37,9 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def first_process() -> bool:
+    """Whether this is the process that writes and speaks, of the several that torchrun, Lightning or Slurm started."""
+    ranks = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+    return next((rank for rank in ranks if rank is not None), "0") == "0"

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from mien.bundle import Bundle, find
 from mien.errors import BundleError, DataError, InputError, RecipeError
 from mien.labels import LABEL_SETS
+from mien.machine import first_process
 
 Row = dict[str, float]
 """One epoch: column -> number."""
@@ -40,8 +41,8 @@ class Run:
         self.best = self.checkpoints / "best.ckpt"
 
     def check_unused(self, resume: bool) -> None:
-        """A RecipeError if a run is here already and is not to be resumed."""
-        if self.recipe.is_file() and not resume:
+        """A RecipeError if a run is here already and is not to be resumed; the first of several processes tells."""
+        if first_process() and self.recipe.is_file() and not resume:
             raise RecipeError(
                 f"{self.folder} holds a run already: add --resume to go on with it, or choose another --out"
             )

@@ -342,12 +342,12 @@ class TestTraining:
     ) -> None:
         recipe = tiny("epochs=1")
         train(recipe, dataset, tmp_path / "whole")
-        assert "starts at the beginning" not in capsys.readouterr().err
+        assert "it starts at the beginning" not in capsys.readouterr().err
         if started:
             shutil.copytree(tmp_path / "whole", tmp_path / "run")
             shutil.rmtree(tmp_path / "run" / "checkpoints")
         train(recipe, dataset, tmp_path / "run", resume=True)
-        assert "has no finished epoch to go on from: training starts at the beginning" in capsys.readouterr().err
+        assert "has no finished epoch to go on from: it starts at the beginning" in capsys.readouterr().err
         assert history(tmp_path / "run") == history(tmp_path / "whole")
 
 

@@ -76,6 +76,7 @@ def _train(options: argparse.Namespace) -> int:
     # Threads that spin while they wait halve the speed of everything, training too, on a machine with other work.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from mien.datasets import load_data, with_validation
+    from mien.machine import first_process
     from mien.runs import Run
     from mien.training.recipe import load_recipe
 
@@ -101,7 +102,7 @@ def _train(options: argparse.Namespace) -> int:
 
     hardware = Hardware(options.device, options.devices, options.nodes, options.strategy)
     bundle = train(recipe, dataset, options.out, resume=options.resume, hardware=hardware)
-    if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0":
+    if first_process():
         print(f"wrote {bundle}")
     return OK
 

@@ -26,14 +26,13 @@ import tomli_w
 import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities import rank_zero_only
 
 from mien.bundle import Bundle
 from mien.datasets import TRAINING, FaceDataset, exact_copies, summary
 from mien.errors import DataError, InputError, RecipeError, nearest
 from mien.evaluate import evaluate_bundle
 from mien.files import replacing, write_atomically
-from mien.machine import processor
+from mien.machine import first_process, processor
 from mien.runs import Run
 from mien.training.callbacks import (
     AtomicCheckpoints,
@@ -102,7 +101,7 @@ def train(
     training = dataset.split(TRAINING)
     validation = dataset.split(validation_split)
     _check_monitor(recipe, dataset)
-    first = getattr(rank_zero_only, "rank", None) in (0, None)
+    first = first_process()
     if first:
         print(summary(dataset), file=sys.stderr)
     checkpoint_path = run.last if resume and run.last.is_file() else None
@@ -119,7 +118,7 @@ def train(
         )
         facts = _begin(run, recipe, dataset, validation_split) if first else {}
         if resume and checkpoint_path is None and first:
-            print(f"{run.folder} has no finished epoch: training starts at the beginning", file=sys.stderr)
+            print(f"{run.folder} has no finished epoch to go on from: it starts at the beginning", file=sys.stderr)
         trainer = _trainer(recipe, run, hardware, pace)
         with _stopping_on_ctrl_c(trainer):
             trainer.fit(module, ckpt_path=checkpoint_path, weights_only=False)
