@@ -53,7 +53,7 @@ class ConvNet(Network):
 
     def convolutions(self, options: Any, block: int, inputs: int, width: int) -> list[nn.Module]:
         """The layers of a block, from `inputs` channels to `width`, before its pooling."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} has no convolutions")
 
     def dense(self, options: Any, inputs: int, width: int) -> list[nn.Module]:
         """The layers of a dense block before its dropout."""
