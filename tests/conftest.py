@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tiny
 from mien.labels import FER2013, FERPLUS
 
 
@@ -78,3 +79,16 @@ def fer2013_csv(tmp_path: Path) -> tuple[Path, Path]:
         write_fer2013(tmp_path / "fer2013.csv", faces, labels, splits),
         write_votes(tmp_path / "fer2013new.csv", synthetic_votes(labels), splits),
     )
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The tiny bundle, whose answers do not matter here."""
+    path = tmp_path_factory.mktemp("model") / "tiny.onnx"
+    path.write_bytes(tiny.content())
+    return str(path)
+
+
+@pytest.fixture
+def fast(model: str) -> list[str]:
+    return ["--model", model, "--detector", "whole"]

@@ -33,19 +33,6 @@ COLLINS = EXAMPLES / "eileen_collins.jpg"
 Output = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The tiny bundle, whose answers do not matter here."""
-    path = tmp_path_factory.mktemp("model") / "tiny.onnx"
-    path.write_bytes(tiny.content())
-    return str(path)
-
-
-@pytest.fixture
-def fast(model: str) -> list[str]:
-    return ["--model", model, "--detector", "whole"]
-
-
 def write_picture(path: Path, value: int = 100) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (40, 30), (value, value, value)).save(path)

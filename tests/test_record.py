@@ -16,25 +16,11 @@ import av
 import numpy as np
 import pytest
 
-import tiny
 from clips import gray, levels, portraits, write_clip
 from mien.cli import main
 from mien.video import Sampling, open_source
 
 Output = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The tiny bundle, whose answers do not matter here."""
-    path = tmp_path_factory.mktemp("model") / "tiny.onnx"
-    path.write_bytes(tiny.content())
-    return str(path)
-
-
-@pytest.fixture
-def fast(model: str) -> list[str]:
-    return ["--model", model, "--detector", "whole"]
 
 
 @pytest.fixture

@@ -15,8 +15,9 @@ import pytest
 from PIL import Image
 
 from clips import NTSC, VARIABLE, gray, levels, quadrants, write_clip
+from mien.ahead import Ahead
 from mien.errors import InputError, MissingExtraError, VideoError
-from mien.video import Ahead, Frame, Sampling, open_source
+from mien.video import Frame, Sampling, open_source
 
 
 def read(source: Any, **sampling: Any) -> list[Frame]:

@@ -36,11 +36,9 @@ WORTH_A_LINE = 0.005
 STANDARD_OUTPUT = "-"
 
 
-def predict_files(options: argparse.Namespace) -> int:
-    """Runs `mien predict` with its parsed options; returns the exit code."""
-    _check_targets(options.json, options.csv)
-    paths, errors = find_images(options.paths, recursive=options.recursive)
-    recognizer = EmotionRecognizer(
+def recognizer_of(options: argparse.Namespace) -> EmotionRecognizer:
+    """The recognizer that the words of `mien predict` and `mien video` ask for."""
+    return EmotionRecognizer(
         options.model,
         detector=options.detector,
         labels=options.labels,
@@ -48,6 +46,13 @@ def predict_files(options: argparse.Namespace) -> int:
         min_face=options.min_face,
         flip=options.flip,
     )
+
+
+def predict_files(options: argparse.Namespace) -> int:
+    """Runs `mien predict` with its parsed options; returns the exit code."""
+    _check_targets(options.json, options.csv)
+    paths, errors = find_images(options.paths, recursive=options.recursive)
+    recognizer = recognizer_of(options)
     results: list[Faces] = []
     names = AnnotatedNames(options.annotate, paths) if options.annotate else None
     try:

@@ -13,14 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from mien.ahead import Ahead
 from mien.draw import VideoPen
 from mien.encode import VideoWriter
 from mien.errors import InputError, VideoError
+from mien.predict import recognizer_of
 from mien.recognizer import EmotionRecognizer
 from mien.results import Faces
 from mien.rows import Earlier, RowWriter, check_target, find_earlier, journal_of, read_rows
 from mien.summary import Summary
-from mien.video import Ahead, Sampling, Source, open_source
+from mien.video import Sampling, Source, open_source
 from mien.watching import Watching, watch
 
 STANDARD_INPUT = "-"
@@ -57,14 +59,7 @@ def record_files(options: argparse.Namespace) -> int:
     """Runs `mien video` with its parsed options; returns the exit code."""
     jobs = [(source, _targets(options, source)) for source in options.inputs]
     _check(jobs)
-    recognizer = EmotionRecognizer(
-        options.model,
-        detector=options.detector,
-        labels=options.labels,
-        size=options.size,
-        min_face=options.min_face,
-        flip=options.flip,
-    )
+    recognizer = recognizer_of(options)
     failed = False
     for source, targets in jobs:
         try:

@@ -1,6 +1,6 @@
 """A video watched: frames -> faces, found or followed -> tracks -> emotions -> `Moment`s, one per frame looked at.
 
-What a frame needs is done while the next ones are decoded (`mien.video.Ahead`). Only faces that are visible now are in
+What a frame needs is done while the next ones are decoded (`mien.ahead.Ahead`). Only faces that are visible now are in
 a moment; nothing of an earlier frame is repeated. This module knows no files and draws nothing.
 """
 
@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from mien.ahead import AHEAD, Ahead
 from mien.detect import Detections, distinct
 from mien.errors import InputError
 from mien.follow import Follower
 from mien.results import Faces
 from mien.track import Smoother, Tracker, TrackOptions, look_of
-from mien.video import AHEAD, Ahead, Frame, Sampling, Source, open_source
+from mien.video import Frame, Sampling, Source, open_source
 
 if TYPE_CHECKING:
     from mien.recognizer import EmotionRecognizer
