@@ -6,6 +6,7 @@ from PIL import Image, ImageOps
 from skimage import data
 
 HERE = Path(__file__).parent
+SAMPLE = HERE.parent / "src" / "mien" / "serve" / "static" / "sample.jpg"  # of the service's page
 TILE = 384
 FACE = (110, 0, 366, 256)  # the square of the portrait that is about her face
 
@@ -40,6 +41,8 @@ def main() -> None:
     for place, tile in enumerate(variants(portrait)):
         sheet.paste(tile, (place % 3 * TILE, place // 3 * TILE))
     sheet.save(HERE / "contact_sheet.jpg", quality=90)
+    upper_rows = sheet.crop((0, 0, 3 * TILE, 2 * TILE))
+    upper_rows.resize((960, 640), Image.Resampling.LANCZOS).save(SAMPLE, quality=85)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,198 @@
+// The panel for the camera: frames go to the server over a WebSocket, faces come back and are drawn over the live view.
+
+import { counted, h, listen, parts } from "./dom.js";
+import { annotated, save } from "./download.js";
+import { FacesView } from "./faces.js";
+import { openStream } from "./server.js";
+import { settings } from "./settings.js";
+
+const LONGEST = 640; // pixels of a frame's longer side on its way to the server
+const ON_THE_WAY = 2; // frames: one is read while the next one travels
+const PORTRAITS = 500; // milliseconds between two looks at the portraits
+const QUALITY = 0.85; // of JPEG
+
+const REASONS = {
+  NotAllowedError: ["The camera was not allowed", "Allow it for this page in the browser's address bar, then turn it on again."],
+  NotFoundError: ["No camera found", "Connect one, then turn it on again."],
+  NotReadableError: ["The camera is busy", "Another program uses it. Close that, then turn it on again."],
+  OverconstrainedError: ["That camera is gone", "Turn it on again to take another."],
+};
+
+export class CameraPanel {
+  #stream = null; // of the camera
+  #socket = null;
+  #sent = new Map(); // frame number -> when it was sent
+  #frame = 0;
+  #answered = []; // times of the last answers
+  #delay = 0; // milliseconds from frame to faces, smoothed
+  #last = null; // the faces shown
+  #portrayed = 0;
+  #encoding = false;
+  #pause = 500;
+
+  constructor(section, { complain }) {
+    this.section = section;
+    this.parts = parts(section);
+    this.complain = complain;
+    this.view = new FacesView(this.parts.overlay, this.parts.faces);
+    this.canvas = h("canvas");
+    listen(section, {
+      start: () => this.start(),
+      stop: () => this.stop(),
+      mirror: () => this.#mirror(!this.mirrored),
+      snapshot: () => this.#snapshot(),
+    });
+    this.parts.cameras.addEventListener("change", () => this.start(this.parts.cameras.value));
+    settings.addEventListener("change", ({ asks }) => asks && this.#socket?.close(4000)); // it opens again with the new ones
+    this.#mirror(true);
+  }
+
+  async start(camera) {
+    if (!navigator.mediaDevices) {
+      return this.#tell("No camera for this page", "Browsers give cameras only to pages over https, or from this machine itself (localhost).");
+    }
+    this.#end();
+    const wanted = { width: { ideal: 1280 }, height: { ideal: 720 }, ...(camera ? { deviceId: { exact: camera } } : { facingMode: "user" }) };
+    try {
+      this.#stream = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
+    } catch (error) {
+      return this.#tell(...(REASONS[error.name] ?? ["The camera does not start", error.message]));
+    }
+    const [track] = this.#stream.getVideoTracks();
+    track.addEventListener("ended", () => this.stop("The camera was disconnected", "Connect it, then turn it on again."));
+    const { view, empty, work } = this.parts;
+    view.srcObject = this.#stream;
+    empty.hidden = true;
+    work.hidden = false;
+    this.parts.headline.textContent = "Starting…";
+    await view.play();
+    this.parts.frame.style.setProperty("--ratio", view.videoWidth / view.videoHeight);
+    this.#listCameras(track.getSettings().deviceId);
+    this.#connect();
+    return this.#follow();
+  }
+
+  /** Turns everything off; says why, where it was not the user's wish. */
+  stop(title = "The camera is off", reason = "Nothing is sent any more.") {
+    this.#end();
+    this.#tell(title, reason);
+  }
+
+  get running() {
+    return this.#stream !== null;
+  }
+
+  get mirrored() {
+    return this.section.classList.contains("mirrored");
+  }
+
+  #end() {
+    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#stream = null;
+    this.#socket?.close(1000);
+    this.#socket = null;
+    this.#last = null;
+    this.view.clear();
+  }
+
+  #tell(title, reason) {
+    this.parts.title.textContent = title;
+    this.parts.reason.textContent = reason;
+    this.parts.empty.hidden = false;
+    this.parts.work.hidden = true;
+  }
+
+  async #listCameras(current) {
+    const devices = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
+    this.parts.which.hidden = devices.length < 2;
+    this.parts.cameras.replaceChildren(...devices.map(({ label, deviceId }, number) => new Option(label || `Camera ${number + 1}`, deviceId)));
+    this.parts.cameras.value = current;
+  }
+
+  #connect() {
+    const socket = openStream(settings.asked);
+    this.#socket = socket;
+    this.#sent.clear();
+    this.#frame = 0;
+    socket.onopen = () => (this.#pause = 500);
+    socket.onmessage = ({ data }) => this.#answer(JSON.parse(data));
+    socket.onclose = ({ code, reason }) => {
+      if (this.#socket !== socket) return;
+      if (code === 1008) return this.stop("The server refused the stream", reason || "Its key is missing or wrong.");
+      const wait = code === 4000 ? 0 : this.#pause;
+      this.#pause = Math.min(2 * this.#pause, 8000);
+      if (wait) {
+        this.view.clear();
+        this.parts.headline.textContent = code === 1013 ? "The server is busy. Trying again…" : "The connection is lost. Trying again…";
+        this.parts.figures.textContent = "";
+      }
+      setTimeout(() => this.#socket === socket && this.#stream && this.#connect(), wait);
+    };
+  }
+
+  /** Sends a frame whenever the camera has a new one and the server is not behind. */
+  #follow() {
+    const { view } = this.parts;
+    const stream = this.#stream;
+    const next = view.requestVideoFrameCallback ? (then) => view.requestVideoFrameCallback(then) : requestAnimationFrame;
+    const each = () => {
+      if (this.#stream !== stream) return;
+      this.#send();
+      next(each);
+    };
+    next(each);
+  }
+
+  #send() {
+    const { view } = this.parts;
+    const socket = this.#socket;
+    if (this.#encoding || socket?.readyState !== WebSocket.OPEN || this.#sent.size >= ON_THE_WAY || !view.videoWidth) return;
+    const scale = Math.min(1, LONGEST / Math.max(view.videoWidth, view.videoHeight));
+    this.canvas.width = Math.round(view.videoWidth * scale);
+    this.canvas.height = Math.round(view.videoHeight * scale);
+    this.canvas.getContext("2d").drawImage(view, 0, 0, this.canvas.width, this.canvas.height);
+    const taken = performance.now();
+    this.#encoding = true;
+    this.canvas.toBlob(
+      (blob) => {
+        this.#encoding = false;
+        if (!blob || this.#socket !== socket || socket.readyState !== WebSocket.OPEN) return;
+        this.#sent.set(this.#frame++, taken);
+        socket.send(blob);
+      },
+      "image/jpeg",
+      QUALITY,
+    );
+  }
+
+  #answer({ frame, image, error }) {
+    const now = performance.now();
+    const taken = this.#sent.get(frame);
+    for (const number of this.#sent.keys()) if (number <= frame) this.#sent.delete(number); // older ones were dropped
+    if (error) return this.complain(error.detail ?? error.title);
+    this.#delay = this.#delay ? 0.9 * this.#delay + 0.1 * (now - taken) : now - taken;
+    this.#answered = [...this.#answered.filter((time) => now - time < 2000), now];
+    const faces = image.faces.filter(({ score }) => score >= settings.threshold);
+    const portraits = now - this.#portrayed > PORTRAITS ? this.parts.view : null;
+    if (portraits) this.#portrayed = now;
+    this.#last = { ...image, faces };
+    this.view.show(this.#last, { mirrored: this.mirrored, portraits });
+    this.parts.headline.textContent = faces.length ? counted(faces.length, "face") : "No face in sight";
+    const rate = (this.#answered.length - 1) / Math.max((now - this.#answered[0]) / 1000, 0.001);
+    this.parts.figures.textContent = `${rate.toFixed(0)} frames/s · ${this.#delay.toFixed(0)} ms`;
+    return undefined;
+  }
+
+  #mirror(on) {
+    this.section.classList.toggle("mirrored", on);
+    this.parts.work.querySelector('[data-act="mirror"]').setAttribute("aria-pressed", String(on));
+    if (this.#last) this.view.show(this.#last, { mirrored: on });
+  }
+
+  async #snapshot() {
+    const { view } = this.parts;
+    const faces = this.#last ?? { width: view.videoWidth, height: view.videoHeight, faces: [] };
+    const name = `mien-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.png`;
+    save(await annotated(view, faces, { mirrored: this.mirrored }), name);
+  }
+}

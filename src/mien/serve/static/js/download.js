@@ -1,0 +1,71 @@
+// What can be taken away: annotated pictures, JSON and CSV, made here from what the server answered.
+
+import { h, percent } from "./dom.js";
+import { colorOf, inkOn } from "./emotions.js";
+
+export function save(blob, name) {
+  const link = h("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+export const saveJson = (value, name) => save(new Blob([`${JSON.stringify(value, null, 2)}\n`], { type: "application/json" }), name);
+
+export const stem = (name) => name.replace(/\.[^.]*$/, "") || "mien";
+
+const cell = (value) => (/[",\n\r]/.test(value ?? "") ? `"${value.replaceAll('"', '""')}"` : (value ?? ""));
+
+/** One line per face, as `mien predict --csv` writes them. */
+export function csvOf({ labels, images }) {
+  const columns = ["source", "face", "left", "top", "right", "bottom", "score", "emotion", "confidence", "intensity", ...labels.emotions];
+  const rows = images.flatMap(({ source, faces }) =>
+    faces.map((face, number) => [
+      source, number, ...face.box, face.score, face.emotion, face.confidence, face.intensity,
+      ...labels.emotions.map((emotion) => face.probabilities[emotion]),
+    ]),
+  );
+  const text = [columns, ...rows].map((row) => row.map((value) => cell(typeof value === "number" ? String(value) : value)).join(",")).join("\n");
+  return new Blob([`${text}\n`], { type: "text/csv" });
+}
+
+/** The picture with its boxes and captions, as a PNG. `picture` is an image or a video, upright, of the answer's size or larger. */
+export function annotated(picture, { width, height, faces }, { mirrored = false } = {}) {
+  const canvas = h("canvas", {
+    width: picture.videoWidth || picture.naturalWidth || width,
+    height: picture.videoHeight || picture.naturalHeight || height,
+  });
+  const scale = canvas.width / width;
+  const pen = canvas.getContext("2d");
+  if (mirrored) pen.setTransform(-1, 0, 0, 1, canvas.width, 0);
+  pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  pen.resetTransform();
+  const unit = Math.max(1, Math.max(canvas.width, canvas.height) / 1000);
+  for (const face of faces) caption(pen, face, { scale, unit, mirrored });
+  return new Promise((resolve, reject) => {
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The picture is too large for this browser to draw."))), "image/png");
+  });
+}
+
+function caption(pen, face, { scale, unit, mirrored }) {
+  const { width: across } = pen.canvas;
+  const [left, top, right, bottom] = face.box.map((value) => value * scale);
+  const x = mirrored ? across - right : left;
+  const breadth = right - left;
+  pen.strokeStyle = "rgb(0 0 0 / 50%)";
+  pen.lineWidth = 5 * unit;
+  pen.strokeRect(x, top, breadth, bottom - top);
+  pen.strokeStyle = colorOf(face.emotion);
+  pen.lineWidth = 3 * unit;
+  pen.strokeRect(x, top, breadth, bottom - top);
+  const size = Math.min(Math.max(breadth / 7, 11 * unit), 24 * unit);
+  pen.font = `600 ${size}px system-ui, sans-serif`;
+  const words = `${face.emotion} ${percent(face.confidence)}`;
+  const [wide, high] = [pen.measureText(words).width + size, 1.5 * size];
+  const at = Math.min(Math.max(x - 1.5 * unit, 0), across - wide);
+  const above = top - high >= 0 ? top - high : Math.min(bottom, pen.canvas.height - high);
+  pen.fillStyle = colorOf(face.emotion);
+  pen.fillRect(at, above, wide, high);
+  pen.fillStyle = inkOn(face.emotion);
+  pen.textBaseline = "middle";
+  pen.fillText(words, at + size / 2, above + high / 2);
+}

@@ -1,0 +1,23 @@
+// The emotions' colours, as the server draws them; learnt from it once.
+
+const colors = new Map();
+
+export function learnColors(table) {
+  for (const [emotion, color] of Object.entries(table)) colors.set(emotion, color);
+}
+
+export const colorOf = (emotion) => colors.get(emotion) ?? "#808080";
+
+/** Black or white, whichever is read more easily on the emotion's colour. */
+export function inkOn(emotion) {
+  const channels = [1, 3, 5].map((at) => parseInt(colorOf(emotion).slice(at, at + 2), 16) / 255);
+  const [red, green, blue] = channels.map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
+  const luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  return luminance > 0.179 ? "#141414" : "#ffffff";
+}
+
+/** Gives an element the emotion's colours, for the style sheet to use. */
+export function paint(element, emotion) {
+  element.style.setProperty("--emotion", colorOf(emotion));
+  element.style.setProperty("--on-emotion", inkOn(emotion));
+}

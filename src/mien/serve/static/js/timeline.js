@@ -1,0 +1,150 @@
+// The timeline: a lane per person, the stack of probabilities over time with a strip of the reported emotion below it.
+// Pressing, dragging or the arrow keys seek.
+
+import { clock, h } from "./dom.js";
+import { colorOf, paint } from "./emotions.js";
+
+const BRIEF = 0.5; // seconds; who is seen for less is a passer-by, as in `mien video`
+const LANES = 6; // more are shown when asked for
+const STRIP = 0.22; // share of a lane's height
+const STEP = 1; // seconds that an arrow key moves
+
+export class Timeline {
+  #people = new Map(); // track -> {rows, seen}
+  #lanes = new Map(); // track -> {element, canvas, now, plot}
+  #all = false;
+  #due = false;
+
+  /** `seek` takes seconds. */
+  constructor(element, emotions, seek) {
+    this.emotions = emotions;
+    this.seek = seek;
+    this.duration = 0;
+    this.time = 0;
+    this.step = 0.1; // seconds from one frame that was looked at to the next
+    this.lanes = h("div", { className: "timeline" });
+    this.more = h("button", { className: "quiet", hidden: true, onclick: () => this.#showAll() });
+    this.legend = h("p", { className: "legend", hidden: true }, ...emotions.map((emotion) => {
+      const mark = h("b");
+      paint(mark, emotion);
+      return h("span", {}, mark, emotion);
+    }));
+    element.replaceChildren(this.lanes, this.more, this.legend);
+    this.watch = new ResizeObserver(() => this.#draw());
+    this.watch.observe(element);
+  }
+
+  /** Takes more rows, `{time, track, emotion, probabilities}`, in the order of time. */
+  add(rows, duration, step) {
+    this.duration = Math.max(duration ?? 0, rows.at(-1)?.time ?? 0, this.duration);
+    this.step = step;
+    for (const row of rows) {
+      const person = this.#people.get(row.track) ?? { rows: [], seen: 0 };
+      this.#people.set(row.track, person);
+      person.seen += Math.min(row.time - (person.rows.at(-1)?.time ?? row.time), 3 * step);
+      person.rows.push(row);
+    }
+    this.#draw();
+  }
+
+  /** Moves the line that marks the time. */
+  at(time) {
+    this.time = time;
+    for (const { now, plot } of this.#lanes.values()) {
+      now.style.left = `${(100 * time) / (this.duration || 1)}%`;
+      plot.setAttribute("aria-valuenow", time.toFixed(1));
+      plot.setAttribute("aria-valuetext", clock(time));
+    }
+  }
+
+  #showAll() {
+    this.#all = true;
+    this.#draw();
+  }
+
+  #draw() {
+    if (this.#due) return;
+    this.#due = true;
+    requestAnimationFrame(() => {
+      this.#due = false;
+      const present = [...this.#people].filter(([, { seen }]) => seen >= BRIEF);
+      const people = present.length ? present : [...this.#people];
+      const longest = [...people].sort(([, a], [, b]) => b.seen - a.seen).slice(0, this.#all ? undefined : LANES);
+      for (const [track, person] of longest) this.#drawLane(this.#lane(track), track, person);
+      for (const [track, { element }] of this.#lanes) element.hidden = !longest.some(([shown]) => shown === track);
+      this.more.hidden = longest.length === people.length;
+      this.more.textContent = `Show ${people.length - longest.length} more`;
+      this.legend.hidden = people.length === 0;
+      this.at(this.time);
+    });
+  }
+
+  #lane(track) {
+    if (this.#lanes.has(track)) return this.#lanes.get(track);
+    const canvas = h("canvas");
+    const now = h("div", { className: "now" });
+    const seen = h("span");
+    const plot = h("div", { className: "plot", tabIndex: 0, role: "slider", ariaLabel: `Time, person ${track}`, ariaValueMin: "0" }, canvas, now);
+    const element = h("div", { className: "lane" }, h("p", { className: "name" }, h("b", { textContent: `Person ${track}` }), seen), plot);
+    const seekTo = ({ clientX }) => {
+      const { left, width } = plot.getBoundingClientRect();
+      this.seek(Math.min(Math.max((clientX - left) / width, 0), 1) * this.duration);
+    };
+    plot.addEventListener("pointerdown", (event) => {
+      plot.setPointerCapture(event.pointerId);
+      seekTo(event);
+    });
+    plot.addEventListener("pointermove", (event) => event.buttons && seekTo(event));
+    plot.addEventListener("keydown", (event) => {
+      const to = { ArrowLeft: this.time - STEP, ArrowRight: this.time + STEP, Home: 0, End: this.duration }[event.key];
+      if (to === undefined) return;
+      event.preventDefault();
+      this.seek(Math.min(Math.max(to, 0), this.duration));
+    });
+    const lane = { element, canvas, now, seen, plot };
+    this.#lanes.set(track, lane);
+    this.lanes.append(element);
+    return lane;
+  }
+
+  #drawLane({ canvas, seen, plot }, track, person) {
+    seen.textContent = `seen ${person.seen.toFixed(1)} s`;
+    plot.setAttribute("aria-valuemax", this.duration.toFixed(1));
+    const ratio = window.devicePixelRatio || 1;
+    canvas.width = Math.round(plot.clientWidth * ratio);
+    canvas.height = Math.round(plot.clientHeight * ratio);
+    const pen = canvas.getContext("2d");
+    const strip = Math.round(canvas.height * STRIP);
+    const stack = canvas.height - strip - 1;
+    for (const { from, to, shares, emotion } of this.#columns(person.rows, canvas.width)) {
+      let y = stack;
+      this.emotions.forEach((name, column) => {
+        const high = shares[column] * stack;
+        pen.fillStyle = colorOf(name);
+        pen.fillRect(from, y - high, to - from, high + 0.5);
+        y -= high;
+      });
+      pen.fillStyle = colorOf(emotion);
+      pen.fillRect(from, stack + 1, to - from, strip);
+    }
+  }
+
+  /** A person's rows as columns of pixels: means of the probabilities, and the emotion that was reported last. */
+  *#columns(rows, width) {
+    const pixel = (time) => (time / (this.duration || 1)) * width;
+    let at = 0;
+    while (at < rows.length) {
+      const from = Math.floor(pixel(rows[at].time));
+      const sums = this.emotions.map(() => 0);
+      const first = at;
+      while (at < rows.length && Math.floor(pixel(rows[at].time)) === from) {
+        rows[at].probabilities.forEach((share, column) => (sums[column] += share));
+        at += 1;
+      }
+      const last = rows[at - 1];
+      const next = rows[at]?.time ?? Infinity;
+      const until = next - last.time <= 3 * this.step ? next : last.time + this.step; // a gap is left empty
+      yield { from, to: Math.max(Math.ceil(pixel(until)), from + 1), shares: sums.map((sum) => sum / (at - first)), emotion: last.emotion };
+    }
+  }
+}
