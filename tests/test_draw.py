@@ -67,8 +67,8 @@ def test_a_caption_keeps_its_side() -> None:
     pen, sides = VideoPen(), []
     for k, top in enumerate([100, 168, 168, 160, 150]):
         pen.draw(k * 0.1, CANVAS, faces((1, "happy", 0.9), box=(100, top, 160, top + 70)))
-        sides.append(pen._shown[1].below)
-    assert sides == [True, False, False, False, False]
+        sides.append(pen._shown[1].side)
+    assert sides == ["below", "above", "above", "above", "above"]
 
 
 def test_who_comes_back_elsewhere_does_not_glide_through_the_picture() -> None:
@@ -76,3 +76,38 @@ def test_who_comes_back_elsewhere_does_not_glide_through_the_picture() -> None:
     pen.draw(0, CANVAS, faces((1, "happy", 0.9), box=BOX))
     pen.draw(0.04, CANVAS, faces((1, "happy", 0.9), box=(200, 80, 260, 150)))
     assert pen._shown[1].box[0] == 200
+
+
+def test_details_are_bars_beside_or_around_the_face() -> None:
+    """Every emotion has its bar; the panel stands inside the picture and off the face."""
+    pen = VideoPen(details=True)
+    box = (130.0, 60.0, 210.0, 160.0)
+    before = gray(60, (480, 360))
+    after = pen.draw(0, before, faces((1, "happy", 0.5), box=box))
+    panel = (before != after).any(axis=2)
+    assert (after[80:140, 140:200] == 60).all()  # the face itself is not covered
+    strip = VideoPen().draw(0, before, faces((1, "happy", 0.5), box=box))
+    assert panel.sum() > 1.5 * np.count_nonzero((before != strip).any(axis=2))
+    assert share_of(after, "happy") > 0.003
+
+
+def test_small_faces_have_no_room_for_details() -> None:
+    small = faces((1, "happy", 0.9), box=(100, 80, 130, 115))
+    assert (VideoPen(details=True).draw(0, CANVAS, small) == VideoPen().draw(0, CANVAS, small)).all()
+
+
+def test_details_go_where_there_is_room_when_they_are_turned_off() -> None:
+    pen = VideoPen(details=True)
+    seen = faces((1, "happy", 0.9), box=(20, 20, 90, 110))
+    pen.draw(0, CANVAS, seen)
+    pen._shown[1].side = "right"
+    pen.details = False
+    pen.draw(0.1, CANVAS, seen)
+    assert pen._shown[1].side in ("below", "above")
+
+
+def test_without_captions_there_are_boxes() -> None:
+    with_caption = VideoPen().draw(0, CANVAS, faces((1, "happy", 0.9), box=BOX))
+    without = VideoPen().draw(0, CANVAS, faces((1, "happy", 0.9), box=BOX), captions=False)
+    assert 0 < share_of(without, "happy") < share_of(with_caption, "happy")
+    assert rows_changed(CANVAS, without)[-1] <= 153

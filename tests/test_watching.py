@@ -227,3 +227,48 @@ def test_detections_that_overlap_after_following_are_searched(bundle: Bundle) ->
     moments = list(reader.track([(0, picture), (0.02, picture)], detect_every=10))
     assert [len(moment.faces) for moment in moments] == [2, 1]
     assert isinstance(reader.find(picture), Detections)
+
+
+def test_in_real_time_a_slow_search_goes_on_beside(
+    recognizer: EmotionRecognizer, bundle: Bundle, tmp_path: Path
+) -> None:
+    """The face is followed meanwhile, and what the search finds is carried to the frame of its end."""
+    searched_in: list[str] = []
+
+    def slow(image: np.ndarray) -> Detections:
+        searched_in.append(threading.current_thread().name)
+        time.sleep(0.06)
+        return recognizer.detector(image)
+
+    frames = portraits(40, seconds=0.04)
+    path = write_clip(tmp_path / "a.mp4", [t for t, _ in frames], [image for _, image in frames])
+    reader = EmotionRecognizer(bundle, detector=slow)
+    with reader.track(str(path), realtime=True) as watching:
+        moments = list(watching)
+    assert searched_in[0] == threading.current_thread().name  # before the first answer there is nobody to follow
+    assert searched_in[1].startswith("mien-search")
+    assert [moment.detected for moment in moments].count(False) > len(moments) / 3
+    for moment in moments:
+        assert moment.faces.track_ids is not None
+        if moment.frame < 20:  # there the portrait jumps back
+            assert moment.faces.track_ids.tolist() == [1]
+            assert np.abs(moment.faces.boxes[0] - recognizer.find(moment.image).boxes[0]).max() < 10
+
+
+def test_a_search_beside_that_fails_ends_the_watch(
+    recognizer: EmotionRecognizer, bundle: Bundle, tmp_path: Path
+) -> None:
+    calls: list[int] = []
+
+    def failing(image: np.ndarray) -> Detections:
+        calls.append(1)
+        time.sleep(0.06)
+        if len(calls) > 1:
+            raise RuntimeError("the detector is broken")
+        return recognizer.detector(image)
+
+    frames = portraits(20, seconds=0.04)
+    path = write_clip(tmp_path / "a.mp4", [t for t, _ in frames], [image for _, image in frames])
+    reader = EmotionRecognizer(bundle, detector=failing)
+    with reader.track(str(path), realtime=True) as watching, pytest.raises(RuntimeError, match="broken"):
+        list(watching)

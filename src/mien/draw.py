@@ -15,7 +15,14 @@ from mien.results import Face, Faces
 INK = (20, 20, 20)
 PAPER = (255, 255, 255)
 
+BAR = 1.1
+"""Height of an emotion's bar, in sizes of the caption's text."""
+
+SIDES = ("below", "above", "right", "left")
+"""Where a caption may stand; one with details also beside the face."""
+
 Box = tuple[float, float, float, float]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def draw_faces(image: npt.NDArray[np.uint8], faces: Faces, top: int = 3) -> npt.NDArray[np.uint8]:
@@ -79,7 +86,8 @@ class VideoPen:
 
     Each face has a box in its emotion's colour and a caption with the person's number, the reported emotion and a strip
     of all probabilities in a fixed order. Boxes glide, captions stay on their side of the face, keep their size, and
-    change their figure a few times a second.
+    change their figure a few times a second. With `details` a bar for each emotion takes the strip's place, under faces
+    that are broad enough.
     """
 
     GLIDE = 0.06  # seconds over which a drawn box follows the face
@@ -87,10 +95,13 @@ class VideoPen:
     STAY = 1.0  # seconds that a caption stays on its side, if it can
     MEMORY = 2.0  # seconds after which somebody who has left is forgotten
 
-    def __init__(self) -> None:
+    def __init__(self, details: bool = False) -> None:
+        self.details = details
         self._shown: dict[int, _Shown] = {}
 
-    def draw(self, time: float, image: npt.NDArray[np.uint8], faces: Faces) -> npt.NDArray[np.uint8]:
+    def draw(
+        self, time: float, image: npt.NDArray[np.uint8], faces: Faces, captions: bool = True
+    ) -> npt.NDArray[np.uint8]:
         """A copy of the frame, uint8 RGB (H, W, 3), with its faces; those without a track number are left out."""
         self._shown = {track: shown for track, shown in self._shown.items() if time - shown.time < self.MEMORY}
         canvas = Image.fromarray(image)
@@ -101,7 +112,7 @@ class VideoPen:
             pen.rectangle(shown.corners, outline=(*INK, 120), width=round(2 * unit) + 2)
             pen.rectangle(shown.corners, outline=color(face.emotion), width=round(2 * unit))
         taken = [shown.corners for _, shown in drawn]
-        for face, shown in drawn:
+        for face, shown in drawn if captions else []:
             taken.append(self._caption(pen, time, face, shown, canvas.size, taken))
         return np.array(canvas)
 
@@ -132,24 +143,49 @@ class VideoPen:
         taken: list[Box],
     ) -> Box:
         """Draws the caption of a face and returns where it stands."""
-        font, pad = _font(shown.size), shown.size * 0.4
+        detailed = self.details and shown.corners[2] - shown.corners[0] >= 5 * shown.size
+        text_size = min(shown.size, round(size[1] / 23)) if detailed else shown.size  # all bars in half the picture
+        font, pad = font_of(text_size), text_size * 0.4
         number = str(face.track)
         badge = pen.textlength(number, font=font) + 2 * pad
-        text = shown.size * 1.45
-        strip = max(3.0, shown.size * 0.35)
+        text = text_size * 1.45
+        strip = text_size * BAR * len(face.probabilities) if detailed else max(3.0, text_size * 0.35)
         longest = max(pen.textlength(f"{name} 100%", font=font) for name in face.probabilities)
-        width = max(shown.corners[2] - shown.corners[0], badge + longest + 2 * pad)
-        left, upper, right, lower = shown.place(time, width, text + strip, size, taken, self.STAY)
+        width = badge + longest + 2 * pad
+        width = width if detailed else max(shown.corners[2] - shown.corners[0], width)
+        sides = SIDES if detailed else SIDES[:2]
+        left, upper, right, lower = shown.place(time, width, text + strip, size, taken, self.STAY, sides)
         pen.rectangle((left, upper, right, lower), fill=(*PAPER, 225))
         tone = color(face.emotion)
         pen.rectangle((left, upper, left + badge, upper + text), fill=tone)
         pen.text((left + badge / 2, upper + text / 2), number, fill=_readable_on(tone), font=font, anchor="mm")
         pen.text((left + badge + pad, upper + text / 2), shown.text, fill=INK, font=font, anchor="lm")
-        edge = left
-        for name, value in face.probabilities.items():
-            pen.rectangle((edge, upper + text, min(edge + width * value, right), lower), fill=color(name))
-            edge += width * value
+        distribution = (left, upper + text, right, lower)
+        if detailed:
+            _bars(pen, face, distribution, font_of(round(text_size * 0.8)))
+        else:
+            _strip(pen, face, distribution)
         return left, upper, right, lower
+
+
+def _strip(pen: ImageDraw.ImageDraw, face: Face, place: Box) -> None:
+    """All probabilities side by side, in a fixed order."""
+    edge, upper, right, lower = place
+    width = right - edge
+    for name, value in face.probabilities.items():
+        pen.rectangle((edge, upper, min(edge + width * value, right), lower), fill=color(name))
+        edge += width * value
+
+
+def _bars(pen: ImageDraw.ImageDraw, face: Face, place: Box, font: Font) -> None:
+    """A bar with its emotion and percentage for each probability, below one another in a fixed order."""
+    left, upper, right, lower = place
+    step = (lower - upper) / len(face.probabilities)
+    for row, (name, value) in enumerate(face.probabilities.items()):
+        line = upper + row * step
+        pen.rectangle((left, line + 1, left + (right - left) * value, line + step - 1), fill=(*color(name), 190))
+        pen.text((left + step / 4, line + step / 2), name, fill=INK, font=font, anchor="lm")
+        pen.text((right - step / 4, line + step / 2), f"{value:.0%}", fill=INK, font=font, anchor="rm")
 
 
 @dataclass(eq=False)
@@ -162,7 +198,7 @@ class _Shown:
     emotion: str = ""
     text: str = ""
     since: float = -np.inf
-    below: bool = True
+    side: str = "below"
     moved: float = -np.inf
 
     @property
@@ -171,23 +207,40 @@ class _Shown:
         return left, upper, right, lower
 
     def place(
-        self, time: float, width: float, height: float, size: tuple[int, int], taken: list[Box], stay: float
+        self,
+        time: float,
+        width: float,
+        height: float,
+        size: tuple[int, int],
+        taken: list[Box],
+        stay: float,
+        sides: tuple[str, ...],
     ) -> Box:
-        """Below the face or above it; the side changes only if the other one is far better, and not soon again."""
-        left, upper, _, lower = self.corners
-        x = min(max(0.0, left), max(0.0, size[0] - width))
+        """At one of the sides of the face, inside the picture; it changes only if another is far better, and not soon
+        again."""
+        left, upper, right, lower = self.corners
+        corners = {
+            "below": (left, lower),
+            "above": (left, upper - height),
+            "right": (right, upper),
+            "left": (left - width, upper),
+        }
         places = {}
-        for below, y in ((True, lower), (False, upper - height)):
-            y = min(max(0.0, y), max(0.0, size[1] - height))
-            places[below] = (x, y, x + width, y + height)
-        covered = {below: sum(_shared(place, other) for other in taken) for below, place in places.items()}
-        if covered[self.below] > covered[not self.below] + 0.3 * width * height and time - self.moved >= stay:
-            self.below, self.moved = not self.below, time
-        return places[self.below]
+        for side in sides:
+            x = min(max(0.0, corners[side][0]), max(0.0, size[0] - width))
+            y = min(max(0.0, corners[side][1]), max(0.0, size[1] - height))
+            places[side] = (x, y, x + width, y + height)
+        covered = {side: sum(_shared(place, other) for other in taken) for side, place in places.items()}
+        best = min(sides, key=lambda side: covered[side])
+        if self.side not in sides:
+            self.side = best
+        elif covered[self.side] > covered[best] + 0.3 * width * height and time - self.moved >= stay:
+            self.side, self.moved = best, time
+        return places[self.side]
 
 
 @lru_cache(maxsize=64)
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font_of(size: int) -> Font:
     return ImageFont.load_default(size)
 
 

@@ -32,11 +32,11 @@ class Follower:
     """Keeps the last picture, in gray, and carries faces from it into the next."""
 
     def __init__(self) -> None:
-        self._last: Pixels | None = None
+        self.last: Pixels | None = None
 
     def remember(self, image: Pixels) -> None:
         """The picture RGB uint8 (H, W, 3) that the next faces to be carried are of."""
-        self._last = gray(image)
+        self.last = gray(image)
 
     def carry(self, faces: Detections, image: Pixels) -> tuple[Detections, npt.NDArray[np.bool_]]:
         """The faces of the last picture where they are in this one, which becomes the last; and which were lost, (n,).
@@ -44,26 +44,30 @@ class Follower:
         Boxes and landmarks are moved, scaled and turned together by what most points on the face did. A lost face
         stays where it was in the answer; it must not be reported.
         """
-        now, last = gray(image), self._last
-        self._last = now
-        boxes, landmarks, lost = faces.boxes.copy(), faces.landmarks.copy(), np.ones(len(faces), np.bool_)
-        if last is None or last.shape != now.shape:
-            return faces, lost
-        for row, box in enumerate(faces.boxes):
-            move = _movement(last, now, box)
-            if move is None:
-                continue
-            turned = move[:, :2] @ box.reshape(2, 2).T.mean(axis=1) + move[:, 2]
-            half = (box[2:] - box[:2]) / 2 * np.sqrt(abs(np.linalg.det(move[:, :2])))
-            boxes[row] = np.concatenate([turned - half, turned + half])
-            landmarks[row] = landmarks[row] @ move[:, :2].T + move[:, 2]
-            lost[row] = False
-        height, width = now.shape
-        boxes = np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
-        sides, before = boxes[:, 2:] - boxes[:, :2], faces.boxes[:, 2:] - faces.boxes[:, :2]
-        lost |= (sides < 0.6 * before).any(axis=1)  # half out of the picture
-        boxes[lost] = faces.boxes[lost]
-        return replace(faces, boxes=boxes, landmarks=landmarks), lost
+        last, self.last = self.last, gray(image)
+        return (faces, np.ones(len(faces), np.bool_)) if last is None else carry(faces, last, self.last)
+
+
+def carry(faces: Detections, last: Pixels, now: Pixels) -> tuple[Detections, npt.NDArray[np.bool_]]:
+    """The faces of a gray picture where they are in another, uint8 (H, W) both; and which were lost, (n,)."""
+    boxes, landmarks, lost = faces.boxes.copy(), faces.landmarks.copy(), np.ones(len(faces), np.bool_)
+    if last.shape != now.shape:
+        return faces, lost
+    for row, box in enumerate(faces.boxes):
+        move = _movement(last, now, box)
+        if move is None:
+            continue
+        turned = move[:, :2] @ box.reshape(2, 2).T.mean(axis=1) + move[:, 2]
+        half = (box[2:] - box[:2]) / 2 * np.sqrt(abs(np.linalg.det(move[:, :2])))
+        boxes[row] = np.concatenate([turned - half, turned + half])
+        landmarks[row] = landmarks[row] @ move[:, :2].T + move[:, 2]
+        lost[row] = False
+    height, width = now.shape
+    boxes = np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
+    sides, before = boxes[:, 2:] - boxes[:, :2], faces.boxes[:, 2:] - faces.boxes[:, :2]
+    lost |= (sides < 0.6 * before).any(axis=1)  # half out of the picture
+    boxes[lost] = faces.boxes[lost]
+    return replace(faces, boxes=boxes, landmarks=landmarks), lost
 
 
 def gray(image: Pixels) -> Pixels:

@@ -150,8 +150,13 @@ def _looks(
     """What an earlier run saw, read back from its rows, and then what is seen now."""
     if earlier is not None:
         yield from _replay(source, sampling, targets, recognizer, earlier)
-    for moment in watching:
-        yield Look(moment.time, moment.frame, moment.faces, moment.image, new=True)
+    moments = Ahead((moment for moment in watching), depth=2)  # read while those before are drawn and encoded
+    try:
+        for moment in moments:
+            yield Look(moment.time, moment.frame, moment.faces, moment.image, new=True)
+    finally:
+        watching.close()
+        moments.close()
 
 
 def _replay(

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import bisect
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -31,7 +33,7 @@ ROUNDING = 0.0015
 """Seconds by which a frame may be early and still be in time: containers round, Matroska to milliseconds."""
 
 OPEN_TIMEOUT = 15.0
-"""Seconds that a stream may take to open, and between two of its packets."""
+"""Seconds that a stream may take to open, and, unless told otherwise, between two of its packets."""
 
 _URL = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
@@ -108,9 +110,9 @@ class Source(Protocol):
         ...
 
 
-def open_source(source: Any) -> Source:
+def open_source(source: Any, patience: float = OPEN_TIMEOUT) -> Source:
     """A source of frames from a path, an address (rtsp://, http://, ...), a camera's number, a folder of pictures, a
-    binary file object, or an iterable of (seconds, image).
+    binary file object, or an iterable of (seconds, image). A stream has failed after `patience` seconds without data.
 
     Raises VideoError for what cannot be read, InputError for what is no source, MissingExtraError without PyAV.
     """
@@ -120,7 +122,7 @@ def open_source(source: Any) -> Source:
         return Camera(int(source))
     if isinstance(source, str | Path):
         if _URL.match(str(source)):
-            return VideoFile(str(source))
+            return VideoFile(str(source), patience=patience)
         if Path(source).is_dir():
             return PictureFolder(Path(source))
         if not Path(source).exists():
@@ -150,10 +152,23 @@ class VideoFile:
 
     Times are presentation timestamps in seconds from the container's start, so variable rates and 29.97 come out
     true. A file object (standard input) is read once, from beginning to end.
+
+    `formats` are the containers that a file of a stranger may be, as FFmpeg calls them, "mov,matroska"; it then names
+    no other file or address either. Frames of more than `max_pixels` are refused; 0: none are.
     """
 
-    def __init__(self, source: str | BinaryIO, name: str | None = None) -> None:
+    def __init__(
+        self,
+        source: str | BinaryIO,
+        name: str | None = None,
+        patience: float = OPEN_TIMEOUT,
+        formats: str = "",
+        max_pixels: int = 0,
+    ) -> None:
         self.name = name or str(source)
+        self._max_pixels = max_pixels
+        self._limits = {"format_whitelist": formats, "protocol_whitelist": "file"} if formats else {}
+        self._patience = patience
         self.notes: list[str] = []
         self._source = source
         self._seekable = isinstance(source, str) and not _URL.match(source)
@@ -175,8 +190,9 @@ class VideoFile:
     def _open(self) -> Any:
         av = pyav()
         options = {"rtsp_transport": "tcp"} if self.name.lower().startswith("rtsp") else {}
+        options |= self._limits
         try:
-            timeout = None if self._seekable else OPEN_TIMEOUT
+            timeout = None if self._seekable else (OPEN_TIMEOUT, self._patience)
             container = av.open(self._source, options=options, timeout=timeout, metadata_errors="replace")
         except (av.FFmpegError, OSError) as error:
             raise VideoError(_cannot_open(error), self.name) from error
@@ -185,7 +201,21 @@ class VideoFile:
             container.close()
             what = f"without pictures, only {kinds}" if kinds else "with nothing in it"
             raise VideoError(f"expected frames, got a file {what}. Check that it is a video", self.name)
+        if self._max_pixels:
+            self._check_pixels(container)
         return container
+
+    def _check_pixels(self, container: Any) -> None:
+        """Refuses too large frames by what the file says of them, and while it is read by what they are."""
+        codec = container.streams.video[0].codec_context
+        codec.options = {"max_pixels": str(self._max_pixels)}
+        if codec.width * codec.height > self._max_pixels:
+            container.close()
+            raise VideoError(
+                f"expected frames of at most {self._max_pixels:,} pixels, got {codec.width} x {codec.height}. "
+                "Scale it down first",
+                self.name,
+            )
 
     def _seconds_of(self, stream: Any) -> float | None:
         """How long the pictures last, or else the whole file."""
@@ -282,15 +312,20 @@ class Camera:
         self.name = f"camera {number}"
         self.duration: float | None = None
         self.notes: list[str] = []
-        self._capture = cv2.VideoCapture(number)
+        with _silent_opencv():
+            self._capture = cv2.VideoCapture(number)
         if not self._capture.isOpened():
-            raise VideoError("cannot be opened. Check that it is connected and that no other program has it", self.name)
+            raise VideoError(
+                f"cannot be opened{_camera_devices(number)}. Check that it is connected, that you may use it, and that "
+                "no other program has it; a file or an address can take its place",
+                self.name,
+            )
         self.rate: float | None = self._capture.get(cv2.CAP_PROP_FPS) or None
 
     def frames(self, sampling: Sampling) -> Iterator[Frame]:
         chosen, number, began = sampling.chooser(), 0, time.monotonic()
         try:
-            while self._capture.grab():
+            while self._grab():
                 seconds = time.monotonic() - began
                 if sampling.end is not None and seconds >= sampling.end:
                     return
@@ -301,6 +336,33 @@ class Camera:
             self.notes.append("gives no more pictures")
         finally:
             self._capture.release()
+
+    def _grab(self) -> bool:
+        with _silent_opencv():
+            return bool(self._capture.grab())
+
+
+@contextmanager
+def _silent_opencv() -> Iterator[None]:
+    """Without what OpenCV prints of a missing camera: what matters is raised."""
+    log = cv2.utils.logging
+    before = log.setLogLevel(log.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        log.setLogLevel(before)
+
+
+def _camera_devices(number: int) -> str:
+    """Where it was looked for, and what there is instead, on systems that show it."""
+    if not sys.platform.startswith("linux"):
+        return ""
+    there = [device.name for device in sorted(Path("/dev").glob("video*"), key=lambda file: _natural(file.name))]
+    if not there:
+        return ": this system shows no camera (there is no /dev/video0)"
+    if f"video{number}" in there:
+        return f": /dev/video{number} is there but gives no pictures"
+    return f": there is no /dev/video{number}, only {', '.join(f'/dev/{name}' for name in there)}"
 
 
 class PictureFolder:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +20,10 @@ import numpy.typing as npt
 from mien.ahead import AHEAD, Ahead
 from mien.detect import Detections, distinct
 from mien.errors import InputError
-from mien.follow import Follower
+from mien.follow import Follower, carry
 from mien.results import Faces
 from mien.track import Smoother, Tracker, TrackOptions, look_of
-from mien.video import Frame, Sampling, Source, open_source
+from mien.video import OPEN_TIMEOUT, Frame, Sampling, Source, open_source
 
 if TYPE_CHECKING:
     from mien.recognizer import EmotionRecognizer
@@ -31,6 +33,9 @@ DETECT_SECONDS = 0.15
 
 MOST_SECONDS = 0.5
 """In real time the search may be put off for so long, not longer: nobody who appears waits longer to be seen."""
+
+BESIDE = 0.4
+"""Share of a frame's time that a search may take before it goes on beside the frames, in real time."""
 
 OVERLAP = 0.3
 """Followed faces that overlap more (IoU) may have slipped onto one another: faces are searched at once."""
@@ -44,8 +49,10 @@ class Moment:
     frame     the frame's number in the video, from 0
     faces     `Faces` with track_ids; their probabilities are averaged in time
     image     the frame, RGB uint8 (H, W, 3)
-    detected  faces were searched in this frame, not only followed into it
-    stages    seconds that each step took: wait (for the frame), find, follow, track, read
+    detected  faces were searched in this frame, not only followed into it; or, in real time, in one just before it
+    stages    seconds that each step took: wait (for the frame), find, follow, track, read. In real time others may go
+              on while faces are searched; find is told when it is through
+    arrived   when the frame was there to be looked at, in seconds of `time.perf_counter`
     """
 
     time: float
@@ -54,6 +61,11 @@ class Moment:
     image: npt.NDArray[np.uint8]
     detected: bool
     stages: dict[str, float]
+    arrived: float = 0.0
+
+
+HOPS = 3
+"""Pictures over which faces that were found in an earlier one are carried to this one, at most."""
 
 
 @dataclass
@@ -87,6 +99,11 @@ class Pace:
         """A search was made at this time of the video."""
         self._last, self._frames = seconds, 0
 
+    @property
+    def beside(self) -> bool:
+        """A search takes so long that frames would be late: it goes on beside them, which are followed meanwhile."""
+        return self.realtime and self.period is not None and self.find > BESIDE * self.period
+
     def learn(self, stages: dict[str, float]) -> None:
         """What a frame cost."""
         if "find" in stages:
@@ -95,83 +112,61 @@ class Pace:
         self.rest += 0.2 * (rest - self.rest) if self.rest else rest
 
 
-class Watching:
-    """An iterator over `Moment`s, made by `watch`. `close`, or the end of a `with`, stops it and frees the video.
+class Looking:
+    """Looks at frames as they are handed over, in order of time: who is where, with which number, and which emotion.
 
-    source   what is watched; `source.notes` says what was wrong with it, when it is through
-    dropped  frames that came too late, in real time
+    `name` is the source of the answers.
     """
 
     def __init__(
-        self,
-        recognizer: EmotionRecognizer,
-        source: Source,
-        sampling: Sampling,
-        pace: Pace,
-        tracker: Tracker,
-        smoother: Smoother,
-        ahead: int = AHEAD,
+        self, recognizer: EmotionRecognizer, pace: Pace, tracker: Tracker, smoother: Smoother, name: str = "frames"
     ) -> None:
         self.recognizer = recognizer
-        self.source = source
+        self.pace = pace
         self.tracker = tracker
         self.smoother = smoother
-        self.pace = pace
-        frames = source.frames(sampling)
-        self._ahead = Ahead(frames, ahead, latest=pace.realtime, pace=pace.realtime and not source.live)
+        self.name = name
         self._follower = Follower()
         self._faces: Detections | None = None  # those of the last frame, with their numbers
         self._numbers = np.zeros(0, np.int64)
+        self._search = _Search()  # used where the pace says so
+        self._next_recognizer: EmotionRecognizer | None = None
 
-    @property
-    def dropped(self) -> int:
-        return self._ahead.dropped
+    def relabel(self, labels: str) -> None:
+        """From the next frame on, reads these labels of the bundle; averages begin anew. Any thread may ask for it.
 
-    @property
-    def notes(self) -> list[str]:
-        return self.source.notes
+        Raises InputError for labels that the bundle has not.
+        """
+        self._next_recognizer = self.recognizer.with_labels(labels)
 
-    def __iter__(self) -> Watching:
-        return self
-
-    def __next__(self) -> Moment:
-        began = time.perf_counter()
-        frame = next(self._ahead)
-        return self._look(frame, {"wait": time.perf_counter() - began})
-
-    def __enter__(self) -> Watching:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if hasattr(self, "_ahead"):
-            self._ahead.leave()
-
-    def restore(self, time: float, faces: Faces) -> None:
-        """Goes on with the persons of an earlier watch, seen at that time, and the emotions it reported of them."""
-        if faces.track_ids is not None and faces.reported is not None:
-            self.tracker.restore(time, faces.boxes, faces.track_ids)
-            self.smoother.restore(faces.track_ids, faces.reported)
-
-    def close(self) -> None:
-        self._ahead.close()
-
-    def _look(self, frame: Frame, stages: dict[str, float]) -> Moment:
+    def look(self, frame: Frame, stages: dict[str, float] | None = None, arrived: float = 0.0) -> Moment:
+        """What is seen in the next frame; `stages` and `arrived` are handed on to the `Moment`."""
+        stages = {} if stages is None else stages
+        if self._next_recognizer is not None:
+            self.recognizer, self._next_recognizer = self._next_recognizer, None
+            self.smoother = Smoother(self.smoother.seconds, self.smoother.margin)
         due = self.pace.due(frame.time)
-        followed = None if due else self._follow(frame, stages)
+        beside = self.pace.beside and self._faces is not None and not self._faces.are_frames
+        followed = self._follow(frame, stages, keep=not self._search.done) if beside or not due else None
         found = followed is None
-        faces, numbers = followed if followed is not None else self._find(frame, stages)
+        if followed is None:
+            followed = self._find(frame, stages)
+        elif beside:
+            searched = self._find_beside(frame, due, stages)
+            found = searched is not None
+            followed = searched or followed
+        faces, numbers = followed
         order = np.argsort(-(faces.boxes[:, 2:] - faces.boxes[:, :2]).prod(axis=1), kind="stable")
         self._faces, self._numbers = faces.select(order), numbers[order]
         with _timed(stages, "read"):
             answer = self._read(frame)
         self.pace.learn(stages)
-        return Moment(frame.time, frame.number, answer, frame.image, found, stages)
+        return Moment(frame.time, frame.number, answer, frame.image, found, stages, arrived)
 
-    def _follow(self, frame: Frame, stages: dict[str, float]) -> tuple[Detections, npt.NDArray[np.int64]] | None:
-        """The faces of the last frame where they are now, or None if they must be searched."""
+    def _follow(
+        self, frame: Frame, stages: dict[str, float], keep: bool = True
+    ) -> tuple[Detections, npt.NDArray[np.int64]] | None:
+        """The faces of the last frame where they are now, or None if they must be searched; `keep`: tracks go along."""
         if self._faces is None or self._faces.are_frames:
             return None
         with _timed(stages, "follow"):
@@ -182,18 +177,42 @@ class Watching:
                 return None
             kept = seen[apart]
             faces, numbers = faces.select(kept), self._numbers[kept]
-            self.tracker.keep(frame.time, faces.boxes, numbers)
+            if keep:
+                self.tracker.keep(frame.time, faces.boxes, numbers)
         return faces, numbers
 
     def _find(self, frame: Frame, stages: dict[str, float]) -> tuple[Detections, npt.NDArray[np.int64]]:
         with _timed(stages, "find"):
             faces = self.recognizer.find(frame.image)
+        self._follower.remember(frame.image)
+        self._search.drop()
+        self.pace.found(frame.time)
+        return faces, self._track(frame, faces, stages)
+
+    def _find_beside(
+        self, frame: Frame, due: bool, stages: dict[str, float]
+    ) -> tuple[Detections, npt.NDArray[np.int64]] | None:
+        """Begins a search if it is time, and gives the faces of the one that is through, where they are now."""
+        assert self._follower.last is not None
+        found = self._search.take(self._follower.last)
+        if due and not self._search.running:
+            self._search.begin(self.recognizer, frame.image, self._follower.last)
+            self.pace.found(frame.time)
+        if found is None:
+            return None
+        stages["find"], faces, pictures = found
+        with _timed(stages, "follow"):
+            for before, after in pairwise(pictures):
+                faces, lost = carry(faces, before, after)
+                faces = faces.select(np.flatnonzero(~lost))
+            faces = faces.select(distinct(faces.boxes, faces.scores, OVERLAP))
+        return faces, self._track(frame, faces, stages)
+
+    def _track(self, frame: Frame, faces: Detections, stages: dict[str, float]) -> npt.NDArray[np.int64]:
         with _timed(stages, "track"):
             numbers = self.tracker.update(frame.time, faces.boxes, look_of(frame.image, faces.boxes))
             self.smoother.keep_only(self.tracker.numbers)
-            self._follower.remember(frame.image)
-        self.pace.found(frame.time)
-        return faces, numbers
+        return numbers
 
     def _read(self, frame: Frame) -> Faces:
         """The emotions of the faces, averaged in time."""
@@ -214,10 +233,123 @@ class Watching:
             intensities=intensities_of(columns, None if shares is None else averages[:, count:]),
             labels=self.recognizer.labels,
             size=(frame.image.shape[1], frame.image.shape[0]),
-            source=self.source.name,
+            source=self.name,
             track_ids=numbers,
             reported=columns,
         )
+
+
+class Watching(Looking):
+    """An iterator over `Moment`s, made by `watch`. `close`, or the end of a `with`, stops it and frees the video.
+
+    source   what is watched; `source.notes` says what was wrong with it, when it is through
+    dropped  frames that came too late, in real time
+    """
+
+    def __init__(
+        self,
+        recognizer: EmotionRecognizer,
+        source: Source,
+        sampling: Sampling,
+        pace: Pace,
+        tracker: Tracker,
+        smoother: Smoother,
+        ahead: int = AHEAD,
+    ) -> None:
+        super().__init__(recognizer, pace, tracker, smoother, source.name)
+        self.source = source
+        frames = source.frames(sampling)
+        self._ahead = Ahead(frames, ahead, latest=pace.realtime, pace=pace.realtime and not source.live)
+
+    @property
+    def dropped(self) -> int:
+        return self._ahead.dropped
+
+    @property
+    def notes(self) -> list[str]:
+        return self.source.notes
+
+    def __iter__(self) -> Watching:
+        return self
+
+    def __next__(self) -> Moment:
+        began = time.perf_counter()
+        frame = next(self._ahead)
+        return self.look(frame, {"wait": time.perf_counter() - began}, self._ahead.arrived)
+
+    def __enter__(self) -> Watching:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_ahead"):
+            self._ahead.leave()
+
+    def restore(self, time: float, faces: Faces) -> None:
+        """Goes on with the persons of an earlier watch, seen at that time, and the emotions it reported of them."""
+        if faces.track_ids is not None and faces.reported is not None:
+            self.tracker.restore(time, faces.boxes, faces.track_ids)
+            self.smoother.restore(faces.track_ids, faces.reported)
+
+    def close(self, patience: float = OPEN_TIMEOUT) -> None:
+        """Stops, and frees the video; waits so many seconds at most for a stream that does not answer."""
+        self._ahead.close(patience)
+        self._search.close()
+
+
+class _Search:
+    """A search for faces in one picture, in a thread of its own, and the gray pictures since then."""
+
+    def __init__(self) -> None:
+        self._threads: ThreadPoolExecutor | None = None
+        self._search: Future[tuple[float, Detections]] | None = None
+        self._since: list[npt.NDArray[np.uint8]] = []
+
+    @property
+    def running(self) -> bool:
+        return self._search is not None
+
+    @property
+    def done(self) -> bool:
+        """It is through, and its faces are waiting to be taken."""
+        return self._search is not None and self._search.done()
+
+    def begin(self, recognizer: EmotionRecognizer, image: npt.NDArray[np.uint8], gray: npt.NDArray[np.uint8]) -> None:
+        """Searches the picture RGB uint8 (H, W, 3), which in gray is uint8 (H, W)."""
+        self._threads = self._threads or ThreadPoolExecutor(1, "mien-search")
+        self._search = self._threads.submit(_search, recognizer, image)
+        self._since = [gray]
+
+    def take(self, gray: npt.NDArray[np.uint8]) -> tuple[float, Detections, list[npt.NDArray[np.uint8]]] | None:
+        """Called with every picture: None, or, once, the seconds that the search took, the faces it found, and a few
+        gray pictures from the one that was searched to this one, over which they can be carried here."""
+        if self._search is None:
+            return None
+        self._since.append(gray)
+        if not self._search.done():
+            return None
+        seconds, faces = self._search.result()
+        steps = np.linspace(0, len(self._since) - 1, min(HOPS + 1, len(self._since))).round().astype(int)
+        pictures = [self._since[step] for step in steps]
+        self.drop()
+        return seconds, faces, pictures
+
+    def drop(self) -> None:
+        """What is being searched is not wanted any more."""
+        self._search, self._since = None, []
+
+    def close(self) -> None:
+        self.drop()
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _search(recognizer: EmotionRecognizer, image: npt.NDArray[np.uint8]) -> tuple[float, Detections]:
+    began = time.perf_counter()
+    faces = recognizer.find(image)
+    return time.perf_counter() - began, faces
 
 
 def watch(
