@@ -1,0 +1,146 @@
+"""The model, the detectors and the threads that the whole service shares. Knows no HTTP but the 503 of a full queue."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from mien.bundle import Bundle
+from mien.detect import Detector, make_detector
+from mien.errors import ImageError, InputError, nearest
+from mien.images import load_image
+from mien.recognizer import EmotionRecognizer, Found
+from mien.results import Faces
+from mien.serve.batching import Batcher
+from mien.serve.metrics import Metrics
+from mien.serve.problems import busy
+from mien.serve.settings import Settings
+
+T = TypeVar("T")
+
+ALWAYS = ("centerface", "whole")
+"""Detectors that need no download: they are offered whatever the default is."""
+
+VIDEO_SIZE = 640
+"""Longer side at which faces are searched in videos and streams, as `mien video` does."""
+
+
+MOST_MIN_FACE = 100_000
+"""Pixels: no face is larger."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture's file as it came, and what the client calls it."""
+
+    content: bytes | bytearray
+    name: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a request may choose about reading; None: as the service does by default."""
+
+    labels: str | None = None
+    detector: str | None = None
+    min_face: float | None = None
+    flip: bool = False
+
+    def __post_init__(self) -> None:
+        if self.min_face is not None and not 0 <= self.min_face <= MOST_MIN_FACE:
+            raise InputError(f"min_face: expected pixels from 0 to {MOST_MIN_FACE:,}, got {self.min_face}")
+
+
+class Engine:
+    """Reads pictures: `finders` threads decode them and find faces, one reads the emotions of several at once.
+
+    Raises BundleError, DetectorError or InputError where the settings name what is not there.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.cores = settings.threads or usable_cores()
+        self.bundle = Bundle.load(settings.model, threads=self.cores)
+        self.detectors = tuple(dict.fromkeys((settings.detector, *ALWAYS)))
+        self._made: dict[tuple[str, int], Detector] = {}
+        self._finders = ThreadPoolExecutor(self.cores, "mien-find")
+        self._reader = ThreadPoolExecutor(1, "mien-read")
+        self._finding = 0
+        self.admitted = 0
+        self.streams = 0
+        self.batcher = Batcher(
+            self._reader, settings.batch, settings.batch_wait / 1e3, lambda: self._finding, metrics.batches.observe
+        )
+        self.default = self.recognizer(Choice())
+        self.default.predict(np.zeros((64, 64, 3), np.uint8))  # the first time is slow: now, not in a request
+
+    def recognizer(self, choice: Choice, size: int | None = None) -> EmotionRecognizer:
+        """A cheap view on the shared model and detector with what was chosen. Raises InputError."""
+        name = choice.detector or self.settings.detector
+        if name not in self.detectors:
+            raise InputError(f"detector {name!r}: not one of this service's; {nearest(name, self.detectors)}")
+        return EmotionRecognizer(
+            self.bundle,
+            detector=self._detector(name, size or self.settings.size),
+            labels=choice.labels or self.settings.labels or None,
+            min_face=self.settings.min_face if choice.min_face is None else choice.min_face,
+            flip=choice.flip,
+        )
+
+    def _detector(self, name: str, size: int) -> Detector:
+        key = (name, size)
+        if key not in self._made:
+            self._made[key] = make_detector(name, size=size or None, threads=1)
+        return self._made[key]
+
+    async def read(self, pictures: Sequence[Picture], recognizer: EmotionRecognizer) -> list[Faces | ImageError]:
+        """A result or an error per picture, in order. Raises a 503 when the queue is full."""
+        count = len(pictures)
+        if self.admitted + count > self.settings.queue:
+            self.metrics.refused.labels("queue").inc()
+            raise busy(f"queue: {self.admitted} pictures are waiting, {self.settings.queue} may. Come again")
+        self.admitted += count
+        self.metrics.queue.inc(count)
+        try:
+            return await asyncio.gather(*(self._read_one(picture, recognizer) for picture in pictures))
+        finally:
+            self.admitted -= count
+            self.metrics.queue.dec(count)
+
+    async def _read_one(self, picture: Picture, recognizer: EmotionRecognizer) -> Faces | ImageError:
+        self._finding += 1
+        try:
+            found = await self.run(self._find, picture, recognizer)
+        except ImageError as error:
+            self.metrics.unread.inc()
+            return ImageError(error.reason, picture.name)
+        finally:
+            self._finding -= 1
+        faces = await self.batcher.answer(recognizer, found)
+        self.metrics.pictures.inc()
+        self.metrics.faces.inc(len(faces))
+        return faces
+
+    def _find(self, picture: Picture, recognizer: EmotionRecognizer) -> Found:
+        return recognizer.look(load_image(picture.content, self.settings.max_pixels), picture.name)
+
+    def run(self, function: Callable[..., T], *arguments: Any) -> Awaitable[T]:
+        """Runs a function in one of the threads that find faces."""
+        return asyncio.get_running_loop().run_in_executor(self._finders, function, *arguments)
+
+    def close(self) -> None:
+        self._finders.shutdown(cancel_futures=True)
+        self._reader.shutdown(cancel_futures=True)
+
+
+def usable_cores() -> int:
+    """The processor's cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -1,0 +1,97 @@
+"""`POST /v1/faces`: pictures in, the document of `mien predict --json` out."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from mien.document import document
+from mien.errors import ImageError
+from mien.serve import bodies
+from mien.serve.engine import MOST_MIN_FACE, Choice, Engine, Picture
+from mien.serve.problems import ProblemError
+from mien.serve.schemas import FacesDocument
+from mien.serve.state import engine_of, memory_of
+
+router = APIRouter()
+
+FIELD = "images"
+FORM = "multipart/form-data"
+
+Labels = Annotated[str | None, Query(description="a head's name; by default the model's own", examples=["ferplus"])]
+DetectorName = Annotated[str | None, Query(description="one of those that /v1/models lists", examples=["centerface"])]
+MinFace = Annotated[
+    float | None, Query(ge=0, le=MOST_MIN_FACE, allow_inf_nan=False, description="leave out smaller faces, in pixels")
+]
+Flip = Annotated[bool, Query(description="average each face with its mirror image")]
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+BODY = {
+    "required": True,
+    "content": {
+        "image/*": _BINARY,
+        "application/octet-stream": _BINARY,
+        FORM: {
+            "schema": {
+                "type": "object",
+                "required": [FIELD],
+                "properties": {FIELD: {"type": "array", "items": {"type": "string", "format": "binary"}}},
+            }
+        },
+    },
+}
+
+
+@router.post(
+    "/v1/faces",
+    response_model=FacesDocument,
+    openapi_extra={"requestBody": BODY},
+    summary="Read the faces of one or many pictures",
+)
+async def read_faces(
+    request: Request,
+    labels: Labels = None,
+    detector: DetectorName = None,
+    min_face: MinFace = None,
+    flip: Flip = False,
+) -> Response:
+    """A picture itself as the body, or a form with one or many files called `images`. A picture that cannot be read is
+    in `errors`; if none could be read, the answer is a problem with status 422."""
+    engine = engine_of(request)
+    recognizer = engine.recognizer(Choice(labels, detector, min_face, flip))
+    with memory_of(request).lease() as take:
+        pictures = await _pictures(request, engine, take)
+        results = await engine.read(pictures, recognizer)
+    unread = [result for result in results if isinstance(result, ImageError)]
+    if len(unread) == len(results):
+        errors = [{"source": error.source, "reason": error.reason} for error in unread]
+        raise ProblemError(422, f"none of the pictures could be read: {unread[0]}", "unreadable", errors=errors)
+    return Response(json.dumps(document(recognizer, results), ensure_ascii=False), media_type="application/json")
+
+
+async def _pictures(request: Request, engine: Engine, take: bodies.Take) -> list[Picture]:
+    """The pictures of a body, in memory."""
+    settings = engine.settings
+    kind = bodies.media_type(request)
+    pieces = bodies.chunks(request, settings.max_body, settings.body_seconds, "body")
+    if kind == FORM:
+        form = bodies.Form(request.headers["content-type"], FIELD, settings.max_images, bodies.Bytes)
+        async for piece in pieces:
+            take(len(piece))
+            form.write(piece)
+        return [Picture(part.sink.content, part.name or "image") for part in form.finish()]
+    if not kind.startswith("image/") and kind != "application/octet-stream":
+        raise ProblemError(
+            415,
+            f"expected a picture (Content-Type: image/jpeg, application/octet-stream) or a form ({FORM}), got "
+            f"{bodies.label_of(kind) or 'no content type'}. Say what the body is",
+            "media-type",
+        )
+    content = bytearray()
+    async for piece in pieces:
+        take(len(piece))
+        content += piece
+    return [Picture(content, "image")]

@@ -1,0 +1,182 @@
+"""What `/openapi.json` says beyond what the routes tell of themselves: problems, keys, examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from starlette.responses import JSONResponse, Response
+
+from mien.serve.problems import MEDIA_TYPE
+from mien.serve.schemas import ProblemDocument
+
+router = APIRouter(include_in_schema=False)
+
+PROBLEMS = {
+    400: "The request is not HTTP",
+    401: "The key is missing or not known",
+    403: "A page of another site asks",
+    404: "There is no such video here",
+    408: "The body came too slowly",
+    409: "The video has not been read yet",
+    413: "The body, or the number of its files, is over the limit",
+    415: "The body is of no kind that is read here",
+    422: "A parameter is wrong, or the body cannot be read",
+    429: "The client asks too often; Retry-After says when to come again",
+    501: "An optional part is not installed",
+    503: "Busy, loading or stopping; Retry-After says when to come again",
+}
+WITH_BODY = (408, 413, 415)
+NOT_DONE = (409, 501)
+
+DESCRIPTION = """Reads facial expressions in pictures, videos and live streams. An expression is not a feeling, let
+alone an intention.
+
+Errors are problem details (RFC 9457, `application/problem+json`). Live streams are on the WebSocket `/v1/stream`: JPEG
+frames in, the `image` of `/v1/faces` with `track` numbers out; see docs/service.md."""
+
+FACES_EXAMPLE = {
+    "schema": 1,
+    "mien": "0.1.0",
+    "model": "mien",
+    "labels": {
+        "name": "ferplus",
+        "emotions": ["neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt"],
+    },
+    "images": [
+        {
+            "source": "eileen_collins.jpg",
+            "width": 512,
+            "height": 512,
+            "labels": "ferplus",
+            "faces": [
+                {
+                    "box": [181.8, 58.1, 269.7, 178.0],
+                    "score": 0.9286,
+                    "landmarks": [[203.4, 101.6], [247.2, 104.8], [223.3, 125.2], [203.3, 142.4], [241.2, 144.7]],
+                    "emotion": "happy",
+                    "confidence": 0.9983,
+                    "intensity": 0.9763,
+                    "probabilities": {
+                        "neutral": 0.0013,
+                        "happy": 0.9983,
+                        "surprise": 0.0002,
+                        "sad": 0.0001,
+                        "angry": 0.0001,
+                        "disgust": 0.0,
+                        "fear": 0.0,
+                        "contempt": 0.0,
+                    },
+                    "track": None,
+                }
+            ],
+        }
+    ],
+    "errors": [{"source": "notes.txt", "reason": "expected a picture (JPEG, PNG, WebP, GIF, BMP, TIFF), got ..."}],
+}
+JOB_EXAMPLE = {
+    "schema": 1,
+    "id": "lC9F4-HgLJzA5BnrvCiSHT10",
+    "name": "talk.mp4",
+    "status": "running",
+    "progress": 0.1839,
+    "seconds": 0.44,
+    "duration": 2.393,
+    "frames": 12,
+    "rows": 12,
+    "faces": 1,
+    "notes": [],
+    "error": None,
+    "created": "2026-11-21T17:46:40.482Z",
+    "expires": None,
+}
+PROBLEM_EXAMPLE = {
+    "type": "urn:mien:too-large",
+    "title": "Request Entity Too Large",
+    "status": 413,
+    "detail": "body: expected at most 20,000,000 bytes, got 31,415,926. Send less, or raise the limit",
+}
+EXAMPLES = {
+    ("/v1/faces", "post", "200"): FACES_EXAMPLE,
+    ("/v1/videos", "post", "202"): JOB_EXAMPLE,
+    ("/v1/videos/{id}", "get", "200"): {**JOB_EXAMPLE, "status": "done", "progress": 1.0, "seconds": 2.36},
+}
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> Response:
+    return JSONResponse(request.app.openapi())
+
+
+def install(app: FastAPI, keyed: bool) -> None:
+    """Takes the place of FastAPI's own description."""
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = describe(app, keyed)
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]
+    app.include_router(router)
+
+
+def describe(app: FastAPI, keyed: bool) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=DESCRIPTION,
+        routes=app.routes,
+        separate_input_output_schemas=False,
+    )
+    schemas = document["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    schemas.setdefault(
+        "ProblemDocument", ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+    )
+    schemas["ProblemDocument"]["examples"] = [PROBLEM_EXAMPLE]
+    if keyed:
+        document["components"]["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        }
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            _complete(path, method, operation, keyed)
+    return document
+
+
+def _complete(path: str, method: str, operation: dict[str, Any], keyed: bool) -> None:
+    responses = operation["responses"]
+    responses.pop("422", None)
+    for status in sorted(_problems_of(path, method, operation, keyed)):
+        responses[str(status)] = {
+            "description": PROBLEMS[status],
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
+        }
+    for (of_path, of_method, answered), example in EXAMPLES.items():
+        if (of_path, of_method) == (path, method):
+            responses[answered]["content"]["application/json"]["example"] = example
+    if keyed and path not in ("/healthz", "/readyz"):
+        operation["security"] = [{"bearer": []}, {"header": []}]
+
+
+def _problems_of(path: str, method: str, operation: dict[str, Any], keyed: bool) -> set[int]:
+    found = {401} if keyed and path not in ("/healthz", "/readyz") else set()
+    if path == "/readyz":
+        found.add(503)
+    if not path.startswith("/v1/"):
+        return found
+    found |= {429, 503}
+    if method != "get":
+        found.add(403)
+    if "requestBody" in operation:
+        found |= {*WITH_BODY, 422, 501}
+    if operation.get("parameters"):
+        found.add(422)
+    if "{id}" in path:
+        found.add(404)
+    if path.endswith(("/summary", "/timeline")):
+        found |= {*NOT_DONE}
+    return found

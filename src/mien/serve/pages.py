@@ -1,0 +1,36 @@
+"""The page: `/` and the files beside it, as they lie in `static/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from mien.serve.problems import ProblemError
+
+STATIC = Path(__file__).parent / "static"
+CACHE = {"Cache-Control": "no-cache"}
+"""Browsers ask whether a file has changed; its ETag answers."""
+
+
+class _Files(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update(CACHE)
+        return response
+
+
+def install(app: FastAPI) -> None:
+    files = _Files(directory=STATIC, check_dir=False)
+    app.mount("/static", files, name="static")
+
+    @app.get("/", include_in_schema=False)
+    async def index(request: Request) -> Response:
+        if not (STATIC / "index.html").is_file():
+            raise ProblemError(
+                404, "expected the page in this installation, got none. /openapi.json says what there is"
+            )
+        return await files.get_response("index.html", request.scope)

@@ -1,0 +1,143 @@
+"""The documents of the service as OpenAPI describes them.
+
+The answers themselves are made by `mien.document`, `Faces.to_dict`, `mien.rows` and `mien.summary`, the same as on the
+command line; the tests hold them against these classes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class LabelsDocument(_Document):
+    name: str = Field(description="the head's name", examples=["ferplus"])
+    emotions: list[str] = Field(description="its emotions, in the order of the model's outputs")
+
+
+class FaceDocument(_Document):
+    box: tuple[float, float, float, float] = Field(
+        description="left, top, right, bottom in pixels of the upright picture", examples=[[176.2, 71.0, 346.9, 304.3]]
+    )
+    score: float = Field(ge=0, le=1, description="the detector's certainty")
+    landmarks: list[tuple[float, float]] | None = Field(
+        description="x, y of both eyes, nose and mouth corners, from the picture's left to its right; null where the "
+        "detector gives none"
+    )
+    emotion: str = Field(description="the likeliest emotion", examples=["happy"])
+    confidence: float = Field(ge=0, le=1, description="the calibrated chance that it is right")
+    intensity: float | None = Field(
+        description="the estimated share of people who would see it; null from models without votes"
+    )
+    probabilities: dict[str, float] = Field(description="the whole distribution")
+    track: int | None = Field(description="the person's number in a video or stream, else null")
+
+
+class ImageDocument(_Document):
+    source: str = Field(description="the name that the client gave, or 'image'", examples=["party.jpg"])
+    width: int = Field(description="pixels of the upright picture")
+    height: int
+    labels: str = Field(description="the head that was read")
+    faces: list[FaceDocument] = Field(description="from the largest to the smallest; no face is no error")
+
+
+class UnreadDocument(_Document):
+    source: str
+    reason: str = Field(description="what was expected, what came, and how to mend it")
+
+
+class FacesDocument(_Document):
+    """The same document as `mien predict --json`."""
+
+    schema_: Literal[1] = Field(alias="schema", description="the version of this document")
+    mien: str = Field(description="the version of mien")
+    model: str = Field(description="the bundle's name")
+    labels: LabelsDocument
+    images: list[ImageDocument]
+    errors: list[UnreadDocument] = Field(description="pictures that could not be read")
+
+
+class HeadDocument(_Document):
+    name: str
+    emotions: list[str]
+
+
+class ModelDocument(_Document):
+    name: str
+    size_bytes: int
+    heads: list[HeadDocument]
+    labels: str = Field(description="the head that is read by default")
+    card: dict[str, Any] = Field(description="how the model was trained and measured")
+
+
+class LimitsDocument(_Document):
+    body_bytes: int
+    pixels: int
+    images: int
+    frame_bytes: int
+    streams: int
+    video_bytes: int
+    video_seconds: float
+    kept_seconds: float
+    jobs: int
+    queue: int
+    requests_per_minute: int = Field(description="0: any number")
+
+
+class ModelsDocument(_Document):
+    schema_: Literal[1] = Field(alias="schema")
+    mien: str
+    default: str = Field(description="the model that reads")
+    models: list[ModelDocument]
+    detectors: list[str] = Field(description="the default first")
+    emotions: dict[str, str] = Field(description="a colour for each emotion, #rrggbb")
+    limits: LimitsDocument
+
+
+class JobDocument(_Document):
+    schema_: Literal[1] = Field(alias="schema")
+    id: str
+    name: str = Field(description="the name that the client gave, or 'video'")
+    status: Literal["queued", "running", "done", "failed", "cancelled"]
+    progress: float | None = Field(description="0 to 1; null where the duration is not known")
+    seconds: float = Field(description="of the video that were seen until now")
+    duration: float | None = Field(description="seconds that the video lasts, or null")
+    frames: int = Field(description="frames that were looked at")
+    rows: int = Field(description="rows that can be asked for")
+    faces: int = Field(description="persons seen until now")
+    notes: list[str] = Field(description="what was wrong with the video")
+    error: ProblemDocument | None
+    created: str = Field(description="ISO 8601")
+    expires: str | None = Field(description="when everything is removed, ISO 8601; null until the job has ended")
+
+
+class RowsDocument(_Document):
+    """The rows of `mien video --out`: one per face and frame."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    labels: LabelsDocument
+    columns: list[str]
+    rows: list[dict[str, Any]]
+    next: int = Field(description="what to give as `after` to get the rows that follow")
+
+
+class StatusDocument(_Document):
+    status: Literal["ok"]
+
+
+class ProblemDocument(BaseModel):
+    """Problem details, RFC 9457."""
+
+    type: str = Field(description="a stable URN, or about:blank", examples=["urn:mien:too-large"])
+    title: str
+    status: int
+    detail: str = Field(description="what was expected, what came, and how to mend it")
+    errors: list[UnreadDocument] | None = None
+
+
+JobDocument.model_rebuild()

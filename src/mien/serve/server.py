@@ -1,0 +1,153 @@
+"""Runs the application with uvicorn, in one process or in several, until a signal says that it is enough."""
+
+from __future__ import annotations
+
+import logging.config
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from mien.errors import InputError
+from mien.recognizer import EmotionRecognizer
+from mien.serve.app import create_app
+from mien.serve.connections import PatientProtocol
+from mien.serve.jobs import FOLDER_VARIABLE
+from mien.serve.keys import hashes_of
+from mien.serve.settings import Settings
+
+BACKLOG = 2048
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "loggers": {
+        "mien.serve": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+    },
+}
+
+
+def serve(settings: Settings) -> int:
+    """Serves until SIGINT or SIGTERM, finishes what is in flight, and returns the exit code."""
+    logging.config.dictConfig(LOGGING)
+    check(settings)
+    _many_files()
+    with _listen(settings) as listener:
+        _say_where(settings, listener)
+        if settings.workers == 1:
+            server = uvicorn.Server(config_of(settings, create_app(settings)))
+            with _stoppable(server):
+                server.run(sockets=[listener])
+        else:
+            with _shared_folder(settings):
+                Multiprocess(config_of(settings, "mien.serve.app:app_of_environment"), sockets=[listener]).run()
+    return 0
+
+
+def check(settings: Settings) -> None:
+    """Before anything listens: raises a MienError where the settings name what is not there."""
+    hashes_of(settings)
+    EmotionRecognizer(
+        settings.model,
+        detector=settings.detector,
+        labels=settings.labels or None,
+        size=settings.size or None,
+        threads=1,
+    )
+
+
+def config_of(settings: Settings, app: Any) -> uvicorn.Config:
+    """How uvicorn runs the application, or the function of that name that makes it."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        factory=isinstance(app, str),
+        workers=settings.workers,
+        http=partial(PatientProtocol, head_seconds=settings.head_seconds),  # type: ignore[arg-type]
+        ws="websockets-sansio",
+        ws_max_size=settings.max_frame,
+        ws_per_message_deflate=False,
+        lifespan="on",
+        log_config=LOGGING,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.proxy),
+        forwarded_allow_ips=list(settings.proxy),
+        timeout_keep_alive=max(1, round(settings.idle_seconds)),
+        timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),
+        backlog=BACKLOG,
+    )
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host.strip("[]"), settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise InputError(
+            f"{settings.host}:{settings.port}: cannot be listened on ({error.strerror or error}). Choose another "
+            "--port, or 0 for any free one"
+        ) from error
+
+
+def _say_where(settings: Settings, listener: socket.socket) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    print(f"mien serves on http://{host}:{listener.getsockname()[1]}")
+    who = "Pictures stay on this machine" if settings.is_local else "Pictures stay on this machine once they are here"
+    print(f"{who}: they are read in memory, and nothing about them is logged. Ctrl-C ends it.")
+    sys.stdout.flush()
+
+
+@contextmanager
+def _stoppable(server: uvicorn.Server) -> Iterator[None]:
+    """Ends with code 0: uvicorn raises the signal that stopped it once more, when all is finished."""
+
+    def stop(*_: object) -> None:
+        if not server.started:  # before uvicorn listens to signals
+            sys.exit(0)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _shared_folder(settings: Settings) -> Iterator[None]:
+    """What several processes share: their settings, the folder of videos, and that of their numbers for Prometheus."""
+    folder = Path(tempfile.mkdtemp(prefix="mien-serve-", dir=settings.folder or None))
+    (folder / "jobs").mkdir(mode=0o700)
+    (folder / "metrics").mkdir(mode=0o700)
+    os.environ |= settings.to_environment()
+    os.environ[FOLDER_VARIABLE] = str(folder / "jobs")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder / "metrics")
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _many_files() -> None:
+    """As many connections as the system lets this process have."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

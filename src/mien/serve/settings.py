@@ -1,0 +1,191 @@
+"""What can be chosen about the service: one option per field, checked on construction.
+
+The command line, the environment (`MIEN_SERVE_` and the field's name in capitals) and docs/service.md all come from the
+fields below. This module imports nothing but the standard library, because every `mien` command reads it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from mien.errors import InputError, nearest
+
+PREFIX = "MIEN_SERVE_"
+KEY_HASH = re.compile(r"sha256:[0-9a-f]{64}")
+BURST_SECONDS = 60
+"""A client's requests are counted over so long."""
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+
+
+def option(default: Any, meaning: str, *, parse: Callable[[str], Any], metavar: str = "") -> Any:
+    """A field with its meaning for people, and how its text is read."""
+    return field(default=default, metadata={"meaning": meaning, "parse": parse, "metavar": metavar})
+
+
+def number_of_bytes(text: str) -> int:
+    """ "20MB", "20M", "1.5 GB" or a plain number; units are powers of 1000."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?)b?\s*", text, re.IGNORECASE)
+    if not found:
+        raise ValueError(f"expected bytes like 20MB, got {text}")
+    return int(float(found[1]) * _UNITS[found[2].lower()])
+
+
+def switch(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if text.strip().lower() not in words:
+        raise ValueError(f"expected true or false, got {text}")
+    return words[text.strip().lower()]
+
+
+def several(text: str) -> tuple[str, ...]:
+    return tuple(word for word in re.split(r"[\s,]+", text) if word)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be chosen about the service. Raises InputError for what makes no sense."""
+
+    host: str = option("127.0.0.1", "address to listen on; others than this machine's own need keys", parse=str)
+    port: int = option(8000, "port to listen on; 0: any free one", parse=int)
+    workers: int = option(1, "processes that answer", parse=int, metavar="N")
+    model: str = option("mien", "a released bundle's name or a file", parse=str, metavar="BUNDLE")
+    labels: str = option("", "the head to read by default; empty: the model's own default", parse=str)
+    detector: str = option("centerface", "the detector to use by default", parse=str)
+    size: int = option(
+        0, "longer side at which faces are searched; 0: the detector's default", parse=int, metavar="PIXELS"
+    )
+    min_face: float = option(0.0, "leave out smaller faces by default", parse=float, metavar="PIXELS")
+    threads: int = option(0, "processor threads of each process; 0: all", parse=int, metavar="N")
+    keys: tuple[str, ...] = option((), "hashes of API keys, as --new-key prints them", parse=several, metavar="HASH")
+    key_file: str = option("", "a file with a hash in each line", parse=str, metavar="FILE")
+    no_keys: bool = option(False, "listen beyond this machine without asking for keys", parse=switch)
+    cors: tuple[str, ...] = option((), "web origins whose pages may call the service", parse=several, metavar="ORIGIN")
+    proxy: tuple[str, ...] = option(
+        (),
+        "addresses of reverse proxies whose X-Forwarded-For and -Proto are believed",
+        parse=several,
+        metavar="ADDRESS",
+    )
+    max_body: int = option(20_000_000, "most bytes of a request with pictures", parse=number_of_bytes, metavar="BYTES")
+    max_pixels: int = option(
+        40_000_000, "most pixels of a picture or of a video's frame", parse=number_of_bytes, metavar="PIXELS"
+    )
+    max_images: int = option(32, "most pictures of a request", parse=int, metavar="N")
+    max_memory: int = option(
+        500_000_000, "most bytes of bodies that are held at the same time", parse=number_of_bytes, metavar="BYTES"
+    )
+    body_seconds: float = option(
+        30.0, "most seconds that a body with pictures may take to arrive", parse=float, metavar="S"
+    )
+    head_seconds: float = option(
+        10.0, "most seconds that a request's head may take to arrive", parse=float, metavar="S"
+    )
+    idle_seconds: float = option(
+        15.0, "most seconds that a connection stays open after an answer", parse=float, metavar="S"
+    )
+    rate: int = option(6000, "most requests of one client in a minute; 0: any number", parse=int, metavar="N")
+    queue: int = option(256, "most pictures that wait or are read; more are answered 503", parse=int, metavar="N")
+    batch: int = option(16, "most pictures whose faces are read together", parse=int, metavar="N")
+    batch_wait: float = option(2.0, "most milliseconds that a found face waits for others", parse=float, metavar="MS")
+    max_streams: int = option(16, "most live streams at the same time", parse=int, metavar="N")
+    max_frame: int = option(4_000_000, "most bytes of a live stream's frame", parse=number_of_bytes, metavar="BYTES")
+    stream_seconds: float = option(
+        60.0, "a live stream that sends nothing for so long is closed", parse=float, metavar="S"
+    )
+    max_video: int = option(500_000_000, "most bytes of a video", parse=number_of_bytes, metavar="BYTES")
+    max_video_seconds: float = option(1200.0, "most seconds that a video may last", parse=float, metavar="S")
+    upload_seconds: float = option(600.0, "most seconds that a video may take to arrive", parse=float, metavar="S")
+    max_jobs: int = option(8, "most videos that wait or are read", parse=int, metavar="N")
+    kept_seconds: float = option(
+        3600.0, "seconds after which a finished video's rows are removed", parse=float, metavar="S"
+    )
+    folder: str = option(
+        "",
+        "where uploaded videos and their rows are kept meanwhile; empty: a temporary folder",
+        parse=str,
+        metavar="DIR",
+    )
+    grace_seconds: float = option(
+        30.0, "most seconds that requests may take to finish at the end", parse=float, metavar="S"
+    )
+
+    def __post_init__(self) -> None:
+        self._check_numbers()
+        for key in self.keys:
+            if not KEY_HASH.fullmatch(key):  # its text is not repeated: it may be a key
+                raise InputError("keys: expected hashes like sha256:..., got something else. Make one with --new-key")
+        for origin in self.cors:
+            if not re.fullmatch(r"https?://[^/\s*?#@]+", origin):
+                raise InputError(f"cors: expected an origin like https://example.com, got {origin}")
+        if self.key_file and not Path(self.key_file).is_file():
+            raise InputError(f"key_file: expected a file with a hash in each line, got none at {self.key_file}")
+        if not self.is_local and not self.keys and not self.key_file and not self.no_keys:
+            raise InputError(
+                f"host {self.host} can be reached from other machines: expected API keys, got none. Make one with "
+                "`mien serve --new-key`, or say --no-keys if somebody else asks who calls"
+            )
+
+    def _check_numbers(self) -> None:
+        zero_is_fine = {"port", "size", "min_face", "threads", "rate", "batch_wait"}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            least = 0 if each.name in zero_is_fine else 1 if isinstance(value, int) else 1e-3
+            if not least <= value < float("inf"):
+                raise InputError(f"{each.name}: expected a number from {least:g}, got {value}")
+        if self.port > 65535:
+            raise InputError(f"port: expected a number up to 65535, got {self.port}")
+
+    @property
+    def is_local(self) -> bool:
+        """Can only this machine reach the address?"""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+    @classmethod
+    def from_texts(cls, texts: Mapping[str, str], where: str = "settings") -> Settings:
+        """From the texts of some fields; raises InputError for a name or a value that is none."""
+        known = {each.name: each for each in fields(cls)}
+        values = {}
+        for name, text in texts.items():
+            if name not in known:
+                raise InputError(f"{where}: no option {name}; {nearest(name, known)}")
+            values[name] = parsed(known[name], text)
+        return cls(**values)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """From variables like MIEN_SERVE_PORT=9000; the other fields have their defaults."""
+        return cls.from_texts(texts_of(environment), "environment")
+
+    def to_environment(self) -> dict[str, str]:
+        """The variables that `from_environment` reads these settings from."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        texts = {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in values.items()}
+        return {PREFIX + name.upper(): text for name, text in texts.items()}
+
+
+def texts_of(environment: Mapping[str, str]) -> dict[str, str]:
+    """The texts of fields that an environment holds, by the field's name."""
+    return {name.removeprefix(PREFIX).lower(): text for name, text in environment.items() if name.startswith(PREFIX)}
+
+
+def parsed(each: Field[Any], text: str) -> Any:
+    """The value of a field from its text. Raises InputError."""
+    try:
+        return each.metadata["parse"](text)
+    except ValueError as error:
+        kind = {int: "a whole number", float: "a number"}.get(each.metadata["parse"])
+        reason = f"expected {kind}, got {text}" if kind else str(error)
+        raise InputError(f"{each.name}: {reason}") from error

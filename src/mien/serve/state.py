@@ -1,0 +1,38 @@
+"""What the routes share, as the application keeps it: found through the request that asks."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from starlette.requests import HTTPConnection
+
+from mien.serve.bodies import Memory
+from mien.serve.engine import Engine
+from mien.serve.jobs import Jobs
+from mien.serve.metrics import Metrics
+from mien.serve.problems import busy
+from mien.serve.settings import Settings
+
+
+def settings_of(connection: HTTPConnection) -> Settings:
+    return cast(Settings, connection.app.state.settings)
+
+
+def metrics_of(connection: HTTPConnection) -> Metrics:
+    return cast(Metrics, connection.app.state.metrics)
+
+
+def memory_of(connection: HTTPConnection) -> Memory:
+    return cast(Memory, connection.app.state.memory)
+
+
+def jobs_of(connection: HTTPConnection) -> Jobs:
+    return cast(Jobs, connection.app.state.jobs)
+
+
+def engine_of(connection: HTTPConnection) -> Engine:
+    """The engine, or a 503 while it is loading or when it has failed to."""
+    engine = connection.app.state.engine
+    if engine is None:
+        raise busy(f"not ready: {connection.app.state.reason}")
+    return cast(Engine, engine)
