@@ -3,7 +3,17 @@
 import importlib
 import sys
 
-NAMES = ("speed", "video", "peers_video", "tracking", "smoothing", "crop_geometry", "reproduction", "service")
+NAMES = (
+    "speed",
+    "video",
+    "peers_video",
+    "tracking",
+    "smoothing",
+    "crop_geometry",
+    "reproduction",
+    "service",
+    "formats",
+)
 
 name = sys.argv.pop(1) if sys.argv[1:2] and not sys.argv[1].startswith("-") else NAMES[0]
 if name not in NAMES:

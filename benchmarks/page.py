@@ -1,4 +1,4 @@
-"""Tables of docs/video.md, each in its place between two comments."""
+"""Tables in docs/, each in its place between two comments."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from pathlib import Path
 
 from mien.files import write_atomically
 
-PAGE = Path(__file__).parents[1] / "docs" / "video.md"
+DOCS = Path(__file__).parents[1] / "docs"
 END = "<!-- end -->"
 
 
-def write_table(name: str, heading: list[str], rows: list[list[str]]) -> None:
-    """Puts a Markdown table in the place of the one that the benchmark of this name made before."""
+def write_table(name: str, heading: list[str], rows: list[list[str]], page: str = "video") -> None:
+    """Puts a Markdown table in docs/PAGE.md, in the place of the one that the benchmark of this name made before."""
+    path = DOCS / f"{page}.md"
     begin = f"<!-- made by benchmarks.{name} -->\n"
-    before, found, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    before, found, rest = path.read_text(encoding="utf-8").partition(begin)
     if not found:
-        raise RuntimeError(f"{PAGE} has no place for a table: {begin.strip()} and {END}")
+        raise RuntimeError(f"{path} has no place for a table: {begin.strip()} and {END}")
     lines = [f"| {' | '.join(cells)} |" for cells in (heading, ["---"] * len(heading), *rows)]
-    write_atomically(PAGE, before + begin + "\n" + "\n".join(lines) + "\n\n" + END + rest.partition(END)[2])
+    write_atomically(path, before + begin + "\n" + "\n".join(lines) + "\n\n" + END + rest.partition(END)[2])

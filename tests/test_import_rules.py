@@ -27,9 +27,15 @@ LEARNING = {
     "tensorboard",
 }
 DRAWING = {"matplotlib", "seaborn", "sklearn", "jinja2"}
+APPLICATIONS = {
+    "mien.serve": {"pydantic", "mien.timeline"},
+    "mien.export": {"torch"},
+}
+"""The packages of the third tier, each with what it may import besides the inference tier and its own extra."""
 ON_REQUEST = {
     "mien.results": {"pandas"},  # Faces.to_pandas
     "mien.recognizer": {"mien.training", "mien.report", "matplotlib"},  # train, plot_training_history and its type
+    "mien.runtimes.torch": {"torch"},
 }
 
 
@@ -41,7 +47,10 @@ def module_of(path: Path) -> str:
 MODULES = {module_of(path): path for path in sorted(SOURCE.rglob("*.py"))}
 TRAINING = {name for name in MODULES if name.startswith("mien.training")}
 REPORT = {name for name in MODULES if name.startswith("mien.report")}
-INFERENCE = {name for name in set(MODULES) - TRAINING - REPORT - CLI if not name.startswith("mien.commands.")}
+APPLIED = {name: owner for name in MODULES for owner in APPLICATIONS if name == owner or name.startswith(f"{owner}.")}
+INFERENCE = {
+    name for name in set(MODULES) - TRAINING - REPORT - set(APPLIED) - CLI if not name.startswith("mien.commands.")
+}
 
 
 def imported(source: str) -> Iterator[str]:
@@ -69,6 +78,7 @@ def test_the_tiers_are_found() -> None:
     assert {"mien", "mien.recognizer", "mien.bundle", "mien.datasets.fer2013", "mien.evaluate"} <= INFERENCE
     assert {"mien.training.fit", "mien.training.models.base"} <= TRAINING
     assert {"mien.report", "mien.report.write"} <= REPORT
+    assert {"mien.serve.app", "mien.serve.settings", "mien.export.compare"} <= set(APPLIED)
     assert set(MODULES) >= CLI
 
 
@@ -89,13 +99,20 @@ def test_an_import_is_found_wherever_it_hides(source: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(INFERENCE))
 def test_inference_imports_no_training_no_report_and_no_command_line(name: str) -> None:
-    forbidden = LEARNING | DRAWING | CLI | {"mien.training", "mien.report"}
+    forbidden = LEARNING | DRAWING | CLI | set(APPLICATIONS) | {"mien.training", "mien.report"}
     assert broken(name, forbidden - ON_REQUEST.get(name, set())) == []
 
 
 @pytest.mark.parametrize("name", sorted(TRAINING | REPORT))
 def test_neither_training_nor_reports_import_the_command_line(name: str) -> None:
     assert broken(name, CLI) == []
+
+
+@pytest.mark.parametrize("name", sorted(APPLIED))
+def test_applications_know_neither_each_other_nor_commands(name: str) -> None:
+    own = APPLIED[name]
+    forbidden = LEARNING | DRAWING | CLI | {"mien.training", "mien.report"} | set(APPLICATIONS) - {own}
+    assert broken(name, forbidden - APPLICATIONS[own]) == []
 
 
 def loaded_by(statement: str) -> set[str]:

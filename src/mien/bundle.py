@@ -1,14 +1,14 @@
-"""A bundle: one `.onnx` file that says, in its metadata, everything needed to use and to judge it.
+"""A bundle: a network's file that says, in its metadata, everything needed to use and to judge it.
 
-The format is described in docs/bundle-format.md. This module knows files, heads and ONNX Runtime; it knows
-nothing of pictures, boxes or training.
+The format is described in docs/bundle-format.md. This module knows heads and calibration; files and what runs them are
+`mien.runtimes`'. It knows nothing of pictures, boxes or training.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -19,16 +19,12 @@ import numpy.typing as npt
 
 from mien.calibration import softmax
 from mien.errors import BundleError, InputError, nearest
-from mien.files import write_atomically
 from mien.labels import LABEL_SETS, LabelSet
 from mien.preprocess import FRAME, InputSpec, check_crops, to_input
-from mien.runtime import CPU, available_providers, make_session
+from mien.runtimes import CPU, SUFFIXES, FloatArray, ModelFile, open_runtime
 
 FORMAT_VERSION = 1
-METADATA_KEY = "mien"
 DEFAULT = "mien"
-
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -125,57 +121,39 @@ def _positive(value: Any) -> float:
 class Bundle:
     """A loaded model. Everything takes crops uint8 `(N, 48, 48)` and answers float32 arrays.
 
-    `threads` is the number of processor threads for one inference (0: ONNX Runtime decides); `providers` are
-    ONNX Runtime's execution providers in order of preference.
+    `file` is its file, or the bytes of an ONNX one; `threads` the number of processor threads for one inference (0: its
+    runtime decides); `providers` what computes, in order of preference: "cpu", "cuda", "openvino", ... Raises
+    BundleError, MissingExtraError or InputError for what cannot be used.
     """
 
     def __init__(
         self,
-        content: bytes,
+        file: bytes | ModelFile,
         source: str,
         *,
         threads: int = 0,
-        providers: tuple[str, ...] = CPU,
+        providers: str | Sequence[str] = CPU,
     ):
-        missing = set(providers) - set(available := available_providers())
-        if missing:
-            raise InputError(
-                f"providers: {', '.join(sorted(missing))} is not in the installed ONNX Runtime, which has "
-                f"{', '.join(available)}. Install the onnxruntime package that brings it, or choose one of these"
-            )
-        try:
-            self._session = make_session(content, threads=threads, providers=providers)
-            properties = self._session.get_modelmeta().custom_metadata_map
-        except Exception as error:  # ONNX Runtime has no common base for its errors
-            raise BundleError(
-                f"{source}: expected a bundle (an ONNX model), got a file that ONNX Runtime refuses. "
-                f"Download or export it again. ONNX Runtime says: {_first_line(error)}"
-            ) from error
-        if METADATA_KEY not in properties:
-            raise BundleError(
-                f"{source} is an ONNX model, but not one of mien's: its metadata has no {METADATA_KEY!r} entry, so "
-                "labels and preprocessing are unknown. Export it with `mien train`, see docs/bundle-format.md."
-            )
-        self.metadata = Metadata.from_json(properties[METADATA_KEY], source)
+        self.file = file if isinstance(file, ModelFile) else ModelFile(file)
         self.source = source
-        self._content = content
+        self._runtime = open_runtime(self.file, source, threads=threads, providers=providers)
+        if self._runtime.metadata is None:
+            raise BundleError(
+                f"{source} is a network, but not one of mien's: it has no metadata of mien's in it, so labels and "
+                "preprocessing are unknown. Export it with `mien train` or `mien export`, see docs/bundle-format.md."
+            )
+        self.metadata = Metadata.from_json(self._runtime.metadata, source)
         self._check_outputs()
 
     @classmethod
     def load(cls, source: str | Path = DEFAULT, **options: Any) -> Bundle:
         """A bundle by the name of a released one ("mien") or by the path of a file."""
         path = find(source)
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise BundleError(f"{path}: cannot be read ({error.strerror})") from error
-        if not content:
-            raise BundleError(f"{path} is empty; expected a bundle (.onnx). Download or export it again.")
-        return cls(content, str(path), **options)
+        return cls(ModelFile.read(path), str(path), **options)
 
     def save(self, path: str | Path) -> Path:
         """Writes the bundle's file, whole or not at all."""
-        return write_atomically(path, self._content)
+        return self.file.save(path)
 
     @property
     def name(self) -> str:
@@ -184,7 +162,12 @@ class Bundle:
     @property
     def size(self) -> int:
         """Bytes of the file."""
-        return len(self._content)
+        return self.file.size
+
+    @property
+    def runtime(self) -> str:
+        """What computes, for people: "ONNX Runtime 1.31 on cpu"."""
+        return self._runtime.description
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -235,7 +218,7 @@ class Bundle:
         return next((head for head in self.metadata.heads if head.share_temperature is not None), None)
 
     def _run(self, crops: npt.NDArray[np.uint8]) -> list[FloatArray]:
-        return self._session.run(list(self.heads), {"faces": to_input(crops, self.metadata.input)})  # type: ignore[no-any-return]
+        return self._runtime.run(to_input(crops, self.metadata.input), self.heads)
 
     def _check_outputs(self) -> None:
         """Two trial faces: a file whose network does not fit its metadata must not get as far as a picture."""
@@ -275,7 +258,7 @@ def find(source: str | Path) -> Path:
     if os.path.isfile(path):  # false, where Path.is_file would raise, for names that no file can have
         return path
     if os.path.isdir(path):
-        raise BundleError(f"{path} is a folder; expected a bundle file (.onnx)")
+        raise BundleError(f"{path} is a folder; expected a bundle file ({', '.join(SUFFIXES)})")
     raise BundleError(
         f"no bundle {str(source)!r}: neither a file nor a released bundle ({', '.join(names) or 'none is installed'})"
     )

@@ -49,6 +49,9 @@ def card(bundle: Bundle) -> str:
         lines.append(
             f"head      {head.name}: {', '.join(head.labels.names)}; temperature {head.temperature:.3f}{shares}"
         )
+    lines.append(f"runs on   {bundle.runtime}")
+    if "export" in metadata.card:
+        lines.append(f"format    {metadata.card['export'].get('format')}, see `mien info --json` for how it compares")
     try:
         lines += _facts(bundle)
     except (KeyError, TypeError, ValueError, AttributeError):

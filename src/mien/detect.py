@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mien.download import Download
 from mien.errors import DetectorError, nearest
-from mien.runtime import make_session
+from mien.runtimes.onnx import make_session
 
 FloatArray = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]

@@ -9,23 +9,19 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from mien import __version__
+from mien.document import document
 from mien.errors import ImageError, InputError
 from mien.files import write_atomically
 from mien.images import find_images, save_image
 from mien.labels import LabelSet, color
 from mien.recognizer import EmotionRecognizer
 from mien.results import Faces
-
-SCHEMA = 1
-"""Version of the JSON below."""
 
 FEW = 4
 """Up to so many files nobody needs a progress bar."""
@@ -45,6 +41,7 @@ def recognizer_of(options: argparse.Namespace) -> EmotionRecognizer:
         size=options.size,
         min_face=options.min_face,
         flip=options.flip,
+        providers=options.provider,
     )
 
 
@@ -128,16 +125,8 @@ def _write(
 
 
 def as_json(recognizer: EmotionRecognizer, results: list[Faces], errors: list[ImageError]) -> str:
-    """Schema, model and labels; one object per picture; and what could not be read, with the reason."""
-    document: dict[str, Any] = {
-        "schema": SCHEMA,
-        "mien": __version__,
-        "model": recognizer.bundle.name,
-        "labels": {"name": recognizer.labels.name, "emotions": list(recognizer.labels.names)},
-        "images": [result.to_dict() for result in results],
-        "errors": [{"source": error.source, "reason": error.reason} for error in errors],
-    }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    """The document of what was read and what was not."""
+    return json.dumps(document(recognizer, [*results, *errors]), indent=2, ensure_ascii=False) + "\n"
 
 
 def as_csv(labels: LabelSet, results: list[Faces]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
@@ -26,12 +27,14 @@ from mien.labels import FER2013, LABEL_SETS, LabelSet
 from mien.preprocess import FRAME, WHOLE_FRAME, Framing, check_crops, crop_faces
 from mien.results import Faces
 from mien.runs import Run
-from mien.runtime import CPU
+from mien.runtimes import CPU
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from mien.watching import Watching
+    from mien.live import Tally
+    from mien.watching import Moment, Watching
+    from mien.window import Screen
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -40,7 +43,7 @@ PICTURES_AT_ONCE = 16
 
 
 @dataclass(frozen=True, eq=False)
-class _Found:
+class Found:
     """The faces of one picture before they are read; of its pixels only the crops uint8 (n, 48, 48) are kept."""
 
     detections: Detections
@@ -60,7 +63,7 @@ class EmotionRecognizer:
     min_face   faces whose box is narrower or lower than this many pixels are left out
     flip       average every face with its mirror image: a little better, twice as long
     threads    processor threads; 0: all
-    providers  ONNX Runtime's execution providers for the model, in order of preference
+    providers  what computes the model, in order of preference: "cpu", "cuda", "openvino", ...
 
     Raises BundleError, DetectorError or InputError for what cannot be used.
     """
@@ -75,7 +78,7 @@ class EmotionRecognizer:
         min_face: float = 0,
         flip: bool = False,
         threads: int = 0,
-        providers: tuple[str, ...] = CPU,
+        providers: str | Sequence[str] = CPU,
     ) -> None:
         if not min_face >= 0:
             raise InputError(f"min_face: expected a number of pixels from 0, got {min_face}")
@@ -179,6 +182,13 @@ class EmotionRecognizer:
         run = Run(self.run_folder)
         return plot_history(run.history, json.loads(run.facts.read_text(encoding="utf-8")).get("best_epoch"))
 
+    def with_labels(self, labels: str) -> EmotionRecognizer:
+        """One that answers with other labels of the bundle and shares all else with this one. Raises InputError."""
+        other = copy(self)
+        other._labels = labels
+        other._use(self.bundle, labels)
+        return other
+
     def __repr__(self) -> str:
         return f"EmotionRecognizer({self.bundle.name!r}, labels={self.head.name!r})"
 
@@ -192,7 +202,7 @@ class EmotionRecognizer:
 
         Raises ImageError if the picture cannot be read, InputError if it is something else.
         """
-        return self._answer([self._find(load_image(image), describe_source(image))])[0]
+        return self.answer([self.look(load_image(image), describe_source(image))])[0]
 
     def predict_batch(self, images: Iterable[Any]) -> list[Faces | ImageError]:
         """One result per picture, in order; an ImageError in the place of what cannot be read or is no picture."""
@@ -213,10 +223,10 @@ class EmotionRecognizer:
         """The emotions of ready-made gray crops uint8 (N, 48, 48), framed as FER2013 frames faces."""
         crops = check_crops(faces)
         frames = Detections.of_boxes(np.tile([0, 0, FRAME, FRAME], (len(crops), 1)))
-        return self._answer([_Found(frames, crops, (FRAME, FRAME), source)])[0]
+        return self.answer([Found(frames, crops, (FRAME, FRAME), source)])[0]
 
     def _predict_chunk(self, images: list[Any]) -> list[Faces | ImageError]:
-        found: list[_Found] = []
+        found: list[Found] = []
         failures: dict[int, ImageError] = {}
         for position, image in enumerate(images):
             source = describe_source(image)
@@ -227,8 +237,8 @@ class EmotionRecognizer:
             except InputError as error:  # no picture at all: here it must not end the batch
                 failures[position] = ImageError(str(error), source)
             else:
-                found.append(self._find(pixels, source))
-        answers = iter(self._answer(found))
+                found.append(self.look(pixels, source))
+        answers = iter(self.answer(found))
         return [failures[position] if position in failures else next(answers) for position in range(len(images))]
 
     def find(self, pixels: npt.NDArray[np.uint8]) -> Detections:
@@ -266,12 +276,68 @@ class EmotionRecognizer:
 
         return watch(self, source, **options)
 
-    def _find(self, pixels: npt.NDArray[np.uint8], source: str) -> _Found:
-        detections = self.find(pixels)
-        return _Found(detections, self.crop(pixels, detections), (pixels.shape[1], pixels.shape[0]), source)
+    def predict_realtime(
+        self,
+        camera: Any = 0,
+        *,
+        mirror: bool | None = None,
+        details: bool = True,
+        snapshots: str | Path = ".",
+        out: str | Path | None = None,
+        seconds: float | None = None,
+        window: tuple[int, int] | None = None,
+        fullscreen: bool = False,
+        reconnect: bool = True,
+        detect_every: int | None = None,
+        smoothing: float = 0.2,
+        on_moment: Callable[[Moment], bool | None] | None = None,
+        screen: Screen | None = None,
+    ) -> Tally:
+        """Shows a camera in a window with the emotions of its faces, until somebody presses q or closes it.
 
-    def _answer(self, found: list[_Found]) -> list[Faces]:
-        """All crops through the network at once, then apart again, picture by picture."""
+        camera        a camera's number, an address, a file (played at its own speed), or what `track` takes besides
+        mirror        as a mirror would; None: cameras by number are, all else is not
+        details       begin with a bar for each emotion at every face
+        snapshots     folder of the snapshots (key s) and recordings (key r, extra `video`)
+        out           a file for a row per face and frame: .csv, .jsonl or .parquet
+        seconds       stop after so long
+        window        its (width, height) in pixels; None: the picture's. `fullscreen` fills the screen
+        reconnect     open a lost camera or stream again, after pauses of half a second to ten, for as long as it takes
+        detect_every  search for faces in each n-th frame and follow them between; None: as often as there is time
+        smoothing     seconds over which probabilities are averaged; 0: not at all
+        on_moment     is called with every `Moment` before it is shown; False ends it
+        screen        a `mien.window.Screen` to show it on; None: a window
+
+        Keys: q or Esc quits, s saves a snapshot, r records, d turns the bars on and off, l goes through the label sets
+        of the model and hides the captions, h hides the help. Returns a `mien.live.Tally`: pictures shown, seconds,
+        frames dropped, losses, files written. On macOS call it from the main thread.
+
+        Raises InputError where there is no display, VideoError without such a camera, MissingExtraError without the
+        extra `video` for files and addresses.
+        """
+        from mien.live import LiveOptions, show_live
+
+        options = LiveOptions(
+            mirror=mirror,
+            details=details,
+            snapshots=Path(snapshots),
+            rows=Path(out) if out is not None else None,
+            seconds=seconds,
+            size=window,
+            fullscreen=fullscreen,
+            reconnect=reconnect,
+            detect_every=detect_every,
+            smoothing=smoothing,
+        )
+        return show_live(self, camera, options, screen=screen, on_moment=on_moment)
+
+    def look(self, pixels: npt.NDArray[np.uint8], source: str) -> Found:
+        """The first two steps: the faces of a picture RGB uint8 (H, W, 3), ready for `answer`."""
+        detections = self.find(pixels)
+        return Found(detections, self.crop(pixels, detections), (pixels.shape[1], pixels.shape[0]), source)
+
+    def answer(self, found: Sequence[Found]) -> list[Faces]:
+        """The third step: the crops of all pictures through the network at once, then apart again by picture."""
         if not found:
             return []
         probabilities, shares = self.read(np.concatenate([picture.crops for picture in found]))

@@ -9,7 +9,7 @@ import csv
 import json
 import tomllib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from mien.bundle import Bundle, find
 from mien.errors import BundleError, DataError, InputError, RecipeError
 from mien.labels import LABEL_SETS
 from mien.machine import first_process
+from mien.runtimes import CPU
 
 Row = dict[str, float]
 """One epoch: column -> number."""
@@ -90,14 +91,14 @@ class Subject:
         return read_predictions(path) if path is not None and path.is_file() else None
 
 
-def open_subject(source: str | Path, *, threads: int = 0) -> Subject:
+def open_subject(source: str | Path, *, threads: int = 0, providers: str | Sequence[str] = CPU) -> Subject:
     """A run's folder, a bundle's file, or the name of a released bundle.
 
     A folder that is no run is an InputError, a run without a bundle a BundleError.
     """
     if not Path(source).is_dir():
         path = find(source)
-        bundle = Bundle.load(source, threads=threads)
+        bundle = Bundle.load(source, threads=threads, providers=providers)
         card = bundle.metadata.card
         return Subject(path.stem, path, bundle, recipe=_dict(card, "recipe"), facts=_dict(card, "training"))
     folder = Path(source)
@@ -111,7 +112,8 @@ def open_subject(source: str | Path, *, threads: int = 0) -> Subject:
         )
     history = read_history(run.history) if run.history.is_file() else ()
     name = folder.resolve().name
-    return Subject(name, path, Bundle.load(path, threads=threads), folder, history, recipe, facts)
+    bundle = Bundle.load(path, threads=threads, providers=providers)
+    return Subject(name, path, bundle, folder, history, recipe, facts)
 
 
 def read_history(path: str | Path) -> tuple[Row, ...]:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mien.commands.words import OK, add_data, labels_of, minutes, positive, progress, read_data
+from mien.commands.words import OK, add_data, add_provider, labels_of, minutes, positive, progress, read_data
 
 
 def add(commands: Any) -> None:
@@ -68,6 +68,7 @@ def _add_evaluate(commands: Any) -> None:
         "--near-copies", action="store_true", help="also without the faces that have a near copy in Training"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write everything as JSON")
+    add_provider(parser)
     parser.set_defaults(run=_evaluate)
 
 
@@ -114,7 +115,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from mien.evaluate import evaluate_bundle
     from mien.runs import open_subject
 
-    bundle = open_subject(options.bundle).bundle
+    bundle = open_subject(options.bundle, providers=options.provider).bundle
     dataset = read_data(options, labels_of(bundle.heads), set_aside=False)
     split = options.split or default_split(dataset)
     with progress("reading the faces") as bar:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mien.commands.words import OK, positive
+from mien.commands.words import OK, add_provider, positive
 
 
 def add(commands: Any) -> None:
@@ -35,6 +35,7 @@ def _add_predict(commands: Any) -> None:
     parser.add_argument("--min-face", type=float, default=0, metavar="PIXELS", help="leave out smaller faces")
     parser.add_argument("--top", type=positive, default=3, metavar="K", help="emotions shown per face (default: 3)")
     parser.add_argument("--flip", action="store_true", help="average each face with its mirror image")
+    add_provider(parser)
     parser.set_defaults(run=_predict)
 
 
@@ -49,6 +50,7 @@ def _add_info(commands: Any) -> None:
     parser = commands.add_parser("info", help="print a bundle's model card", description=_info.__doc__)
     parser.add_argument("bundle", metavar="BUNDLE", help="a released bundle's name or a file")
     parser.add_argument("--json", action="store_true", help="print the whole metadata as JSON")
+    add_provider(parser)
     parser.set_defaults(run=_info)
 
 
@@ -73,6 +75,6 @@ def _info(options: argparse.Namespace) -> int:
     from mien.bundle import Bundle
     from mien.cards import card
 
-    bundle = Bundle.load(options.bundle)
+    bundle = Bundle.load(options.bundle, providers=options.provider)
     print(bundle.metadata.to_json(indent=2) if options.json else card(bundle))
     return OK

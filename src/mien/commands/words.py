@@ -39,6 +39,13 @@ def add_data(parser: Any, *, positional: bool = False, required: bool = True) ->
     )
 
 
+def add_provider(parser: Any) -> None:
+    """The word that names what computes the model."""
+    parser.add_argument(
+        "--provider", default="cpu", metavar="NAME", help="what computes the model: cpu (default), cuda, openvino, ..."
+    )
+
+
 def read_data(options: argparse.Namespace, labels: str = "fer2013", **more: Any) -> FaceDataset:
     """The data that the words name, with a bar; `labels` is the label set where the words name none.
 

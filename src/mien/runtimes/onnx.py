@@ -1,13 +1,47 @@
-"""ONNX Runtime sessions, set up in one way for every network of the package."""
+"""ONNX Runtime: sessions set up in one way for every network of the package."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-CPU = ("CPUExecutionProvider",)
+from mien.errors import InputError
+from mien.runtimes import CPU, PROVIDERS, FloatArray, ModelFile, refused
+
+METADATA_KEY = "mien"
 
 
-def make_session(content: bytes, *, threads: int = 0, providers: tuple[str, ...] = CPU) -> Any:
+class OnnxRuntime:
+    """An ONNX file; its metadata is the property `mien`."""
+
+    def __init__(self, file: ModelFile, source: str, threads: int, providers: tuple[str, ...]) -> None:
+        import onnxruntime
+
+        missing = [name for name in providers if PROVIDERS[name] not in onnxruntime.get_available_providers()]
+        if missing:
+            raise InputError(
+                f"providers: {', '.join(missing)} is not in the installed ONNX Runtime, which has "
+                f"{', '.join(available())}. Install the onnxruntime package that brings it (onnxruntime-gpu, "
+                "onnxruntime-openvino, ...) in the place of this one, or choose one of these"
+            )
+        try:
+            self._session = make_session(file.content, threads=threads, providers=providers)
+            self.metadata = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        except Exception as error:  # ONNX Runtime has no common base for its errors
+            raise refused(source, "ONNX Runtime", error) from error
+        used = [name for name, long in PROVIDERS.items() if long in self._session.get_providers()]
+        if providers[0] not in used:  # its libraries are missing: it falls back without a word
+            raise InputError(
+                f"providers: ONNX Runtime cannot start {providers[0]} on this machine and would use "
+                f"{', '.join(used)}. Check its drivers and libraries, or choose another"
+            )
+        self.description = f"ONNX Runtime {onnxruntime.__version__} on {providers[0]}"
+
+    def run(self, faces: FloatArray, heads: Sequence[str]) -> list[FloatArray]:
+        return self._session.run(list(heads), {"faces": faces})  # type: ignore[no-any-return]
+
+
+def make_session(content: bytes, *, threads: int = 0, providers: Sequence[str] = CPU) -> Any:
     """A session of an ONNX file's bytes; `threads` 0 leaves their number to ONNX Runtime.
 
     Idle threads sleep: two networks share the processor here, and by default each would spin while the other works.
@@ -18,11 +52,13 @@ def make_session(content: bytes, *, threads: int = 0, providers: tuple[str, ...]
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # what matters is raised
-    return onnxruntime.InferenceSession(content, options, providers=list(providers))
+    names = [PROVIDERS[name] for name in providers]
+    return onnxruntime.InferenceSession(content, options, providers=names)
 
 
-def available_providers() -> tuple[str, ...]:
-    """The execution providers of the installed ONNX Runtime."""
+def available() -> tuple[str, ...]:
+    """What the installed ONNX Runtime can compute on, by short names where there is one."""
     import onnxruntime
 
-    return tuple(onnxruntime.get_available_providers())
+    short = {long: name for name, long in PROVIDERS.items()}
+    return tuple(short.get(name, name) for name in onnxruntime.get_available_providers())

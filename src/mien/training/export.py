@@ -13,12 +13,13 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from mien.bundle import METADATA_KEY, Bundle, Head, Metadata
+from mien.bundle import Bundle, Head, Metadata
 from mien.calibration import fit_temperature
 from mien.datasets import FaceDataset, plurality, vote_shares
 from mien.errors import ExportError
 from mien.labels import FERPLUS, LABEL_SETS
 from mien.preprocess import InputSpec, to_input
+from mien.runtimes.onnx import METADATA_KEY
 from mien.training.models import Network
 from mien.training.quiet import quiet
 from mien.training.recipe import Recipe
@@ -43,6 +44,7 @@ def export_bundle(
     go into its card. An exported file that disagrees with the network is an ExportError and nothing is written.
     """
     network = copy.deepcopy(network).float().eval()
+    network = network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # others trace as gathers
     spec = recipe.input.spec()
     model = to_onnx(network, spec)
     crops = validation.faces[:COMPARED_CROPS]

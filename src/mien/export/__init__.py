@@ -1,0 +1,127 @@
+"""A bundle in another format, for phones, other runtimes and slower machines; every file is run and compared first.
+
+The formats are in `formats`, one entry each; a new one is a function that converts and one that packs. Knows bundles,
+files and faces; nothing of command lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mien import __version__
+from mien.bundle import Bundle
+from mien.datasets import TRAINING, FaceDataset
+from mien.errors import ExportError, InputError
+from mien.evaluate import evaluate_bundle
+from mien.export.compare import Comparison, compare, faces_of_the_sample
+from mien.export.formats import FORMATS, Format
+from mien.runtimes import ModelFile
+
+__all__ = ["FORMATS", "Comparison", "Exported", "Format", "export"]
+
+CALIBRATION_FACES = 512
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written: `path`, its bytes with everything that belongs to it, and how it compares with the original."""
+
+    path: Path
+    size: int
+    comparison: Comparison
+
+
+def export(
+    bundle: Bundle,
+    format_name: str,
+    path: str | Path | None = None,
+    *,
+    dataset: FaceDataset | None = None,
+    split: str | None = None,
+    seed: int = 0,
+    progress: Callable[[str, float], None] = lambda stage, share: None,
+) -> Exported:
+    """Writes a float32 bundle in another format and compares it with the original on real faces.
+
+    path     default: the bundle's name with the format's ending, in the current folder
+    dataset  labelled faces: int8 is calibrated on some of Training's, drawn by `seed`; files are compared, and judged
+             anew, on `split`. Without: a few faces of the page's sample picture, and the file has no metrics
+    progress is told the stage and the share that is done
+
+    A file that disagrees with the original beyond the format's bound is an ExportError, and nothing is written. Raises
+    MissingExtraError where the format's extra is not installed and InputError for what makes no sense.
+    """
+    chosen = FORMATS.get(format_name)
+    if chosen is None:
+        raise InputError(f"format: expected one of {', '.join(FORMATS)}, got {format_name!r}")
+    if bundle.file.suffix != ".onnx" or "export" in bundle.metadata.card:
+        raise InputError(
+            f"{bundle.source}: expected the bundle that `mien train` wrote, got one that was exported from it"
+        )
+    if chosen.calibrated and dataset is None:
+        raise InputError(f"format {format_name}: its ranges are measured on real faces. Give some with --data")
+    progress("converting", 0.0)
+    network = chosen.convert(bundle, _calibration(dataset, seed) if chosen.calibrated else None)
+    faces, labels = _compared_faces(dataset, split)
+
+    def packed(card: dict[str, Any]) -> tuple[Bundle, ModelFile]:
+        metadata = replace(bundle.metadata, name=bundle.name + chosen.ending, card=card)
+        file = chosen.pack(network, metadata.to_json())
+        return Bundle(file, f"{metadata.name}{file.suffix}", threads=1), file
+
+    progress("comparing", 0.3)
+    trial, _ = packed({})
+    comparison = compare(bundle, trial, faces, labels)
+    if complaint := comparison.beyond(chosen.bound):
+        raise ExportError(f"{format_name}: {complaint}. Nothing was written")
+    card = {
+        **{key: value for key, value in bundle.metadata.card.items() if key != "metrics"},
+        "export": {
+            "format": format_name,
+            "mien": __version__,
+            "from": {"name": bundle.name, "sha256": sha256(bundle.file.content).hexdigest()},
+            "compared": comparison.to_dict(),
+        },
+    }
+    if dataset is not None and split is not None:
+        progress("judging", 0.5)
+        evaluation = evaluate_bundle(trial, dataset, split, progress=lambda share: progress("judging", 0.5 + share / 2))
+        card["metrics"] = evaluation.to_dict()
+    final, file = packed(card)
+    target = file.save(path if path is not None else f"{bundle.name}{chosen.ending}{chosen.suffix}")
+    _check_written(target, final, faces)
+    progress("done", 1.0)
+    return Exported(target, file.size, comparison)
+
+
+def _calibration(dataset: FaceDataset | None, seed: int) -> npt.NDArray[np.uint8]:
+    assert dataset is not None
+    faces = dataset.split(TRAINING).faces if TRAINING in dataset.splits else dataset.faces
+    drawn = np.random.default_rng(seed).choice(len(faces), min(CALIBRATION_FACES, len(faces)), replace=False)
+    return np.ascontiguousarray(faces[np.sort(drawn)])
+
+
+def _compared_faces(
+    dataset: FaceDataset | None, split: str | None
+) -> tuple[npt.NDArray[np.uint8], tuple[str, npt.NDArray[np.integer]] | None]:
+    """Crops, and the labels with the head that they are of."""
+    if dataset is None:
+        return faces_of_the_sample(), None
+    part = dataset.split(split) if split else dataset
+    return part.faces, (part.label_set.name, part.labels)
+
+
+def _check_written(path: Path, expected: Bundle, faces: npt.NDArray[np.uint8]) -> None:
+    """The file as a user will load it answers what was compared."""
+    few = faces[:8]
+    loaded = Bundle.load(path, threads=1).logits(few)
+    for head, logits in expected.logits(few).items():
+        if not np.allclose(loaded[head], logits, atol=1e-4):
+            raise ExportError(f"{path}: was written, but answers otherwise when it is loaded again. Do not use it")

@@ -1,0 +1,87 @@
+"""ONNX to ONNX: as it is, in 16 bits, in 8 bits. With what ONNX Runtime itself brings."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from mien.bundle import Bundle
+from mien.preprocess import to_input
+from mien.runtimes import ModelFile
+from mien.runtimes.onnx import METADATA_KEY
+
+_AT_ONCE = 32
+"""Faces that run through the network together while ranges are measured."""
+
+
+def load(bundle: Bundle, _: Any = None) -> onnx.ModelProto:
+    """The bundle's graph, without its metadata."""
+    model = onnx.load_from_string(bundle.file.content)
+    del model.metadata_props[:]
+    return model
+
+
+def pack(model: onnx.ModelProto, metadata: str) -> ModelFile:
+    packed = onnx.ModelProto()
+    packed.CopyFrom(model)
+    onnx.helper.set_model_props(packed, {METADATA_KEY: metadata})
+    return ModelFile(packed.SerializeToString(), ".onnx")
+
+
+def to_fp16(bundle: Bundle, _: Any = None) -> onnx.ModelProto:
+    """The graph in float16 inside; input and outputs stay float32."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    return convert_float_to_float16(load(bundle), keep_io_types=True)
+
+
+def to_int8(bundle: Bundle, faces: npt.NDArray[np.uint8] | None) -> onnx.ModelProto:
+    """The graph with 8-bit weights, one scale per channel, and activations in the ranges that they have on `faces`."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    assert faces is not None
+    inputs = to_input(faces, bundle.metadata.input)
+
+    class Faces(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self._batches = iter(range(0, len(inputs), _AT_ONCE))
+
+        def get_next(self) -> dict[str, npt.NDArray[np.float32]] | None:
+            start = next(self._batches, None)
+            return None if start is None else {"faces": inputs[start : start + _AT_ONCE]}
+
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        plain, prepared, quantized = (Path(folder) / name for name in ("plain.onnx", "prepared.onnx", "int8.onnx"))
+        onnx.save(load(bundle), plain)
+        quant_pre_process(plain, prepared, skip_symbolic_shape=True)
+        quantize_static(
+            prepared,
+            quantized,
+            Faces(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+        return onnx.load(quantized)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Its advice goes to the root logger."""
+    logger = logging.getLogger()
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
