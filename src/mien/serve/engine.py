@@ -67,7 +67,7 @@ class Engine:
         self.settings = settings
         self.metrics = metrics
         self.cores = settings.threads or usable_cores()
-        self.bundle = Bundle.load(settings.model, threads=self.cores)
+        self.bundle = Bundle.load(settings.model, threads=self.cores, providers=settings.provider)
         self.detectors = tuple(dict.fromkeys((settings.detector, *ALWAYS)))
         self._made: dict[tuple[str, int], Detector] = {}
         self._finders = ThreadPoolExecutor(self.cores, "mien-find")

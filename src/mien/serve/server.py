@@ -66,6 +66,7 @@ def check(settings: Settings) -> None:
         labels=settings.labels or None,
         size=settings.size or None,
         threads=1,
+        providers=settings.provider,
     )
 
 

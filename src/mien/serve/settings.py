@@ -55,6 +55,7 @@ class Settings:
     port: int = option(8000, "port to listen on; 0: any free one", parse=int)
     workers: int = option(1, "processes that answer", parse=int, metavar="N")
     model: str = option("mien", "a released bundle's name or a file", parse=str, metavar="BUNDLE")
+    provider: str = option("cpu", "what computes the model: cpu, cuda, openvino, ...", parse=str, metavar="NAME")
     labels: str = option("", "the head to read by default; empty: the model's own default", parse=str)
     detector: str = option("centerface", "the detector to use by default", parse=str)
     size: int = option(
