@@ -4,7 +4,7 @@ BASE := .venv
 DEV := .venv-dev
 PIP := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench container clean
 
 demo: $(BASE)/ready
 	$(BASE)/bin/mien predict examples --annotate out --json out/faces.json
@@ -17,6 +17,9 @@ lint: $(DEV)/ready
 	$(DEV)/bin/ruff check src tests benchmarks examples notebooks
 	$(DEV)/bin/ruff format --check src tests benchmarks examples notebooks
 	$(DEV)/bin/mypy
+
+container:
+	$(PYTHON) .ci/container.py
 
 bench: $(DEV)/ready
 	$(DEV)/bin/python -m benchmarks
