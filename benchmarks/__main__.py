@@ -12,7 +12,9 @@ NAMES = (
     "crop_geometry",
     "reproduction",
     "service",
+    "batch",
     "formats",
+    "coverage",
 )
 
 name = sys.argv.pop(1) if sys.argv[1:2] and not sys.argv[1].startswith("-") else NAMES[0]

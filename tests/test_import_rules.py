@@ -28,8 +28,10 @@ LEARNING = {
 }
 DRAWING = {"matplotlib", "seaborn", "sklearn", "jinja2"}
 APPLICATIONS = {
+    "mien.batch": set(),
     "mien.serve": {"pydantic", "mien.timeline"},
     "mien.export": {"torch"},
+    "mien.federated": {"torch", "lightning", "tomli_w", "matplotlib", "mien.training", "mien.report", "mien.cards"},
 }
 """The packages of the third tier, each with what it may import besides the inference tier and its own extra."""
 ON_REQUEST = {
@@ -78,7 +80,7 @@ def test_the_tiers_are_found() -> None:
     assert {"mien", "mien.recognizer", "mien.bundle", "mien.datasets.fer2013", "mien.evaluate"} <= INFERENCE
     assert {"mien.training.fit", "mien.training.models.base"} <= TRAINING
     assert {"mien.report", "mien.report.write"} <= REPORT
-    assert {"mien.serve.app", "mien.serve.settings", "mien.export.compare"} <= set(APPLIED)
+    assert {"mien.batch.run", "mien.serve.app", "mien.serve.settings", "mien.export.compare"} <= set(APPLIED)
     assert set(MODULES) >= CLI
 
 

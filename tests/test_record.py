@@ -159,9 +159,12 @@ def test_wrong_usage(
 # --- going on ---
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
-def test_resume_ends_where_one_run_would_have(suffix: str, clip: Path, fast: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("suffix", "least"), [(".csv", "0"), (".jsonl", "0"), (".parquet", "0"), (".csv", "1")])
+def test_resume_ends_where_one_run_would_have(
+    suffix: str, least: str, clip: Path, fast: list[str], tmp_path: Path
+) -> None:
     """Cut in the middle of a line, it goes on with the same person, and all outputs cover the whole video."""
+    fast = [*fast, "--min-confidence", least]
 
     def run(name: str, *words: str) -> Path:
         out = tmp_path / f"{name}{suffix}"
@@ -179,6 +182,7 @@ def test_resume_ends_where_one_run_would_have(suffix: str, clip: Path, fast: lis
         return list(pyarrow.parquet.read_table(path).to_pylist())
 
     whole = read(run("whole"))
+    assert ({row["emotion"] for row in whole} == {"uncertain"}) == (least == "1")
     journal = tmp_path / ("part.parquet.jsonl" if suffix == ".parquet" else f"part{suffix}")
     if suffix == ".parquet":
         lines = tmp_path / "lines.jsonl"

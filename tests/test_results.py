@@ -283,3 +283,17 @@ def test_captions_of_faces_that_fill_the_picture_stay_inside() -> None:
 def test_any_face_can_be_drawn(width: int, height: int, box: list[float], top: int) -> None:
     faces = make(1, boxes=np.array([box], np.float32), size=(width, height))
     assert faces.draw(picture(width, height), top=top).shape == (height, width, 3)
+
+
+# --- what is not sure enough ---
+
+
+@pytest.mark.parametrize(("least", "emotions"), [(0.65, EMOTIONS), (0.66, ["uncertain"] * 3)])
+def test_less_likely_emotions_are_uncertain(least: float, emotions: list[str]) -> None:
+    faces = make(min_confidence=np.float32(least))
+    assert faces.emotions == emotions
+    assert [face.emotion for face in faces] == emotions
+    assert [row["emotion"] for row in faces.to_rows()] == emotions
+    assert [face.top(1)[0][0] for face in faces] == EMOTIONS  # what it would have been
+    assert faces[1:].emotions == emotions[1:]
+    assert faces.draw(picture()).shape == (160, 200, 3)

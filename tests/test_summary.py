@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +118,14 @@ def test_thumbnails_are_small(box: tuple[float, float, float, float]) -> None:
 )
 def test_clock(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+def test_uncertain_times_are_a_share_of_their_own_and_have_no_column() -> None:
+    summary = Summary(FERPLUS)
+    for k in range(20):
+        summary.add(k / 10, replace(faces((1, "happy", 0.9 if k < 10 else 0.4)), min_confidence=0.5))
+    person = summary.people[1]
+    assert person.shares == {"happy": pytest.approx(0.5, abs=0.06), "uncertain": pytest.approx(0.5, abs=0.06)}
+    spans = [FERPLUS.at(column) for stretch in summary.stretches(person) for *_, column in stretch.spans()]
+    assert spans == ["happy", "uncertain"]
+    assert ("happy", "uncertain") in person.transitions

@@ -39,6 +39,9 @@ _COLORS = {
     "contempt": (86, 180, 233),
 }
 
+UNCERTAIN = "uncertain"
+"""What is answered in the place of an emotion that the model is not sure enough of."""
+
 
 @dataclass(frozen=True)
 class LabelSet:
@@ -53,6 +56,10 @@ class LabelSet:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def at(self, column: int) -> str:
+        """The emotion of a column; UNCERTAIN for -1."""
+        return self.names[column] if column >= 0 else UNCERTAIN
 
     def index(self, spelling: str) -> int:
         """The column of an emotion by any usual spelling ("happiness", "Happy"); folds what this set lacks."""

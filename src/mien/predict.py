@@ -19,7 +19,7 @@ from mien.document import document
 from mien.errors import ImageError, InputError
 from mien.files import write_atomically
 from mien.images import find_images, save_image
-from mien.labels import LabelSet, color
+from mien.labels import UNCERTAIN, LabelSet, color
 from mien.recognizer import EmotionRecognizer
 from mien.results import Faces
 
@@ -40,6 +40,7 @@ def recognizer_of(options: argparse.Namespace) -> EmotionRecognizer:
         labels=options.labels,
         size=options.size,
         min_face=options.min_face,
+        min_confidence=options.min_confidence,
         flip=options.flip,
         providers=options.provider,
     )
@@ -154,6 +155,8 @@ def as_table(results: list[Faces], top: int) -> Table:
             left, upper, right, lower = face.box
             (first, confidence), *others = face.top(top)
             emotions = Text(f"{first} {confidence:.0%}", style="bold rgb({},{},{})".format(*color(first)))
+            if face.emotion == UNCERTAIN:
+                emotions = Text(f"{UNCERTAIN}: {first} {confidence:.0%}")
             rest = "".join(f"  {name} {value:.0%}" for name, value in others if value >= WORTH_A_LINE)
             emotions.append(rest, style="not bold default")
             table.add_row(

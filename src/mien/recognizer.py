@@ -61,6 +61,7 @@ class EmotionRecognizer:
     labels     "ferplus" (8 emotions: what people see) or "fer2013" (7: the benchmark's labels), if the bundle has both
     size       longer side, in pixels, at which faces are searched; None: the detector's own default
     min_face   faces whose box is narrower or lower than this many pixels are left out
+    min_confidence  emotions less likely than this, 0 to 1, are answered "uncertain"
     flip       average every face with its mirror image: a little better, twice as long
     threads    processor threads; 0: all
     providers  what computes the model, in order of preference: "cpu", "cuda", "openvino", ...
@@ -76,14 +77,18 @@ class EmotionRecognizer:
         labels: str | None = None,
         size: int | None = None,
         min_face: float = 0,
+        min_confidence: float = 0.0,
         flip: bool = False,
         threads: int = 0,
         providers: str | Sequence[str] = CPU,
     ) -> None:
         if not min_face >= 0:
             raise InputError(f"min_face: expected a number of pixels from 0, got {min_face}")
+        if not 0 <= min_confidence <= 1:
+            raise InputError(f"min_confidence: expected a probability from 0 to 1, got {min_confidence}")
         self.detector: Detector = make_detector(detector, size=size, threads=threads)
         self.min_face = min_face
+        self.min_confidence = min_confidence
         self.flip = flip
         self.run_folder: Path | None = None
         self._session = {"threads": threads, "providers": providers}
@@ -357,6 +362,7 @@ class EmotionRecognizer:
                     labels=self.labels,
                     size=picture.size,
                     source=picture.source,
+                    min_confidence=self.min_confidence,
                 )
             )
         return faces

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +165,10 @@ def _replay(
     """Nothing is found or classified again; frames are decoded only where pictures are drawn from them."""
     journal = journal_of(Path(targets.rows or ""))
     assert journal is not None
-    seen = read_rows(journal, recognizer.labels, earlier.resume)
+    seen = (
+        replace(one, faces=replace(one.faces, min_confidence=recognizer.min_confidence))
+        for one in read_rows(journal, recognizer.labels, earlier.resume)
+    )
     if targets.video is None and not targets.timelines:
         yield from (Look(one.time, one.frame, one.faces, None, new=False) for one in seen)
         return

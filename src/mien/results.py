@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.errors import InputError, MissingExtraError
-from mien.labels import LabelSet, color
+from mien.labels import UNCERTAIN, LabelSet, color
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -23,9 +23,10 @@ class Face:
 
     `box` is (left, top, right, bottom) in pixels of the original, upright picture; `score` the detector's certainty
     from 0 to 1; `landmarks` the (x, y) of both eyes, nose and mouth corners, from the picture's left to its right,
-    or None where the detector gives none; `confidence` the calibrated chance that `emotion` is right; `probabilities`
-    the whole distribution; `intensity` the estimated share of people who would see `emotion` in this face, from 0 to
-    1, or None from a model that was not trained on votes; `track` the person's number in a video, else None.
+    or None where the detector gives none; `emotion` the likeliest one, or "uncertain" where it is less likely than was
+    asked for; `confidence` the calibrated chance that it is right; `probabilities` the whole distribution; `intensity`
+    the estimated share of people who would see that emotion in this face, from 0 to 1, or None from a model that was
+    not trained on votes; `track` the person's number in a video, else None.
     """
 
     box: tuple[float, float, float, float]
@@ -83,6 +84,7 @@ class Faces:
     track_ids      int64 (n,) or None persons in a video
     reported       int64 (n,) or None columns of the emotions that are answered; None: the likeliest. A video holds an
                                       emotion until another is clearly likelier
+    min_confidence float              faces whose emotion is less likely are answered "uncertain"
 
     No face is a result, `len(faces) == 0`, not an error. Wrong shapes are an InputError.
     """
@@ -97,6 +99,7 @@ class Faces:
     source: str = "image"
     track_ids: npt.NDArray[np.int64] | None = None
     reported: npt.NDArray[np.int64] | None = None
+    min_confidence: float = 0.0
 
     def __post_init__(self) -> None:
         n = len(self.boxes) if isinstance(self.boxes, np.ndarray) else 0
@@ -149,7 +152,7 @@ class Faces:
             box=(left, top, right, bottom),
             score=float(self.scores[index]),
             landmarks=None if np.isnan(points).any() else tuple((float(x), float(y)) for x, y in points),
-            emotion=self.labels.names[best],
+            emotion=self._name(best, float(probabilities[best])),
             confidence=float(probabilities[best]),
             probabilities=dict(zip(self.labels.names, map(float, probabilities), strict=True)),
             intensity=None if np.isnan(self.intensities[index]) else float(self.intensities[index]),
@@ -158,13 +161,16 @@ class Faces:
 
     @property
     def emotions(self) -> list[str]:
-        """The likeliest emotion of every face, or the one that is `reported`."""
-        return [self.labels.names[best] for best in self._columns]
+        """The likeliest emotion of every face, or the one that is `reported`; "uncertain" below `min_confidence`."""
+        return [self._name(best, sure) for best, sure in zip(self._columns, self.confidences, strict=True)]
 
     @property
     def confidences(self) -> FloatArray:
         """The probability of that emotion, float32 (n,)."""
         return self.probabilities[np.arange(len(self)), self._columns]
+
+    def _name(self, column: int, confidence: float) -> str:
+        return self.labels.names[column] if confidence >= self.min_confidence else UNCERTAIN
 
     @property
     def _columns(self) -> npt.NDArray[np.int64]:

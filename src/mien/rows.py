@@ -21,7 +21,7 @@ import numpy as np
 
 from mien.errors import DataError, InputError, MissingExtraError
 from mien.files import replacing
-from mien.labels import LabelSet
+from mien.labels import UNCERTAIN, LabelSet
 from mien.results import Faces
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
@@ -260,5 +260,11 @@ def _faces(rows: list[dict[str, Any]], labels: LabelSet) -> Faces:
         labels=labels,
         size=(0, 0),
         track_ids=np.array([int(row["track"]) for row in rows], np.int64),
-        reported=np.array([labels.index(row["emotion"]) for row in rows], np.int64),
+        reported=np.array(
+            [
+                likeliest if row["emotion"] == UNCERTAIN else labels.index(row["emotion"])
+                for row, likeliest in zip(rows, probabilities.argmax(axis=1), strict=True)
+            ],
+            np.int64,
+        ),
     )

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.files import write_atomically
-from mien.labels import LabelSet
+from mien.labels import UNCERTAIN, LabelSet
 from mien.results import Face, Faces
 from mien.tables import align
 
@@ -86,7 +86,7 @@ class Person:
 @dataclass(frozen=True, eq=False)
 class Stretch:
     """Somebody without a break: from `start` on, in steps of `width` seconds, the mean probabilities float32 (n, K) and
-    the columns int64 (n,) of the emotion that was reported most."""
+    the columns int64 (n,) of the emotion that was reported most, -1 where none was certain."""
 
     start: float
     width: float
@@ -137,7 +137,8 @@ class Summary:
             count = len(self.labels)
             sums = person.bins.setdefault(step, np.zeros(2 * count + 1, np.float32))
             sums[:count] += faces.probabilities[row]
-            sums[count + self.labels.index(face.emotion)] += 1
+            if face.emotion != UNCERTAIN:
+                sums[count + self.labels.index(face.emotion)] += 1
             sums[-1] += 1
 
     def stretches(self, person: Person) -> list[Stretch]:
@@ -156,7 +157,8 @@ class Summary:
             means = sums[:, :count] / sums[:, -1:]
             between = np.stack([np.interp(every, steps, column) for column in means.T], axis=1)
             nearest = np.clip(np.searchsorted(steps, every, side="right") - 1, 0, None)
-            reported = sums[nearest, count : 2 * count].argmax(axis=1)
+            told = sums[nearest, count : 2 * count]
+            reported = np.where(told.any(axis=1), told.argmax(axis=1), -1)
             start = (self.first or 0.0) + steps[0] * self.width
             stretches.append(Stretch(start, self.width, between.astype(np.float32), reported))
         return stretches

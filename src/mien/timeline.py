@@ -189,7 +189,7 @@ def _part(summary: Summary, person: Person, first: float, last: float) -> str:
     parts += [_areas(summary, stretch, x, top, last) for stretch in stretches]
     parts += [
         f'<rect x="{x(start)}" y="{foot - _STRIP}" width="{max(0.5, x(min(end, last)) - x(start)):.2f}" '
-        f'height="{_STRIP}" fill="rgb{color(summary.labels.names[column])}"><title>{summary.labels.names[column]}, '
+        f'height="{_STRIP}" fill="rgb{color(summary.labels.at(column))}"><title>{summary.labels.at(column)}, '
         f"{clock(start)} to {clock(end)}</title></rect>"
         for stretch in stretches
         for start, end, column in stretch.spans()
@@ -346,7 +346,7 @@ def _draw_person(
         times, values = _points(stretch, last)
         areas.stackplot(times, values.T, colors=[_hex(name) for name in names], linewidth=0)
         for start, end, column in stretch.spans():
-            strip.axvspan(start, min(end, last), color=_hex(names[column]), linewidth=0)
+            strip.axvspan(start, min(end, last), color=_hex(summary.labels.at(column)), linewidth=0)
     areas.set(xlim=(first, last), ylim=(0, 1), yticks=[0, 0.5, 1])
     areas.set_yticklabels(["0", "50%", "100%"], fontsize=7)
     strip.set_xlabel("time, mm:ss", fontsize=7, labelpad=1, color=SOFT)

@@ -236,6 +236,7 @@ class Looking:
             source=self.name,
             track_ids=numbers,
             reported=columns,
+            min_confidence=self.recognizer.min_confidence,
         )
 
 

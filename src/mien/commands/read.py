@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mien.commands.words import OK, add_provider, positive
+from mien.commands.words import OK, add_min_confidence, add_provider, positive
 
 
 def add(commands: Any) -> None:
@@ -35,6 +35,7 @@ def _add_predict(commands: Any) -> None:
     parser.add_argument("--min-face", type=float, default=0, metavar="PIXELS", help="leave out smaller faces")
     parser.add_argument("--top", type=positive, default=3, metavar="K", help="emotions shown per face (default: 3)")
     parser.add_argument("--flip", action="store_true", help="average each face with its mirror image")
+    add_min_confidence(parser)
     add_provider(parser)
     parser.set_defaults(run=_predict)
 

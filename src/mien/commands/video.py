@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mien.commands.words import add_provider, positive
+from mien.commands.words import add_min_confidence, add_provider, positive
 
 
 def add(commands: Any) -> None:
@@ -56,6 +56,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--labels", help="ferplus (8 emotions, what people see) or fer2013 (7, the benchmark's)")
     parser.add_argument("--min-face", type=float, default=0, metavar="PIXELS", help="leave out smaller faces")
     parser.add_argument("--flip", action="store_true", help="average each face with its mirror image")
+    add_min_confidence(parser)
     add_provider(parser)
     parser.set_defaults(run=_video)
 

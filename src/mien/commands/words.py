@@ -46,6 +46,13 @@ def add_provider(parser: Any) -> None:
     )
 
 
+def add_min_confidence(parser: Any) -> None:
+    """The word below which an emotion is not answered."""
+    parser.add_argument(
+        "--min-confidence", type=float, default=0.0, metavar="P", help="answer uncertain below this probability, 0 to 1"
+    )
+
+
 def read_data(options: argparse.Namespace, labels: str = "fer2013", **more: Any) -> FaceDataset:
     """The data that the words name, with a bar; `labels` is the label set where the words name none.
 
