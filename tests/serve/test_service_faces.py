@@ -68,6 +68,7 @@ def test_what_a_request_may_choose(client: TestClient, picture: bytes) -> None:
     assert len(ask(labels="fer2013")["images"][0]["faces"][0]["probabilities"]) == 7
     assert ask(detector="centerface")["images"][0]["faces"][0]["landmarks"]
     assert ask(min_face=512)["images"][0]["faces"]
+    assert [face["emotion"] for face in ask(min_confidence=1)["images"][0]["faces"]] == ["uncertain"]
     assert not ask(min_face=513)["images"][0]["faces"]
     assert ask(flip="true")["images"][0]["faces"]
 
@@ -77,6 +78,7 @@ def test_what_a_request_may_choose(client: TestClient, picture: bytes) -> None:
     [
         ({"labels": "fer"}, "labels 'fer': this bundle has no such head; did you mean 'ferplus'?"),
         ({"detector": "yunet"}, "detector 'yunet': not one of this service's; known: centerface, whole"),
+        ({"min_confidence": "1.1"}, "min_confidence: Input should be less than or equal to 1"),
         ({"min_face": "-1"}, "min_face: Input should be greater than or equal to 0"),
         ({"min_face": "nan"}, "min_face: Input should be"),
         ({"flip": "perhaps"}, "flip: Input should be a valid boolean"),

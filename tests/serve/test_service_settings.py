@@ -34,7 +34,8 @@ def test_without_words_the_defaults_hold() -> None:
 def test_every_option_has_a_word_and_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     examples: dict[str, Any] = {
         "host": "::1", "port": 1, "workers": 2, "model": "m", "labels": "fer2013", "detector": "whole", "size": 320,
-        "min_face": 1.5, "threads": 3, "keys": (HASH, OTHER), "key_file": __file__, "no_keys": True,
+        "min_face": 1.5, "min_confidence": 0.5, "provider": "cuda", "threads": 3, "keys": (HASH, OTHER),
+        "key_file": __file__, "no_keys": True,
         "cors": ("https://a.com", "http://b.com:8000"), "proxy": ("127.0.0.1", "10.0.0.0/8"), "folder": "/tmp",
     }  # fmt: skip
     wanted = {each.name: examples.get(each.name, each.type_of_number(7)) for each in map(Kind, fields(Settings))}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from mien.recognizer import EmotionRecognizer, Found
 from mien.results import Faces
 
-Kind = tuple[str, bool]
+Kind = tuple[str, bool, float]
 
 
 @dataclass(eq=False)
@@ -46,7 +46,7 @@ class Batcher:
         if not len(found.detections):
             return recognizer.answer([found])[0]
         loop = asyncio.get_running_loop()
-        kind = (recognizer.head.name, recognizer.flip)
+        kind = (recognizer.head.name, recognizer.flip, recognizer.min_confidence)
         group = self._groups.setdefault(kind, _Group(recognizer))
         future: asyncio.Future[Faces] = loop.create_future()
         group.waiting.append((found, future))

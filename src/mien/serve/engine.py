@@ -50,11 +50,14 @@ class Choice:
     labels: str | None = None
     detector: str | None = None
     min_face: float | None = None
+    min_confidence: float | None = None
     flip: bool = False
 
     def __post_init__(self) -> None:
         if self.min_face is not None and not 0 <= self.min_face <= MOST_MIN_FACE:
             raise InputError(f"min_face: expected pixels from 0 to {MOST_MIN_FACE:,}, got {self.min_face}")
+        if self.min_confidence is not None and not 0 <= self.min_confidence <= 1:
+            raise InputError(f"min_confidence: expected a probability from 0 to 1, got {self.min_confidence}")
 
 
 class Engine:
@@ -91,6 +94,7 @@ class Engine:
             detector=self._detector(name, size or self.settings.size),
             labels=choice.labels or self.settings.labels or None,
             min_face=self.settings.min_face if choice.min_face is None else choice.min_face,
+            min_confidence=(self.settings.min_confidence if choice.min_confidence is None else choice.min_confidence),
             flip=choice.flip,
         )
 

@@ -23,6 +23,9 @@ FORM = "multipart/form-data"
 
 Labels = Annotated[str | None, Query(description="a head's name; by default the model's own", examples=["ferplus"])]
 DetectorName = Annotated[str | None, Query(description="one of those that /v1/models lists", examples=["centerface"])]
+MinConfidence = Annotated[
+    float | None, Query(ge=0, le=1, description="answer uncertain where the emotion is less likely")
+]
 MinFace = Annotated[
     float | None, Query(ge=0, le=MOST_MIN_FACE, allow_inf_nan=False, description="leave out smaller faces, in pixels")
 ]
@@ -56,12 +59,13 @@ async def read_faces(
     labels: Labels = None,
     detector: DetectorName = None,
     min_face: MinFace = None,
+    min_confidence: MinConfidence = None,
     flip: Flip = False,
 ) -> Response:
     """A picture itself as the body, or a form with one or many files called `images`. A picture that cannot be read is
     in `errors`; if none could be read, the answer is a problem with status 422."""
     engine = engine_of(request)
-    recognizer = engine.recognizer(Choice(labels, detector, min_face, flip))
+    recognizer = engine.recognizer(Choice(labels, detector, min_face, min_confidence, flip))
     with memory_of(request).lease() as take:
         pictures = await _pictures(request, engine, take)
         results = await engine.read(pictures, recognizer)

@@ -62,6 +62,7 @@ class Settings:
         0, "longer side at which faces are searched; 0: the detector's default", parse=int, metavar="PIXELS"
     )
     min_face: float = option(0.0, "leave out smaller faces by default", parse=float, metavar="PIXELS")
+    min_confidence: float = option(0.0, "answer uncertain below this probability by default", parse=float, metavar="P")
     threads: int = option(0, "processor threads of each process; 0: all", parse=int, metavar="N")
     keys: tuple[str, ...] = option((), "hashes of API keys, as --new-key prints them", parse=several, metavar="HASH")
     key_file: str = option("", "a file with a hash in each line", parse=str, metavar="FILE")
@@ -133,7 +134,7 @@ class Settings:
             )
 
     def _check_numbers(self) -> None:
-        zero_is_fine = {"port", "size", "min_face", "threads", "rate", "batch_wait"}
+        zero_is_fine = {"port", "size", "min_face", "min_confidence", "threads", "rate", "batch_wait"}
         for each in fields(self):
             value = getattr(self, each.name)
             if isinstance(value, bool) or not isinstance(value, int | float):

@@ -38,17 +38,19 @@ class Wishes:
     labels: str | None = None
     detector: str | None = None
     min_face: float | None = None
+    min_confidence: float | None = None
     flip: bool = False
     smoothing: float = 0.2
 
     def choice(self) -> Choice:
-        return Choice(self.labels, self.detector, self.min_face, self.flip)
+        return Choice(self.labels, self.detector, self.min_face, self.min_confidence, self.flip)
 
     def changed(self, values: Any) -> Wishes:
         """With the values of a JSON object. Raises InputError."""
         if not isinstance(values, dict):
             raise InputError(f"settings: expected a JSON object, got {type(values).__name__}")
-        kinds = {"labels": str, "detector": str, "min_face": (int, float), "flip": bool, "smoothing": (int, float)}
+        numbers = dict.fromkeys(("min_face", "min_confidence", "smoothing"), (int, float))
+        kinds = {"labels": str, "detector": str, "flip": bool, **numbers}
         for name, value in values.items():
             if name not in kinds:
                 raise InputError(f"settings: no {name!r}; {nearest(str(name), kinds)}")
@@ -64,7 +66,7 @@ class Wishes:
             if text is None:
                 continue
             try:
-                number = each.name in ("min_face", "smoothing")
+                number = each.name in ("min_face", "min_confidence", "smoothing")
                 values[each.name] = (
                     float(text) if number else text.lower() in ("1", "true") if each.name == "flip" else text
                 )

@@ -21,7 +21,7 @@ from mien.labels import LabelSet
 from mien.rows import columns
 from mien.serve import bodies
 from mien.serve.engine import VIDEO_SIZE, Choice
-from mien.serve.faces import FORM, DetectorName, Labels, MinFace
+from mien.serve.faces import FORM, DetectorName, Labels, MinConfidence, MinFace
 from mien.serve.jobs import DONE, TIMELINES, Job, rows_after
 from mien.serve.problems import ProblemError
 from mien.serve.schemas import JobDocument, RowsDocument
@@ -90,13 +90,16 @@ async def begin(
     labels: Labels = None,
     detector: DetectorName = None,
     min_face: MinFace = None,
+    min_confidence: MinConfidence = None,
     every: Annotated[int, Query(ge=1, le=1000, description="look at each n-th frame")] = 1,
     name: Annotated[str, Query(max_length=1000, description="what to call it, if nothing else tells")] = "",
 ) -> dict[str, Any]:
     """The video itself as the body, or a form with one file called `video`. Answers at once; ask for `Location` to see
     how far it is."""
     engine, jobs = engine_of(request), jobs_of(request)
-    recognizer = engine.recognizer(Choice(labels, detector, min_face), engine.settings.size or VIDEO_SIZE)
+    recognizer = engine.recognizer(
+        Choice(labels, detector, min_face, min_confidence), engine.settings.size or VIDEO_SIZE
+    )
     jobs.reserve()
     folder = jobs.new_folder()
     try:
