@@ -92,7 +92,7 @@ def another(kind: Any, *arguments: str) -> Iterator[Any]:
 
 @contextmanager
 def page_of(
-    browser: Any, server: Server, *, size: tuple[int, int] = DESKTOP, expected: str = "", **options: Any
+    browser: Any, server: Server, *, size: tuple[int, int] = DESKTOP, expected: tuple[str, ...] = (), **options: Any
 ) -> Iterator[Any]:
     """The page, ready; afterwards nothing may have been complained of in the console or fetched from elsewhere.
 
@@ -114,7 +114,7 @@ def page_of(
         yield page
     finally:
         context.close()
-    unexpected = [text for text in complaints if not expected or expected not in text]
+    unexpected = [text for text in complaints if not any(words in text for words in expected)]
     assert not unexpected, unexpected
 
 

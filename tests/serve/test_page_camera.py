@@ -125,7 +125,7 @@ def test_labels_change_while_it_runs(page: Any) -> None:
 
 def test_a_lost_server_comes_back(browser: Any) -> None:
     server = Server().start()
-    with page_of(browser, server, permissions=["camera"], expected="ERR_CONNECTION_REFUSED") as page:
+    with page_of(browser, server, permissions=["camera"], expected=("ERR_CONNECTION_REFUSED", "503")) as page:
         turn_on(page)
         server.stop()
         expect(page.locator("#camera .headline")).to_have_text("The connection is lost. Trying again…")

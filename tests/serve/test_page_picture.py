@@ -156,7 +156,7 @@ def test_a_sample_can_be_tried_and_its_faces_chosen_with_keys(page: Any) -> None
 
 
 def test_one_bad_picture_among_several(browser: Any, server: Server, tmp_path: Path) -> None:
-    with page_of(browser, server, expected="422") as page:
+    with page_of(browser, server, expected=("422",)) as page:
         _one_bad_picture(page, tmp_path)
 
 
@@ -252,7 +252,7 @@ def test_the_theme_can_be_chosen(page: Any) -> None:
 
 def test_the_server_goes_and_comes_back(browser: Any) -> None:
     server = Server().start()
-    with page_of(browser, server, expected="ERR_CONNECTION_REFUSED") as page:
+    with page_of(browser, server, expected=("ERR_CONNECTION_REFUSED", "503")) as page:
         server.stop()
         choose(page, "picture", COLLINS)
         page.wait_for_selector("#gone:visible")

@@ -139,7 +139,7 @@ def test_clearing_removes_it_from_the_server(page: Any, server: Server, clip: Pa
 def test_what_is_no_video_is_told(browser: Any, server: Server, tmp_path: Path) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"not a video" * 100)
-    with page_of(browser, server, expected="422") as page:
+    with page_of(browser, server, expected=("422",)) as page:
         page.get_by_role("tab", name="Video").click()
         choose(page, "video", bad)
         expect(page.locator("#problem span")).to_have_text(re.compile(r"bad\.mp4: .*video"))
