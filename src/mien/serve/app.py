@@ -19,6 +19,7 @@ from mien.serve.engine import Engine
 from mien.serve.headers import SameOrigin, SecurityHeaders
 from mien.serve.jobs import Jobs
 from mien.serve.keys import Keys, hashes_of
+from mien.serve.logs import log_to_stderr
 from mien.serve.metrics import Metrics, Observed
 from mien.serve.rates import Rates
 from mien.serve.settings import Settings
@@ -67,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def app_of_environment() -> FastAPI:
     """The application with the settings of the environment, for servers that make it themselves."""
+    log_to_stderr()
     return create_app(Settings.from_environment(os.environ))
 
 

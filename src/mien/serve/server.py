@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging.config
 import os
 import shutil
 import signal
@@ -24,25 +23,15 @@ from mien.serve.app import create_app
 from mien.serve.connections import PatientProtocol
 from mien.serve.jobs import FOLDER_VARIABLE
 from mien.serve.keys import hashes_of
+from mien.serve.logs import log_to_stderr
 from mien.serve.settings import Settings
 
 BACKLOG = 2048
 
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "loggers": {
-        "mien.serve": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-        "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
-    },
-}
-
 
 def serve(settings: Settings) -> int:
     """Serves until SIGINT or SIGTERM, finishes what is in flight, and returns the exit code."""
-    logging.config.dictConfig(LOGGING)
+    log_to_stderr()
     check(settings)
     _many_files()
     with _listen(settings) as listener:
@@ -83,7 +72,7 @@ def config_of(settings: Settings, app: Any) -> uvicorn.Config:
         ws_max_size=settings.max_frame,
         ws_per_message_deflate=False,
         lifespan="on",
-        log_config=LOGGING,
+        log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=bool(settings.proxy),

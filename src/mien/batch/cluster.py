@@ -1,0 +1,175 @@
+"""The workers, on Ray Data: on this machine, or on a cluster. Only this module knows Ray."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from mien.batch.plan import Part
+from mien.batch.reading import Reader, Report
+from mien.batch.settings import Order
+from mien.errors import InputError, MissingExtraError
+
+RETRIES = 3
+"""How often a part is read again after its worker was lost. A file that kills workers must not do so for ever."""
+
+PATIENCE = 10.0
+"""Seconds that a cluster may take to answer a knock."""
+
+BLOCKS = 10_000
+"""Blocks that Ray Data is given at most; beyond, they hold several parts each."""
+
+
+class RayReader:
+    """A `Reader` as Ray Data calls it: a row with a part in, a row with its report out."""
+
+    def __init__(self, order: Order, out: str, threads: int, version: str) -> None:
+        self._reader = Reader(order, out, threads, version)
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        return asdict(self._reader.read(Part(row["name"], tuple(row["sources"]))))
+
+
+def check_ray() -> None:
+    """Raises MissingExtraError without Ray."""
+    _ray()
+
+
+@contextmanager
+def workers_ready(workers: int | None, threads: int, address: str | None) -> Iterator[int]:
+    """Ray, started here or reached at an address, for as long as a `with`; gives the number of workers.
+
+    workers  None: as many as there are cores for. Ray that runs already in this process is used as it is
+    """
+    ray = _ray()
+    if ray.is_initialized():
+        yield workers or _room(ray, threads)
+        return
+    wanted = workers or max(1, _cores() // threads)
+    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    if address is None:
+        options |= {"num_cpus": wanted * threads, "include_dashboard": False}
+    try:
+        _knock(address)
+        with warnings.catch_warnings(), _silent():
+            warnings.simplefilter("ignore")
+            ray.init(address or "local", **options)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"--address {address}: no Ray cluster answers there ({_first_line(error)}). Check that it runs, that "
+            "it has the same versions of Python and Ray, and, where it asks for a token, set RAY_AUTH_MODE=token"
+        ) from error
+    try:
+        yield workers or _room(ray, threads) if address else wanted
+    finally:
+        ray.shutdown()
+
+
+def read_parts(
+    parts: Sequence[Part], order: Order, out: str, workers: int, threads: int, version: str
+) -> Iterator[Report]:
+    """Reads parts on so many workers, in any order; a report as each is through.
+
+    A worker that is lost is started again, and what it had not finished is read again. A part without a report was
+    given up. Raises InputError where no worker can start.
+    """
+    ray = _ray()
+    arguments = (list(parts), order, out, workers, threads, version)
+    if not ray.util.client.ray.is_connected():
+        yield from _reports(*arguments)
+        return
+    driver = ray.remote(num_cpus=0)(Driver).remote(*arguments)
+    while (report := ray.get(driver.next.remote())) is not None:
+        yield report
+
+
+class Driver:
+    """Drives the workers from inside the cluster, since Ray Data does not work through `ray://`."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self._reports = _reports(*arguments)
+
+    def next(self) -> Report | None:
+        return next(self._reports, None)
+
+
+def _reports(
+    parts: Sequence[Part], order: Order, out: str, workers: int, threads: int, version: str
+) -> Iterator[Report]:
+    ray = _ray()
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rows = [{"name": part.name, "sources": list(part.sources)} for part in parts]
+        dataset = ray.data.from_items(rows, override_num_blocks=min(len(rows), BLOCKS))
+        context = dataset.context
+        context.enable_progress_bars = False
+        context.print_on_execution_start = False
+        context.max_errored_blocks = -1  # the rest goes on; who asked compares reports and parts
+        context.execution_no_progress_timeout_s = -1  # a long video is no standstill
+        reports = dataset.map(
+            RayReader,
+            fn_constructor_args=(order, out, threads, version),
+            compute=ray.data.ActorPoolStrategy(size=min(workers, len(rows)), max_tasks_in_flight_per_actor=1),
+            num_cpus=threads,
+            max_task_retries=RETRIES,
+        )
+        try:
+            for batch in reports.iter_batches(batch_size=None, prefetch_batches=0, batch_format="pyarrow"):
+                yield from (Report(**row) for row in batch.to_pylist())
+        except ray.exceptions.RayError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise InputError(f"the workers cannot start, or cannot go on: {reason}") from error
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without what Ray's C++ writes to standard error itself while it starts; what matters is raised."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _knock(address: str | None) -> None:
+    """Raises OSError where nobody listens; Ray itself would wait for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), PATIENCE).close()
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _room(ray: Any, threads: int) -> int:
+    return max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+        import ray.data
+        import ray.util.client
+    except ImportError as error:
+        raise MissingExtraError("mien batch", "scale") from error
+    return ray

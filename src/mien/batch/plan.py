@@ -1,0 +1,158 @@
+"""Which file belongs to which part, written down before the work; and what is left of it.
+
+A part is done exactly when its file is in the folder. Parts never change: files that come later make new parts, so no
+file is read twice, and a worker that outlives its run writes again what is there already.
+
+    DIR/part-<digest>.parquet   the rows of a part
+    DIR/_manifest.json          what the rows were made with, and whether all is done
+    DIR/_plan/<digest>.parquet  the parts' files, one plan for every run that found new ones
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from mien import __version__
+from mien.batch.settings import Order
+from mien.batch.sources import is_video
+from mien.batch.store import Store
+from mien.batch.table import SCHEMA, parquet
+from mien.errors import InputError
+
+MANIFEST = "_manifest.json"
+PLANS = "_plan"
+
+FEWEST, MOST = 16, 256
+"""Pictures of a part. Small parts share work evenly and lose little when they are cut off; large ones are fewer."""
+
+PARTS = 64
+"""Parts that a small listing is cut into, so that a few workers finish together."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Files that are read together, in this order, into the file `name`."""
+
+    name: str
+    sources: tuple[str, ...]
+
+
+def pictures_per_part(count: int) -> int:
+    """How many of so many pictures make a part. The number of workers has no say: the rows must not depend on it."""
+    return min(MOST, max(FEWEST, count // PARTS // FEWEST * FEWEST))
+
+
+def cut(sources: Sequence[str], key: str) -> list[Part]:
+    """Sorted files as parts: each video by itself, pictures together; `key` stands for what they are read with."""
+    pictures = [source for source in sources if not is_video(source)]
+    step = pictures_per_part(len(pictures))
+    groups = [tuple(pictures[start : start + step]) for start in range(0, len(pictures), step)]
+    groups = [(source,) for source in sources if is_video(source)] + groups  # the longest first
+    return [Part(f"part-{_digest([key, *group])}.parquet", group) for group in groups]
+
+
+def begin(store: Store, order: Order, labels: Sequence[str]) -> dict[str, Any]:
+    """The manifest: a new one, or the one that is there, if the same was asked for; else an InputError."""
+    wanted = {"schema": SCHEMA, "emotions": list(labels), "settings": order.to_dict()}
+    content = store.read(MANIFEST)
+    if content is None:
+        if any(name.startswith("part-") for name in store.names()):
+            raise InputError(f"{store.url} has parts, but no {MANIFEST}. Name an empty folder")
+        manifest = {"mien": __version__, "model": order.source, **wanted, "complete": None}
+        store.write(MANIFEST, _json(manifest))
+        return manifest
+    try:
+        manifest = json.loads(content)
+        differing = _differing({key: manifest[key] for key in wanted}, wanted)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{store.url}/{MANIFEST}: expected a batch's manifest, got something else ({error})"
+        ) from error
+    if differing:
+        raise InputError(
+            f"{store.url} was begun with other options: {'; '.join(differing)}. Give the same, or name another folder"
+        )
+    return dict(manifest)
+
+
+def parts_of(store: Store, sources: Sequence[str], order: Order) -> list[Part]:
+    """Every part there is to be: those of the plans that are there, and new ones for files that are in none."""
+    plans = [store.read(f"{PLANS}/{name}") for name in store.names(PLANS)]
+    parts = [part for content in plans if content is not None for part in _read_plan(content)]
+    known = {source for part in parts for source in part.sources}
+    new = [source for source in sources if source not in known]
+    if new:
+        added = cut(new, _digest([json.dumps(order.to_dict(), sort_keys=True), str(SCHEMA)]))
+        store.write(f"{PLANS}/{_digest(new)}.parquet", _write_plan(added))
+        parts += added
+    return parts
+
+
+def left_of(store: Store, parts: Iterable[Part]) -> list[Part]:
+    """The parts that are not done."""
+    done = set(store.names())
+    return [part for part in parts if part.name not in done]
+
+
+def finish(store: Store, manifest: dict[str, Any], parts: Sequence[Part]) -> None:
+    """Writes into the manifest that all parts are there, and over which files."""
+    sources = sorted(source for part in parts for source in part.sources)
+    complete = {"files": len(sources), "parts": len(parts), "listing": _digest(sources)}
+    if {key: (manifest["complete"] or {}).get(key) for key in complete} != complete:
+        complete["date"] = datetime.now(UTC).isoformat(timespec="seconds")
+        store.write(MANIFEST, _json(manifest | {"complete": complete}))
+
+
+def reopen(store: Store, manifest: dict[str, Any]) -> None:
+    """Writes into the manifest that there is something to do again."""
+    if manifest["complete"] is not None:
+        store.write(MANIFEST, _json(manifest | {"complete": None}))
+
+
+def _differing(earlier: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """What was asked for then and now, where it is not the same."""
+    before = {**earlier, **earlier["settings"]}
+    now = {**wanted, **wanted["settings"]}
+    names = [name for name in now if name != "settings" and before.get(name) != now[name]]
+    return [f"{name} was {_short(before.get(name))}, now {_short(now[name])}" for name in names]
+
+
+def _short(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text[:12] if len(text) == 64 else text
+
+
+def _write_plan(parts: Sequence[Part]) -> bytes:
+    arrow, files = parquet()
+    rows = [(part.name, source) for part in parts for source in part.sources]
+    table = arrow.table({"part": [name for name, _ in rows], "source": [source for _, source in rows]})
+    content = io.BytesIO()
+    files.write_table(table, content, compression="zstd")
+    return content.getvalue()
+
+
+def _read_plan(content: bytes) -> list[Part]:
+    _, files = parquet()
+    columns = files.read_table(io.BytesIO(content)).to_pydict()
+    rows = zip(columns["part"], columns["source"], strict=True)
+    return [Part(name, tuple(source for _, source in group)) for name, group in groupby(rows, key=itemgetter(0))]
+
+
+def _digest(words: Iterable[str]) -> str:
+    """Sixteen hexadecimal digits that stand for words in their order."""
+    hashed = hashlib.sha256()
+    for word in words:
+        hashed.update(word.encode(errors="surrogateescape") + b"\0")
+    return hashed.hexdigest()[:16]
+
+
+def _json(values: dict[str, Any]) -> bytes:
+    return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,154 @@
+"""One worker: a recognizer that reads parts and writes their files. Knows nothing of the other workers."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+
+from mien import __version__
+from mien.batch.plan import Part
+from mien.batch.settings import Order
+from mien.batch.sources import as_file, fetch, is_video
+from mien.batch.store import Store
+from mien.batch.table import Table
+from mien.errors import ImageError, InputError, MienError, MissingExtraError, VideoError
+from mien.recognizer import PICTURES_AT_ONCE
+from mien.results import Faces
+from mien.rows import rows_of
+
+Content = str | bytes | ImageError
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of a part.
+
+    part     its name
+    files    files that were read, and those that could not be
+    faces    rows with a face
+    errors   rows with an error
+    seconds  how long it took
+    cpu      seconds of processor time that it took, on all cores
+    worker   host:process
+    failed   why the part is left for another run, "" where it is written
+    """
+
+    part: str
+    files: int
+    faces: int = 0
+    errors: int = 0
+    seconds: float = 0.0
+    cpu: float = 0.0
+    worker: str = ""
+    failed: str = ""
+
+
+class Reader:
+    """Reads parts with one recognizer of so many threads into the folder `out`."""
+
+    def __init__(self, order: Order, out: str, threads: int = 1, version: str = __version__) -> None:
+        if version != __version__:
+            raise InputError(f"expected mien {version} on every machine, got {__version__} on {socket.gethostname()}")
+        cv2.setNumThreads(threads)
+        self._settings = order.settings
+        self._recognizer = order.recognizer(threads)
+        self._store = Store(out)
+
+    def read(self, part: Part) -> Report:
+        """Writes the part's file, unless it is there; a file that cannot be read is a row, never an exception."""
+        began, spent, worker = time.perf_counter(), time.process_time(), f"{socket.gethostname()}:{os.getpid()}"
+        faces = errors = 0
+        failed = ""
+        try:
+            if not self._store.has(part.name):
+                table = Table(self._recognizer.labels)
+                for rows in self._rows(part.sources):
+                    table.add(rows)
+                    faces += sum(row.get("emotion") is not None for row in rows)
+                    errors += sum(row.get("error") is not None for row in rows)
+                self._store.write(part.name, table.content())
+        except Exception as error:  # a store that does not answer, a full disk: nothing that a file can help
+            failed = f"{type(error).__name__}: {error}"
+        return Report(
+            part.name,
+            len(part.sources),
+            faces,
+            errors,
+            time.perf_counter() - began,
+            time.process_time() - spent,
+            worker,
+            failed,
+        )
+
+    def _rows(self, sources: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
+        """The rows of files in their order."""
+        pictures = [source for source in sources if not is_video(source)]
+        yield from self._picture_rows(pictures)
+        for source in sources:
+            if is_video(source):
+                yield from self._video_rows(source)
+
+    def _picture_rows(self, sources: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
+        """Pictures that share inference batches; the next ones are fetched while these are read."""
+        chunks = [sources[start : start + PICTURES_AT_ONCE] for start in range(0, len(sources), PICTURES_AT_ONCE)]
+        with ThreadPoolExecutor(1, "mien-fetch") as ahead:
+            fetched = [ahead.submit(fetch, chunk) for chunk in chunks[:1]]
+            for number, chunk in enumerate(chunks):
+                contents = fetched.pop().result()
+                fetched = [ahead.submit(fetch, following) for following in chunks[number + 1 : number + 2]]
+                for source, answer in zip(chunk, self._answers(contents), strict=True):
+                    yield picture_rows(source, answer)
+
+    def _answers(self, contents: Sequence[Content]) -> Iterator[Faces | ImageError]:
+        there = [content for content in contents if not isinstance(content, ImageError)]
+        try:
+            answers = iter(self._recognizer.predict_batch(there))
+        except Exception:  # nobody foresaw it: which picture was it?
+            answers = iter([self._alone(content) for content in there])
+        for content in contents:
+            yield content if isinstance(content, ImageError) else next(answers)
+
+    def _alone(self, content: str | bytes) -> Faces | ImageError:
+        try:
+            return self._recognizer.predict_batch([content])[0]
+        except Exception as error:
+            return ImageError(f"{type(error).__name__}: {error}")
+
+    def _video_rows(self, source: str) -> Iterator[list[dict[str, Any]]]:
+        """What was seen in a video; what is wrong with it is a row of its own behind those."""
+        common: dict[str, Any] = {"source": source, "kind": "video"}
+        seen, problems = 0, []
+        try:
+            with as_file(source) as path, self._recognizer.track(path, **self._settings.watching) as watching:
+                for moment in watching:
+                    common["width"], common["height"] = moment.faces.size
+                    rows = rows_of(moment.time, moment.frame, moment.faces)
+                    seen += len(rows)
+                    yield [common | row for row in rows]
+                problems = list(watching.notes)
+        except (ImageError, VideoError) as error:
+            problems = [error.reason]
+        except MissingExtraError:
+            raise
+        except MienError as error:
+            problems = [str(error)]
+        if problems:
+            yield [common | {"error": "; ".join(problems)}]
+        elif not seen:
+            yield [common]
+
+
+def picture_rows(source: str, answer: Faces | ImageError) -> list[dict[str, Any]]:
+    """The rows of one picture: one for each face, or one without any, or one with the error."""
+    common: dict[str, Any] = {"source": source, "kind": "picture"}
+    if isinstance(answer, ImageError):
+        return [common | {"error": answer.reason}]
+    common |= {"width": answer.size[0], "height": answer.size[1]}
+    return [row | common for row in answer.to_rows()] or [common]

@@ -1,0 +1,78 @@
+"""What decides the rows of a batch. Workers, threads and addresses do not, and are not here."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mien.bundle import DEFAULT, Bundle
+from mien.recognizer import EmotionRecognizer
+from mien.runtimes import ModelFile
+from mien.video import Sampling
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How files are read.
+
+    model                                    a released bundle's name or a file
+    detector, labels, size, min_face, flip   as `EmotionRecognizer` takes them
+    provider                                 what computes the model
+    every, fps                               which frames of videos are looked at
+    detect_every, smoothing, max_gap         how people in videos are found and followed, as `mien.watching.watch` says
+    """
+
+    model: str = DEFAULT
+    detector: str = "centerface"
+    labels: str | None = None
+    size: int | None = None
+    min_face: float = 0.0
+    flip: bool = False
+    provider: str = "cpu"
+    every: int = 1
+    fps: float | None = None
+    detect_every: int | None = None
+    smoothing: float = 0.2
+    max_gap: float = 2.0
+
+    def __post_init__(self) -> None:
+        Sampling(self.every, self.fps)  # raises what is wrong with them
+
+    @property
+    def watching(self) -> dict[str, Any]:
+        """The words for `EmotionRecognizer.track`."""
+        return {name: getattr(self, name) for name in ("every", "fps", "detect_every", "smoothing", "max_gap")}
+
+
+@dataclass(frozen=True)
+class Order:
+    """What every worker is given: the settings, and the model's own file, so that all read with the same."""
+
+    settings: Settings
+    file: ModelFile
+    source: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> Order:
+        """The order for settings; raises what `Bundle.load` raises."""
+        bundle = Bundle.load(settings.model, providers=settings.provider)
+        return cls(settings, bundle.file, bundle.source)
+
+    def recognizer(self, threads: int = 1) -> EmotionRecognizer:
+        """A recognizer as ordered. Raises BundleError, DetectorError or InputError for what cannot be used."""
+        chosen = self.settings
+        return EmotionRecognizer(
+            Bundle(self.file, self.source, threads=threads, providers=chosen.provider),
+            detector=chosen.detector,
+            labels=chosen.labels,
+            size=chosen.size,
+            min_face=chosen.min_face,
+            flip=chosen.flip,
+            threads=threads,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is written of it: the settings, and the model by its SHA-256 in the place of its name."""
+        digest = hashlib.sha256(self.file.content + self.file.weights).hexdigest()
+        return asdict(self.settings) | {"model": digest}

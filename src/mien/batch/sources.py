@@ -1,0 +1,199 @@
+"""Which files there are, and what is in them: local ones and those of object stores, all through fsspec.
+
+A file's name is its absolute path or its address (`s3://bucket/key`); it stands in the column `source`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from mien.errors import ImageError, InputError, MissingExtraError
+from mien.images import SUFFIXES as PICTURES
+
+VIDEOS = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".mts", ".m2ts", ".ogv"}
+)
+"""Files that count as videos; every other file that is named or listed is taken for a picture."""
+
+TRIES = 3
+"""How often a store is asked for a file before its part is left for the next run."""
+
+PAUSE = 0.5
+"""Seconds before the second try, doubled before each further one."""
+
+
+def is_video(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in VIDEOS
+
+
+def open_place(url: str) -> tuple[Any, str]:
+    """The file system of a path or an address, and the path in it. Raises InputError or MissingExtraError."""
+    fsspec = _fsspec()
+    try:
+        system, path = fsspec.core.url_to_fs(url)
+        return system, str(path)
+    except ImportError as error:
+        if url.startswith(("s3://", "s3a://")):
+            raise MissingExtraError(f"reading {url}", "s3") from error
+        raise InputError(f"{url}: {error}. Install the package that it names") from error
+    except ValueError as error:
+        raise InputError(f"{url}: expected a path or an address such as s3://bucket/folder ({error})") from error
+
+
+def is_local(system: Any) -> bool:
+    return "file" in ((system.protocol,) if isinstance(system.protocol, str) else system.protocol)
+
+
+def find_files(sources: Iterable[str]) -> list[str]:
+    """The files that paths, folders with all their folders, globs and lists (`@FILE`) stand for, each once, sorted.
+
+    In folders and globs only pictures and videos count, and no hidden ones; what is named or listed is taken as it is.
+    Raises InputError for what gives no file.
+    """
+    found: set[str] = set()
+    for source in sources:
+        found.update(_listed(source[1:]) if source.startswith("@") else _expand(source))
+    return sorted(found)
+
+
+def _listed(name: str) -> Iterator[str]:
+    """The lines of a list; nobody is asked whether such files are there."""
+    system, path = open_place(name)
+    try:
+        lines = system.cat_file(path).decode(errors="surrogateescape").splitlines()
+    except OSError as error:
+        raise InputError(f"@{name}: expected a list, a file name a line; it cannot be read ({error})") from error
+    names = [line.strip() for line in lines if line.strip()]
+    if not names:
+        raise InputError(f"@{name}: expected a list, a file name a line, got an empty file")
+    return map(_absolute, names)
+
+
+def _absolute(name: str) -> str:
+    return name if "://" in name else os.path.abspath(name)
+
+
+def _expand(source: str) -> Iterable[str]:
+    system, path = open_place(source)
+    try:
+        if system.isdir(path):
+            return _inside(system, system.find(path), path, source)
+        if system.exists(path):
+            return [_name(system, path)]
+        if not any(sign in path for sign in "*?["):
+            raise InputError(f"{source}: no such file or folder. Check the path")
+        matches = system.glob(path, detail=True)
+        files: list[str] = []
+        for match, facts in matches.items():
+            files += system.find(match) if facts["type"] == "directory" else [match]
+        return _inside(system, files, os.path.dirname(path.split("*")[0].split("?")[0].split("[")[0]), source)
+    except OSError as error:
+        raise InputError(f"{source}: cannot be listed ({error}). Check the name and the permissions") from error
+    except InputError:
+        raise
+    except Exception as error:  # each store has errors of its own: no credentials, no such region, ...
+        raise InputError(f"{source}: cannot be listed ({type(error).__name__}: {error})") from error
+
+
+def _inside(system: Any, files: Iterable[str], folder: str, source: str) -> list[str]:
+    names = [_name(system, file) for file in files if _counts(file[len(folder) :])]
+    if not names:
+        raise InputError(
+            f"{source}: expected pictures ({', '.join(sorted(PICTURES))}) or videos ({', '.join(sorted(VIDEOS))}), "
+            "found none. Name the files, or give a list of them as @FILE"
+        )
+    return names
+
+
+def _counts(path: str) -> bool:
+    parts = PurePosixPath(path)
+    return parts.suffix.lower() in PICTURES | VIDEOS and not any(part.startswith(".") for part in parts.parts)
+
+
+def _name(system: Any, path: str) -> str:
+    return os.path.abspath(path) if is_local(system) else str(system.unstrip_protocol(path))
+
+
+def fetch(names: Sequence[str]) -> list[str | bytes | ImageError]:
+    """What the recognizer reads of each picture: a local path, or a remote file's bytes, all asked for at once.
+
+    An ImageError stands for a file that is not there or may not be read; OSError is raised where the store fails.
+    """
+    contents: dict[str, str | bytes | ImageError] = {name: name for name in names if "://" not in name}
+    remote = [name for name in names if name not in contents]
+    for attempt in range(TRIES):
+        failed = {}
+        for name, content in _cat(remote).items():
+            if isinstance(content, Exception) and not isinstance(content, FileNotFoundError | PermissionError):
+                failed[name] = content
+            else:
+                contents[name] = _refused(name, content) if isinstance(content, Exception) else content
+        if not failed:
+            break
+        if attempt + 1 == TRIES:
+            name, error = next(iter(failed.items()))
+            raise OSError(f"{name}: its store does not give it ({type(error).__name__}: {error})") from error
+        remote = list(failed)
+        time.sleep(PAUSE * 2**attempt)
+    return [contents[name] for name in names]
+
+
+def _cat(names: Sequence[str]) -> dict[str, bytes | Exception]:
+    """The contents of remote files, or the errors in their place."""
+    if not names:
+        return {}
+    answers: dict[str, bytes | Exception] = {}
+    by_protocol: dict[str, list[str]] = {}
+    for name in names:
+        by_protocol.setdefault(name.partition("://")[0], []).append(name)
+    for group in by_protocol.values():
+        system, _ = open_place(group[0])
+        paths = [str(system._strip_protocol(name)) for name in group]
+        contents = system.cat(paths, on_error="return")
+        answers |= {name: contents[path] for name, path in zip(group, paths, strict=True)}
+    return answers
+
+
+def _refused(name: str, error: Exception) -> ImageError:
+    if isinstance(error, FileNotFoundError):
+        return ImageError("no such file. Check the path", name)
+    return ImageError("cannot be read: permission denied. Check the permissions", name)
+
+
+@contextmanager
+def as_file(name: str) -> Iterator[str]:
+    """A local path with a file's content, for what must be read forward and back; remote ones are copied for a while.
+
+    Raises ImageError for a file that is not there or may not be read, OSError where the store fails.
+    """
+    if "://" not in name:
+        yield name
+        return
+    with TemporaryDirectory(prefix="mien-") as folder:
+        path = Path(folder) / f"video{PurePosixPath(name).suffix}"
+        system, remote = open_place(name)
+        for attempt in range(TRIES):
+            try:
+                system.get_file(remote, str(path))
+                break
+            except (FileNotFoundError, PermissionError) as error:
+                raise _refused(name, error) from error
+            except Exception as error:
+                if attempt + 1 == TRIES:
+                    raise OSError(f"{name}: its store does not give it ({type(error).__name__}: {error})") from error
+                time.sleep(PAUSE * 2**attempt)
+        yield str(path)
+
+
+def _fsspec() -> Any:
+    try:
+        import fsspec
+    except ImportError as error:
+        raise MissingExtraError("mien batch", "scale") from error
+    return fsspec

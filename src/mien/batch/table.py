@@ -1,0 +1,75 @@
+"""Rows as a Parquet file: one schema for pictures, videos and what could not be read. docs/scale.md describes it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from mien import __version__
+from mien.errors import MissingExtraError
+from mien.labels import LabelSet
+from mien.rows import ROWS_AT_ONCE
+
+SCHEMA = 1
+"""Version of the columns and of what they mean; it stands in every file's metadata as `mien.schema`."""
+
+
+def parquet() -> tuple[Any, Any]:
+    """pyarrow and its module for Parquet. Raises MissingExtraError."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingExtraError("mien batch", "scale") from error
+    return pyarrow, pyarrow.parquet
+
+
+def schema(labels: LabelSet) -> Any:
+    """The columns as pyarrow knows them, with the version of the schema and of mien."""
+    arrow, _ = parquet()
+    word = arrow.dictionary(arrow.int8(), arrow.string())
+    kinds = {
+        "source": arrow.string(),
+        "kind": word,
+        "width": arrow.int32(),
+        "height": arrow.int32(),
+        "time": arrow.float64(),
+        "frame": arrow.int64(),
+        "track": arrow.int64(),
+        "face": arrow.int32(),
+        **dict.fromkeys(("left", "top", "right", "bottom", "score"), arrow.float32()),
+        "emotion": word,
+        **dict.fromkeys(("confidence", "intensity", *labels.names), arrow.float32()),
+        "error": arrow.string(),
+    }
+    return arrow.schema(list(kinds.items()), {"mien.schema": str(SCHEMA), "mien.version": __version__})
+
+
+class Table:
+    """Rows are added as they come; what is kept of them is compressed."""
+
+    def __init__(self, labels: LabelSet) -> None:
+        self._schema = schema(labels)
+        self._rows: list[dict[str, Any]] = []
+        self._content = io.BytesIO()
+        _, files = parquet()
+        self._writer = files.ParquetWriter(self._content, self._schema, compression="zstd")
+
+    def add(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Rows as dicts; a column that one does not name is null there."""
+        self._rows += rows
+        if len(self._rows) >= ROWS_AT_ONCE:
+            self._flush()
+
+    def content(self) -> bytes:
+        """The finished file; nothing can be added after it."""
+        self._flush()
+        self._writer.close()
+        return self._content.getvalue()
+
+    def _flush(self) -> None:
+        arrow, _ = parquet()
+        if self._rows:
+            self._writer.write_table(arrow.Table.from_pylist(self._rows, self._schema))
+        self._rows = []
