@@ -78,6 +78,9 @@ def _facts(bundle: Bundle) -> list[str]:
             f"data      {data['training']:,} Training faces of FER2013{', votes of FER+' if data['votes'] else ''}; "
             f"digest {data['digest'][:16]}"
         )
+    if "federated" in training:
+        plan = {key.replace("_", " "): value for key, value in training["federated"].items()}
+        lines.append(f"federated {', '.join(f'{key} {value}' for key, value in plan.items())}")
     if "recipe" in facts:
         recipe = facts["recipe"]
         lines.append(

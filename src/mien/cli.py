@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from mien import __version__
-from mien.commands import data, export, learn, live, read, report, serve, video
+from mien.commands import batch, data, export, federated, learn, live, read, report, serve, video
 from mien.commands.words import OK, SOME_FAILED, USAGE
 from mien.errors import (
     BundleError,
@@ -65,7 +65,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mien {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for kind in (read, video, live, serve, learn, export, data, report):
+    for kind in (read, video, batch, live, serve, learn, federated, export, data, report):
         kind.add(commands)
     return parser
 

@@ -141,22 +141,22 @@ def _finish(
     network.load_state_dict(weights)
     facts["best_epoch"] = int(checkpoint["epoch"]) + 1
     facts["seconds"] = round(float(checkpoint_seconds(run.last)), 1)
-    facts["exported_by"] = _commit()
+    facts["exported_by"] = commit()
     facts["parameters"] = trainable_parameters(network)
     facts["gflop_per_face"] = round(gflop(network, recipe.input.size), 4)
 
     def judge(bundle: Bundle) -> dict[str, Any]:
         evaluation = evaluate_bundle(bundle, dataset, split)
         evaluation.to_json(run.evaluation)
-        _write_predictions(run.predictions, bundle, validation, split)
+        write_predictions(run.predictions, bundle, validation, split)
         return evaluation.to_dict()
 
     card = {"training": facts, "recipe": recipe.to_dict()}
     export_bundle(network, recipe, unseen(validation, dataset.split(TRAINING)), path, card, judge)
-    _write_json(run.facts, facts)
+    write_json(run.facts, facts)
 
 
-def _write_predictions(path: Path, bundle: Bundle, validation: FaceDataset, split: str) -> None:
+def write_predictions(path: Path, bundle: Bundle, validation: FaceDataset, split: str) -> None:
     """The bundle's probabilities on its validation split, for paired comparison with other runs."""
     arrays: dict[str, Any] = {"labels": validation.labels, "split": split, "digest": validation.faces_digest}
     arrays |= bundle.probabilities(validation.faces)
@@ -182,7 +182,7 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, validation_split: str
     """Makes the run's folder, or checks that the one there is the same run; returns the run's facts."""
     facts = {
         "mien": version("mien"),
-        "commit": _commit(),
+        "commit": commit(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "data": {
             "digest": dataset.digest,
@@ -191,13 +191,7 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, validation_split: str
             "validation": validation_split,
             "votes": dataset.votes is not None,
         },
-        "machine": {
-            "processor": processor(),
-            "threads": torch.get_num_threads(),
-            "system": f"{platform.system()} {platform.machine()}",
-        },
-        "versions": {name: version(name) for name in ("torch", "lightning", "kornia", "numpy", "onnxruntime")}
-        | {"python": platform.python_version()},
+        **surroundings(),
     }
     text = tomli_w.dumps(recipe.to_dict())
     if run.recipe.is_file():
@@ -211,9 +205,22 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, validation_split: str
             raise DataError(f"{run.folder} was started with other data ({before['data']}, now {facts['data']})")
         return dict(before)
     run.checkpoints.mkdir(parents=True, exist_ok=True)
-    _write_json(run.facts, facts)
+    write_json(run.facts, facts)
     write_atomically(run.recipe, text)
     return facts
+
+
+def surroundings() -> dict[str, Any]:
+    """The machine and the versions that a run is made with."""
+    return {
+        "machine": {
+            "processor": processor(),
+            "threads": torch.get_num_threads(),
+            "system": f"{platform.system()} {platform.machine()}",
+        },
+        "versions": {name: version(name) for name in ("torch", "lightning", "kornia", "numpy", "onnxruntime")}
+        | {"python": platform.python_version()},
+    }
 
 
 def _strategy(recipe: Recipe, hardware: Hardware) -> str:
@@ -283,7 +290,7 @@ def _stopping_on_ctrl_c(trainer: pl.Trainer) -> Iterator[None]:
         raise KeyboardInterrupt(f"stopped after epoch {trainer.current_epoch}; --resume goes on from there") from stop
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The commit of the code, where it runs from a git checkout of its own."""
     root = Path(__file__).parents[3]
     if not (root / ".git").exists() or shutil.which("git") is None:
@@ -292,5 +299,5 @@ def _commit() -> str | None:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None
 
 
-def _write_json(path: Path, values: dict[str, Any]) -> None:
+def write_json(path: Path, values: dict[str, Any]) -> None:
     write_atomically(path, json.dumps(values, indent=2) + "\n")

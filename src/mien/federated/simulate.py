@@ -1,0 +1,119 @@
+"""Server and clients in one process: what federated training of some faces would give, and what it costs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flwr.common import DisconnectRes, EvaluateRes, FitIns, FitRes, GetParametersRes, GetPropertiesRes
+from flwr.server import SimpleClientManager
+from flwr.server.client_proxy import ClientProxy
+
+from mien.datasets import TRAINING, FaceDataset
+from mien.errors import InputError
+from mien.federated.client import Client
+from mien.federated.federation import Federation
+from mien.federated.plan import Plan
+from mien.federated.report import write_report
+from mien.federated.splits import divide
+from mien.runs import Run
+from mien.training.fit import Hardware, train
+from mien.training.recipe import Recipe, make_recipe
+from mien.training.splits import arrange
+
+Progress = Callable[[str, float], None]
+
+
+class InProcess(ClientProxy):
+    """A client of Flower's server that lives in the server's own process."""
+
+    def __init__(self, cid: str, client: Client) -> None:
+        super().__init__(cid)
+        self._client = client.to_client()
+
+    def fit(self, ins: FitIns, timeout: float | None, group_id: int | None) -> FitRes:
+        return self._client.fit(ins)
+
+    def get_properties(self, *_: Any) -> GetPropertiesRes:
+        raise InputError("a simulated client trains, and does nothing else")
+
+    def get_parameters(self, *_: Any) -> GetParametersRes:
+        raise InputError("a simulated client trains, and does nothing else")
+
+    def evaluate(self, *_: Any) -> EvaluateRes:
+        raise InputError("a simulated client trains, and does nothing else")
+
+    def reconnect(self, *_: Any) -> DisconnectRes:
+        return DisconnectRes("")
+
+
+def simulate(
+    recipe: Recipe,
+    dataset: FaceDataset,
+    out: str | Path,
+    plan: Plan,
+    *,
+    central: bool = True,
+    resume: bool = False,
+    device: str = "auto",
+    progress: Progress = lambda stage, share: None,
+    make_client: Callable[[int, FaceDataset], Client] | None = None,
+) -> Path:
+    """Divides the Training faces among clients, trains them round by round, and returns the bundle's path.
+
+    `out` becomes an ordinary run whose epochs are rounds, with `federated.html` beside it. With `central` the pooled
+    faces are then trained by the same recipe for as many passes, in `out/central`. One client trains at a time.
+    `make_client` gives client number n its faces. A client that raises is left out of its round.
+    """
+    if plan.split is None:
+        raise InputError("split: expected iid or dirichlet, for a simulation divides the faces itself, got none")
+    logging.getLogger("flwr").setLevel(logging.ERROR)
+    dataset, validation_split = arrange(dataset, recipe)
+    training, validation = dataset.split(TRAINING), dataset.split(validation_split)
+    places = divide(training.labels, plan.clients, plan.split, plan.alpha, recipe.seed)
+    parts = [training.take(part) for part in places]
+    federation = Federation(
+        recipe,
+        plan,
+        validation,
+        out,
+        training=training,
+        resume=resume,
+        device=device,
+        told=lambda row: progress(_told(row, plan.rounds), (0.6 if central else 0.95) * row["epoch"] / plan.rounds),
+    )
+    manager = SimpleClientManager()
+    for number, part in enumerate(parts):
+        client = make_client(number, part) if make_client else Client(part, device)
+        manager.register(InProcess(f"{number:04}", client))
+    if federation.left > 0:
+        server = federation.server(manager, wait=1)
+        server.set_max_workers(1)
+        server.fit(federation.left, None)
+    progress("exporting", 0.6 if central else 0.95)
+    bundle = federation.finish()
+    pooled = None
+    if central:
+        progress("training on the pooled faces", 0.62)
+        pooled = train_centrally(federation.recipe, dataset, Path(out) / "central", plan, device)
+    counts = np.stack([np.bincount(part.labels, minlength=len(part.label_set)) for part in parts])
+    write_report(Path(out), plan, counts, training.label_set, pooled)
+    return bundle
+
+
+def train_centrally(recipe: Recipe, dataset: FaceDataset, out: Path, plan: Plan, device: str) -> Path:
+    """The same recipe on all faces in one place, for as many passes over them as the clients made; its folder."""
+    epochs = max(1, round(plan.passes))
+    stopping = recipe.stopping.model_dump(mode="json") | {"patience": epochs}
+    same = make_recipe(recipe.to_dict() | {"epochs": epochs, "stopping": stopping}, recipe.name)
+    if not (out / f"{recipe.name}.onnx").is_file():
+        train(same, dataset, out, resume=Run(out).recipe.is_file(), hardware=Hardware(device))
+    return out
+
+
+def _told(row: dict[str, float], rounds: int) -> str:
+    lost = f", {row['failed']:.0f} clients failed" if row.get("failed") else ""
+    return f"round {row['epoch']:.0f}/{rounds}: accuracy {row['val_accuracy']:.4f}{lost}"
