@@ -216,10 +216,10 @@ def test_tabs_with_the_keyboard_and_by_address(page: Any, server: Server) -> Non
     assert page.get_by_role("tab", name="Camera").get_attribute("aria-selected") == "true"
     assert page.get_by_text("Read your own face").is_visible()
     page.keyboard.press("ArrowRight")
-    assert page.get_by_text("Drop a video here").is_visible()
+    expect(page.get_by_text("Drop a video here")).to_be_visible()
     assert page.url.endswith("#video")
     page.reload()
-    assert page.get_by_text("Drop a video here").is_visible()
+    expect(page.get_by_text("Drop a video here")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
