@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from mien.bundle import Bundle
-from mien.detect import Detector, make_detector
+from mien.detect import Detections, Detector, make_detector
 from mien.errors import ImageError, InputError, nearest
 from mien.images import load_image
 from mien.recognizer import EmotionRecognizer, Found
@@ -60,6 +62,26 @@ class Choice:
             raise InputError(f"min_confidence: expected a probability from 0 to 1, got {self.min_confidence}")
 
 
+class Elastic:
+    """A detector that has all cores while it works alone, and one beside others: alone it is quick, together they get
+    the most done."""
+
+    def __init__(self, wide: Detector, narrow: Detector) -> None:
+        self._wide, self._narrow = wide, narrow
+        self._busy = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, image: npt.NDArray[np.uint8]) -> Detections:
+        with self._lock:
+            detector = self._narrow if self._busy else self._wide
+            self._busy += 1
+        try:
+            return detector(image)
+        finally:
+            with self._lock:
+                self._busy -= 1
+
+
 class Engine:
     """Reads pictures: `finders` threads decode them and find faces, one reads the emotions of several at once.
 
@@ -101,7 +123,8 @@ class Engine:
     def _detector(self, name: str, size: int) -> Detector:
         key = (name, size)
         if key not in self._made:
-            self._made[key] = make_detector(name, size=size or None, threads=1)
+            wide, narrow = (make_detector(name, size=size or None, threads=threads) for threads in (self.cores, 1))
+            self._made[key] = Elastic(wide, narrow)
         return self._made[key]
 
     async def read(self, pictures: Sequence[Picture], recognizer: EmotionRecognizer) -> list[Faces | ImageError]:
