@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,16 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("MIEN_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def own_signals() -> Iterator[None]:
+    """Servers, browsers and clusters that a test starts may leave handlers of theirs behind."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        if handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(number, handler)
 
 
 def synthetic_faces(labels: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -11,6 +11,7 @@ import shutil
 import socket
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,10 +54,17 @@ class Server:
         self._thread = threading.Thread(target=self._uvicorn.run, daemon=True)
         self._thread.start()
         deadline = time.monotonic() + 60
-        while not self._uvicorn.started:
+        while not self._ready():  # a page that asks earlier waits, but the browser's console complains
             assert time.monotonic() < deadline, "the server did not start"
-            time.sleep(0.02)
+            time.sleep(0.05)
         return self
+
+    def _ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.address}readyz", timeout=10) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
 
     def stop(self) -> None:
         self._uvicorn.should_exit = True
