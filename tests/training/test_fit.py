@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -470,13 +471,19 @@ class TestStopping:
         unexported: None,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        monkeypatch.setattr(
+            "sys.stdin", io.StringIO()
+        )  # Lightning's exit closes it, and the workers of xdist live on it
         recipe, before = tiny("epochs=4"), signal.getsignal(signal.SIGINT)
         train(recipe, dataset, tmp_path / "whole")
         steps = fit.ExpressionModule.training_step
 
         def interrupt(module: fit.ExpressionModule, batch: object, index: int) -> object:
             if (module.current_epoch, index) == (2, 1):
-                os.kill(os.getpid(), signal.SIGINT)
+                handler = signal.getsignal(signal.SIGINT)  # a real signal is for the tests with a process of their own
+                assert callable(handler)
+                handler(signal.SIGINT, None)
             return steps(module, batch, index)  # type: ignore[arg-type]
 
         with monkeypatch.context() as patched:
