@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import re
@@ -472,9 +471,6 @@ class TestStopping:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        monkeypatch.setattr(
-            "sys.stdin", io.StringIO()
-        )  # Lightning's exit closes it, and the workers of xdist live on it
         recipe, before = tiny("epochs=4"), signal.getsignal(signal.SIGINT)
         train(recipe, dataset, tmp_path / "whole")
         steps = fit.ExpressionModule.training_step
