@@ -187,7 +187,10 @@ class Bundle:
         check_crops(crops)
         if batch_size < 1:
             raise InputError(f"batch_size: expected at least 1, got {batch_size}")
-        parts = [self._run(crops[start : start + batch_size]) for start in range(0, len(crops), batch_size)]
+        parts = [
+            self.answers(to_input(crops[start : start + batch_size], self.metadata.input))
+            for start in range(0, len(crops), batch_size)
+        ]
         parts = parts or [[np.zeros((0, len(head.labels)), np.float32) for head in self.metadata.heads]]
         logits = {name: np.concatenate(part) for name, part in zip(self.heads, zip(*parts, strict=True), strict=True)}
         if flip:
@@ -217,13 +220,14 @@ class Bundle:
         """The head that learnt vote distributions, if there is one."""
         return next((head for head in self.metadata.heads if head.share_temperature is not None), None)
 
-    def _run(self, crops: npt.NDArray[np.uint8]) -> list[FloatArray]:
-        return self._runtime.run(to_input(crops, self.metadata.input), self.heads)
+    def answers(self, faces: FloatArray) -> list[FloatArray]:
+        """Logits `(N, K)` of every head, in order, of faces that are network input already: float32 `(N, 1, S, S)`."""
+        return self._runtime.run(faces, self.heads)
 
     def _check_outputs(self) -> None:
         """Two trial faces: a file whose network does not fit its metadata must not get as far as a picture."""
         try:
-            outputs = self._run(np.zeros((2, FRAME, FRAME), np.uint8))
+            outputs = self.answers(to_input(np.zeros((2, FRAME, FRAME), np.uint8), self.metadata.input))
         except Exception as error:
             raise BundleError(
                 f"{self.source}: its network does not fit its metadata ({_first_line(error)}). Export it again."

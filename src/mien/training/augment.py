@@ -12,10 +12,10 @@ from mien.training.recipe import AugmentRecipe
 
 
 class Augment(nn.Module):
-    """Crops uint8 `(N, 48, 48)` to network input float32 `(N, 1, size, size)`, each face changed at random.
+    """Crops uint8 `(N, 48, 48)` to frames float32 `(N, 1, 48, 48)` in [0, 1], each face changed at random.
 
-    The geometry is changed on the full frame and the central window taken afterwards, so that a turned or shifted
-    face brings real pixels into the window wherever the frame has them.
+    `window` makes the network's input of frames. The geometry is changed on the full frame and the central window taken
+    afterwards, so that a turned or shifted face brings real pixels into the window wherever the frame has them.
     """
 
     def __init__(self, recipe: AugmentRecipe, spec: InputSpec) -> None:
@@ -43,7 +43,10 @@ class Augment(nn.Module):
         self.steps = nn.Sequential(*steps)
 
     def forward(self, crops: Tensor) -> Tensor:
-        frames = self.steps(crops[:, None].float() / 255)
+        return self.steps(crops[:, None].float() / 255)  # type: ignore[no-any-return]
+
+    def window(self, frames: Tensor) -> Tensor:
+        """Frames as network input float32 `(N, 1, size, size)`."""
         faces = self.spec.normalize(self.spec.window(frames) * 255)
         if self.size != self.spec.size:
             faces = F.interpolate(faces, size=(self.size, self.size), mode="bilinear", antialias=True)

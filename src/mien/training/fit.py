@@ -6,6 +6,7 @@ A run is a folder: `recipe.toml`, `run.json` (data, machine, versions, commit, t
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 import shutil
@@ -27,7 +28,7 @@ import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from mien.bundle import Bundle
+from mien.bundle import Bundle, find
 from mien.datasets import TRAINING, FaceDataset, exact_copies, summary
 from mien.errors import DataError, InputError, RecipeError, nearest
 from mien.evaluate import evaluate_bundle
@@ -45,7 +46,7 @@ from mien.training.callbacks import (
 )
 from mien.training.data import Faces48
 from mien.training.export import export_bundle
-from mien.training.models import gflop
+from mien.training.models import Network, gflop
 from mien.training.module import ExpressionModule, logged, seed_of, trainable_parameters
 from mien.training.quiet import quiet
 from mien.training.recipe import Recipe
@@ -116,6 +117,8 @@ def train(
             with_votes=dataset.votes is not None,
             pace=pace,
         )
+        if recipe.initial and checkpoint_path is None:
+            start_from(Run(Path(recipe.initial)), module.network)
         facts = _begin(run, recipe, dataset, validation_split) if first else {}
         if resume and checkpoint_path is None and first:
             print(f"{run.folder} has no finished epoch to go on from: it starts at the beginning", file=sys.stderr)
@@ -134,12 +137,9 @@ def _finish(
 ) -> None:
     """Exports the best epoch, judges it on the validation split, and writes down what the run was."""
     recipe, validation = module.recipe, dataset.split(split)
-    checkpoint = torch.load(run.best, map_location="cpu", weights_only=False)
-    prefix = "network."
-    weights = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
+    weights, facts["best_epoch"] = best_weights(run)
     network = module.network.to("cpu")
     network.load_state_dict(weights)
-    facts["best_epoch"] = int(checkpoint["epoch"]) + 1
     facts["seconds"] = round(float(checkpoint_seconds(run.last)), 1)
     facts["exported_by"] = commit()
     facts["parameters"] = trainable_parameters(network)
@@ -154,6 +154,33 @@ def _finish(
     card = {"training": facts, "recipe": recipe.to_dict()}
     export_bundle(network, recipe, unseen(validation, dataset.split(TRAINING)), path, card, judge)
     write_json(run.facts, facts)
+
+
+def best_weights(run: Run) -> tuple[dict[str, torch.Tensor], int]:
+    """The network's weights and buffers at a run's best epoch, and that epoch, from 1."""
+    checkpoint = torch.load(run.best, map_location="cpu", weights_only=False)
+    prefix = "network."
+    weights = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
+    return weights, int(checkpoint["epoch"]) + 1
+
+
+def start_from(run: Run, network: Network) -> None:
+    """Gives a network the best weights of a run; heads that the run did not have keep their own.
+
+    A RecipeError if the run has no checkpoint, or trained another network.
+    """
+    if not run.best.is_file():
+        raise RecipeError(f"initial: expected the folder of a run, with checkpoints/{run.best.name}, got {run.folder}")
+    weights, _ = best_weights(run)
+    fresh = network.state_dict()
+    usable = {name: values for name, values in weights.items() if name in fresh and values.shape == fresh[name].shape}
+    body = [name for name in {**weights, **fresh} if not name.startswith("heads.")]
+    if different := [name for name in body if name not in usable]:
+        raise RecipeError(
+            f"initial: expected a run of the same network, but {len(different)} of its {len(body)} tensors differ "
+            f"({different[0]}). Take [network] from {run.recipe}"
+        )
+    network.load_state_dict({**fresh, **usable})
 
 
 def write_predictions(path: Path, bundle: Bundle, validation: FaceDataset, split: str) -> None:
@@ -191,6 +218,12 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, validation_split: str
             "validation": validation_split,
             "votes": dataset.votes is not None,
         },
+        **(
+            {"teachers": {name: _sha256(find(name)) for name in teachers}}
+            if (teachers := recipe.teacher.bundles)
+            else {}
+        ),
+        **({"initial": _sha256(Run(Path(recipe.initial)).best)} if recipe.initial else {}),
         **surroundings(),
     }
     text = tomli_w.dumps(recipe.to_dict())
@@ -208,6 +241,20 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, validation_split: str
     write_json(run.facts, facts)
     write_atomically(run.recipe, text)
     return facts
+
+
+def _taken_from(recipe: Recipe) -> dict[str, Any]:
+    """The SHA-256 of the teachers and of the weights that a run starts from."""
+    facts: dict[str, Any] = {}
+    if recipe.teacher.bundles:
+        facts["teachers"] = {name: _sha256(find(name)) for name in recipe.teacher.bundles}
+    if recipe.initial:
+        facts["initial"] = _sha256(Run(Path(recipe.initial)).best)
+    return facts
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def surroundings() -> dict[str, Any]:

@@ -23,6 +23,7 @@ from mien.training.models import Network, build
 from mien.training.recipe import Recipe
 from mien.training.sam import SAM
 from mien.training.schedule import CURVES, Pace
+from mien.training.teacher import Teachers
 
 MEASURED: dict[str, Callable[..., float]] = {
     "accuracy": metrics.accuracy,
@@ -70,6 +71,7 @@ class ExpressionModule(pl.LightningModule):
         self.network: Network = build(recipe.network.name, recipe.network.options, heads, recipe.input.size)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.augment = Augment(recipe.augment, self.spec)
+        self.teachers = Teachers(recipe.teacher, heads) if recipe.teacher.bundles else None
         class_weights = balanced_weights(training.labels, len(label_set))
         self.class_weights = class_weights if recipe.loss.class_weights == "balanced" else None
         self._training, self._validation = training, validation
@@ -124,7 +126,11 @@ class ExpressionModule(pl.LightningModule):
     def augmented(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         """A batch as the network's input, with its targets, shares and weights."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            return mix(self.recipe.augment, self.augment(batch.crops), [batch.targets, batch.shares, batch.weights])
+            given = [batch.targets, batch.shares, batch.weights]
+            frames, (targets, shares, weights) = mix(self.recipe.augment, self.augment(batch.crops), given)
+            if self.teachers:
+                targets, shares = self.teachers.beside(frames, targets, shares)
+            return self.augment.window(frames), [targets, shares, weights]
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         faces, (targets, shares, weights) = self.augmented(batch)

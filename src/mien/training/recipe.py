@@ -116,6 +116,13 @@ class LossRecipe(_Section):
     focus: float = Field(0.0, ge=0, description="exponent of the focal loss on the label head; 0: plain cross-entropy")
 
 
+class TeacherRecipe(_Section):
+    bundles: tuple[str, ...] = Field(
+        (), description="bundles, by file or released name, whose mean answer to the same view is learnt too"
+    )
+    weight: float = Field(0.5, ge=0, le=1, description="share of each target that is the teachers' answer")
+
+
 class OptimizerRecipe(_Section):
     name: Literal["adamw", "adam", "sgd"] = Field("adamw", description="adamw, adam, or sgd with Nesterov momentum")
     learning_rate: float = Field(2e-3, gt=0, description="the highest of the schedule")
@@ -164,6 +171,10 @@ class Recipe(_Section):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the bundle")
     description: str = Field("", description="one line on what it is for")
     seed: int = Field(0, ge=0, description="of weights, order and augmentation")
+    initial: str = Field(
+        "",
+        description="folder of a run of the same network, whose best weights are the first ones; empty: random",
+    )
     epochs: int = Field(60, ge=1, description="passes over the training split")
     batch_size: int = Field(128, ge=2, description="faces per step")
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
@@ -190,6 +201,7 @@ class Recipe(_Section):
     input: InputRecipe = InputRecipe()
     augment: AugmentRecipe = AugmentRecipe()
     loss: LossRecipe = LossRecipe()
+    teacher: TeacherRecipe = TeacherRecipe()
     optimizer: OptimizerRecipe = OptimizerRecipe()
     schedule: ScheduleRecipe = ScheduleRecipe()
     stopping: StoppingRecipe = StoppingRecipe()
