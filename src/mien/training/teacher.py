@@ -5,6 +5,8 @@ Hinton et al. 2015; that teacher and student must see the same view, mixed faces
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -28,6 +30,10 @@ class Teachers:
         self.weight = recipe.weight
         self.heads = tuple(heads)
         self.bundles = [self._load(name) for name in recipe.bundles]
+
+    def __deepcopy__(self, memo: Any) -> Teachers:
+        """Itself: averaged weights are kept in a copy of the whole module, but a teacher never changes."""
+        return self
 
     def _load(self, name: str) -> Bundle:
         try:
