@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny as tiny_bundle
 import torch
 
+import tiny as tiny_bundle
 from mien.bundle import Bundle
 from mien.calibration import softmax
 from mien.datasets import FaceDataset
