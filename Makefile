@@ -2,9 +2,11 @@
 PYTHON ?= python3
 BASE := .venv
 DEV := .venv-dev
-PIP := -m pip install --quiet --disable-pip-version-check -c constraints.txt
+FEDERATED := .venv-federated
+INSTALL := -m pip install --quiet --disable-pip-version-check
+PIP := $(INSTALL) -c constraints.txt
 
-.PHONY: demo test lint bench container clean
+.PHONY: demo test test-federated lint bench container clean
 
 demo: $(BASE)/ready
 	$(BASE)/bin/mien predict examples --annotate out --json out/faces.json
@@ -12,6 +14,9 @@ demo: $(BASE)/ready
 
 test: $(DEV)/ready lint
 	$(DEV)/bin/python -m pytest -n 2
+
+test-federated: $(FEDERATED)/ready
+	$(FEDERATED)/bin/python -m pytest tests/federated
 
 lint: $(DEV)/ready
 	$(DEV)/bin/ruff check src tests benchmarks examples notebooks
@@ -36,6 +41,12 @@ $(DEV)/ready: pyproject.toml constraints.txt
 	$(DEV)/bin/python $(PIP) -e '.[dev]'
 	touch $@
 
+$(FEDERATED)/ready: pyproject.toml constraints-federated.txt
+	$(PYTHON) -m venv $(FEDERATED)
+	@echo "Installing federated training, whose pins fight with the others', into $(FEDERATED)"
+	$(FEDERATED)/bin/python $(INSTALL) -c constraints-federated.txt -e '.[federated]' pytest hypothesis
+	touch $@
+
 clean:
-	rm -rf $(BASE) $(DEV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(BASE) $(DEV) $(FEDERATED) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,8 +23,6 @@ PINS = {
 ALONE = {
     # litert-torch 0.10 wants xdsl 0.28, and that an older typing_extensions than the newest pydantic does.
     "export-litert": {"typing-extensions": "<4.13"},
-    # botocore, under s3fs.
-    "s3": {"python-dateutil": "<3"},
     # flwr 1.41 pins much of what it uses; constraints-federated.txt has what goes with it.
     "federated": {"protobuf": "<7", "packaging": "<26", "rich": "<15", "fastapi": "<0.139", "starlette": "<1.4"},
 }

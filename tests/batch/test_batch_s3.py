@@ -9,6 +9,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import fsspec
+import moto.server
 import pytest
 from written import parts_in, rows_in
 
@@ -17,16 +18,13 @@ from mien.batch.settings import Settings
 from mien.batch.sources import find_files
 from mien.errors import InputError
 
-pytest.importorskip("s3fs", reason="buckets need the extra 's3'")
-moto = pytest.importorskip("moto.server", reason="the tests of buckets need moto[s3], flask and flask-cors")
-
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the clients' own
 
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """An empty bucket called `mien`, as fsspec's file system for S3; this process and its children know the way."""
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server = moto.server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}"
