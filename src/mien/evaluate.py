@@ -205,14 +205,14 @@ def evaluate_bundle(
     """
     faces = dataset.split(split)
     reading = part_of(progress, 0, 0.5) if near else progress
-    estimates, shares = _run(bundle, faces, flip, reading)
+    estimates, shares = answers_of(bundle, faces.faces, flip, reading)
     training = _training(dataset, split)
     copied = None if training is None else exact_copies(faces.faces, training)
     left_out = {} if copied is None else {WITHOUT_COPIES: copied}
     if near and training is not None:
         left_out[WITHOUT_NEAR_COPIES] = stand_in(faces.faces, training, part_of(progress, 0.5, 1))
     results = []
-    for name, head, label_set, indices, labels in _test_sets(faces, estimates):
+    for name, head, label_set, indices, labels in test_sets(faces, estimates):
         subsets = {"": np.ones(len(indices), np.bool_)}
         subsets |= {ending: ~gone[indices] for ending, gone in left_out.items()}
         for ending, kept in subsets.items():
@@ -236,14 +236,15 @@ def evaluate_bundle(
     )
 
 
-def _run(
-    bundle: Model, faces: FaceDataset, flip: bool, progress: Callable[[float], None] | None
+def answers_of(
+    bundle: Model, crops: npt.NDArray[np.uint8], flip: bool = False, progress: Callable[[float], None] | None = None
 ) -> tuple[dict[str, FloatArray], FloatArray | None]:
+    """Calibrated probabilities of every head for many crops uint8 `(N, 48, 48)`, and the vote shares or None."""
     parts: list[dict[str, FloatArray]] = []
-    for start in range(0, len(faces), _BATCH):
-        parts.append(bundle.logits(faces.faces[start : start + _BATCH], flip=flip))
+    for start in range(0, len(crops), _BATCH):
+        parts.append(bundle.logits(crops[start : start + _BATCH], flip=flip))
         if progress:
-            progress(min(1.0, (start + _BATCH) / len(faces)))
+            progress(min(1.0, (start + _BATCH) / len(crops)))
     logits = {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}
     return bundle.calibrate(logits), bundle.vote_shares(logits)
 
@@ -254,7 +255,7 @@ def _training(dataset: FaceDataset, split: str) -> npt.NDArray[np.uint8] | None:
     return None if split == TRAINING or not training.any() else dataset.faces[training]
 
 
-def _test_sets(
+def test_sets(
     faces: FaceDataset, heads: dict[str, FloatArray]
 ) -> Iterator[tuple[str, str, LabelSet, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     """Name, head, label set, places in the split and labels of every test set that fits these heads."""

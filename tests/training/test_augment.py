@@ -58,6 +58,9 @@ def test_with_everything_off_it_is_to_input(spec: InputSpec) -> None:
         ("brightness", 0.2),
         ("contrast", 0.3),
         ("erasing", 0.5),
+        ("blur", 0.5),
+        ("noise", 0.5),
+        ("dark", 0.5),
     ],
 )
 def test_a_key_acts_alone_and_each_face_differs(key: str, value: float) -> None:
@@ -69,7 +72,9 @@ def test_a_key_acts_alone_and_each_face_differs(key: str, value: float) -> None:
 
 def test_every_key_is_tested() -> None:
     assert set(OFF) == {
-        "flip", "rotation", "shift", "scale", "shear", "brightness", "contrast", "erasing", "mixup", "cutmix",
+        "flip", "rotation", "shift", "scale", "shear", "brightness", "contrast", "erasing",
+        "blur", "noise", "coarse", "dark",
+        "mixup", "cutmix",
     }  # fmt: skip
 
 
@@ -122,6 +127,45 @@ def test_contrast_multiplies_every_pixel() -> None:
     torch.testing.assert_close(pixels[:, 5, 20] / 100, factors, atol=1e-4, rtol=0)
     assert 0.7 <= factors.min() < 0.8
     assert 1.2 < factors.max() <= 1.3
+
+
+@pytest.mark.parametrize("key", ["blur", "noise", "coarse", "dark"])
+@pytest.mark.parametrize("chance", [0.25, 1.0])
+def test_a_worse_picture_is_a_chance_of_each_face(key: str, chance: float) -> None:
+    crops = RANDOM_CROPS.repeat(25, 1, 1)
+    changed = (augmented(crops, **{key: chance}) - plain(crops)).abs().amax((1, 2, 3)) > 1e-4
+    assert changed.float().mean().item() == pytest.approx(chance, abs=0.07)
+
+
+def test_blur_keeps_the_light_and_takes_the_detail() -> None:
+    faces, before = augmented(RANDOM_CROPS, blur=1), plain(RANDOM_CROPS)
+    torch.testing.assert_close(faces.mean(), before.mean(), atol=0.02, rtol=0)
+    shares = faces.std((1, 2, 3)) / before.std((1, 2, 3))
+    assert 0.1 < shares.min() < 0.25
+    assert shares.max() > 0.5
+
+
+def test_noise_is_of_any_strength_up_to_the_strongest() -> None:
+    gray = torch.full((200, 48, 48), 128, dtype=torch.uint8)
+    strengths = augmented(gray, noise=1).std((1, 2, 3)) * SPEC.std / 255
+    assert strengths.min() < 0.01
+    assert 0.14 < strengths.max() < 0.165
+
+
+def test_coarse_faces_have_fewer_details() -> None:
+    stripes = (torch.arange(48) % 2 * 255).to(torch.uint8).repeat(4, 48, 1)
+    for seed in range(5):
+        assert augmented(stripes, seed, coarse=1).std() < 0.9 * plain(stripes).std()
+
+
+def test_dark_faces_lose_contrast_or_light() -> None:
+    pixels = augmented(RANDOM_CROPS.repeat(20, 1, 1), dark=1)[:, 0] * SPEC.std + SPEC.mean
+    mean, spread = pixels.mean((1, 2)), pixels.std((1, 2))
+    assert spread.min() > 0.07 * 73
+    assert spread.max() < 0.62 * 76
+    kept = (mean - 127).abs() < 6
+    assert 0.35 < kept.float().mean() < 0.65  # of these only the contrast fell; the others are darker too
+    torch.testing.assert_close(mean[~kept] / 127, spread[~kept] / 74, atol=0.04, rtol=0.1)
 
 
 @pytest.mark.parametrize("chance", [0.25, 1.0])

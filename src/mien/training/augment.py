@@ -38,6 +38,14 @@ class Augment(nn.Module):
             steps.append(K.RandomBrightness((1 - recipe.brightness, 1 + recipe.brightness), p=1.0))
         if recipe.contrast:
             steps.append(K.RandomContrast((1 - recipe.contrast, 1 + recipe.contrast), p=1.0))
+        if recipe.coarse:
+            steps.append(_Coarse(recipe.coarse))
+        if recipe.blur:
+            steps.append(K.RandomGaussianBlur((9, 9), (0.3, 2.0), p=recipe.blur))
+        if recipe.dark:
+            steps.append(_Dark(recipe.dark))
+        if recipe.noise:
+            steps.append(_Noise(recipe.noise))
         if recipe.erasing:
             steps.append(K.RandomErasing((0.02, 0.15), (0.4, 2.5), value=0.5, p=recipe.erasing))
         self.steps = nn.Sequential(*steps)
@@ -51,6 +59,48 @@ class Augment(nn.Module):
         if self.size != self.spec.size:
             faces = F.interpolate(faces, size=(self.size, self.size), mode="bilinear", antialias=True)
         return faces.contiguous(memory_format=torch.channels_last)
+
+
+class _Some(nn.Module):
+    """Changes frames float32 `(N, 1, H, W)` in [0, 1], each with the same chance."""
+
+    def __init__(self, chance: float) -> None:
+        super().__init__()
+        self.chance = chance
+
+    def forward(self, frames: Tensor) -> Tensor:
+        chosen = torch.rand(len(frames), 1, 1, 1, device=frames.device) < self.chance
+        return torch.where(chosen, self.change(frames), frames)
+
+    def change(self, frames: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class _Coarse(_Some):
+    """Shrunk to a side that the batch shares, and enlarged again."""
+
+    def change(self, frames: Tensor) -> Tensor:
+        side = int(torch.randint(16, 41, ()))
+        small = F.interpolate(frames, size=(side, side), mode="bilinear", antialias=True)
+        return F.interpolate(small, size=frames.shape[-2:], mode="bilinear")
+
+
+class _Dark(_Some):
+    """A share of the contrast, around the frame's mean or around black, drawn evenly on a scale of logarithms."""
+
+    def change(self, frames: Tensor) -> Tensor:
+        draws = torch.rand(2, len(frames), 1, 1, 1, device=frames.device)
+        share = 0.08 * (0.6 / 0.08) ** draws[0]
+        around = frames.mean((2, 3), keepdim=True) * (draws[1] < 0.5)
+        return around + share * (frames - around)
+
+
+class _Noise(_Some):
+    """Of a strength that is drawn for each face."""
+
+    def change(self, frames: Tensor) -> Tensor:
+        strength = 0.16 * torch.rand(len(frames), 1, 1, 1, device=frames.device)
+        return (frames + strength * torch.randn_like(frames)).clamp(0, 1)
 
 
 def mix(recipe: AugmentRecipe, faces: Tensor, targets: list[Tensor]) -> tuple[Tensor, list[Tensor]]:

@@ -99,6 +99,10 @@ class AugmentRecipe(_Section):
     )
     contrast: float = Field(0.3, ge=0, lt=1, description="factor drawn from 1 - x to 1 + x")
     erasing: float = Field(0.25, ge=0, le=1, description="chance that a rectangle of 2 to 15 % of the frame is blanked")
+    blur: float = Field(0.0, ge=0, le=1, description="chance of a Gaussian blur of 0.3 to 2 pixels")
+    noise: float = Field(0.0, ge=0, le=1, description="chance of Gaussian noise of up to 16 % of the range")
+    coarse: float = Field(0.0, ge=0, le=1, description="chance of a resolution of 16 to 40 pixels")
+    dark: float = Field(0.0, ge=0, le=1, description="chance that the contrast or the light falls to 8 to 60 %")
     mixup: float = Field(0.0, ge=0, description="alpha of the Beta distribution that mixes two faces; 0: no mixup")
     cutmix: float = Field(
         0.0, ge=0, description="alpha of the Beta distribution that pastes a rectangle of another face; 0: no cutmix"

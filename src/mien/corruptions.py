@@ -1,0 +1,127 @@
+"""Faces made worse on purpose: ten corruptions in five strengths each.
+
+The idea is that of ImageNet-C (Hendrycks and Dietterich 2019). They are made for crops as FER2013 has them, with the
+eyes around row 19 and the mouth around row 36 of 48. The same seed spoils the same crops in the same way. This module
+knows pixels only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mien.errors import InputError, nearest
+from mien.preprocess import FRAME, check_crops
+
+Crop = npt.NDArray[np.uint8]
+LEVELS = (1, 2, 3, 4, 5)
+EYES, MOUTH = 19, 36
+"""Rows of a frame around which FER2013 has eyes and mouths."""
+BAR_LEFT, BAR_RIGHT = 6, 42
+MASK = 200
+"""Gray of what hides a mouth: a mask is light, sunglasses are black."""
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """`strengths` are those of the five levels, in `unit`; `spoil` is given a crop, a strength and a generator."""
+
+    strengths: tuple[float, ...]
+    unit: str
+    spoil: Callable[[Crop, float, np.random.Generator], Crop]
+
+
+def corrupt(crops: npt.NDArray[np.uint8], name: str, level: int, seed: int = 0) -> npt.NDArray[np.uint8]:
+    """Crops uint8 `(N, 48, 48)` with the corruption of that name at level 1 to 5. Raises InputError."""
+    check_crops(crops)
+    if name not in CORRUPTIONS:
+        raise InputError(f"corruption {name!r}: {nearest(name, CORRUPTIONS)}")
+    if level not in LEVELS:
+        raise InputError(f"level: expected 1 to {LEVELS[-1]}, got {level}")
+    corruption = CORRUPTIONS[name]
+    rng = np.random.default_rng([seed, *name.encode()])
+    strength = corruption.strengths[level - 1]
+    spoilt = np.empty_like(crops)
+    for place, crop in enumerate(crops):
+        spoilt[place] = corruption.spoil(crop, strength, rng)
+    return spoilt
+
+
+def _pixels(values: npt.NDArray[np.floating]) -> Crop:
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+def _blur(crop: Crop, sigma: float, rng: np.random.Generator) -> Crop:
+    return np.asarray(cv2.GaussianBlur(crop, (0, 0), sigma), np.uint8)
+
+
+def _noise(crop: Crop, deviation: float, rng: np.random.Generator) -> Crop:
+    return _pixels(crop + deviation * rng.standard_normal(crop.shape))
+
+
+def _jpeg(crop: Crop, quality: float, rng: np.random.Generator) -> Crop:
+    _, data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
+
+
+def _low_light(crop: Crop, share: float, rng: np.random.Generator) -> Crop:
+    """Less light means fewer photons: what is left is darker, and its noise grows with its root."""
+    photons = rng.poisson(crop * share)
+    return _pixels(photons.astype(np.float64))
+
+
+def _contrast(crop: Crop, share: float, rng: np.random.Generator) -> Crop:
+    mean = crop.mean()
+    return _pixels(mean + share * (crop - mean))
+
+
+def _bar(crop: Crop, middle: int, height: float, gray: int) -> Crop:
+    hidden = crop.copy()
+    top = round(middle - height / 2)
+    hidden[max(0, top) : min(FRAME, top + round(height)), BAR_LEFT:BAR_RIGHT] = gray
+    return hidden
+
+
+def _eyes(crop: Crop, height: float, rng: np.random.Generator) -> Crop:
+    return _bar(crop, EYES, height, 0)
+
+
+def _mouth(crop: Crop, height: float, rng: np.random.Generator) -> Crop:
+    return _bar(crop, MOUTH, height, MASK)
+
+
+def _warped(crop: Crop, degrees: float, scale: float) -> Crop:
+    middle = ((FRAME - 1) / 2, (FRAME - 1) / 2)
+    matrix = cv2.getRotationMatrix2D(middle, degrees, scale)
+    return np.asarray(cv2.warpAffine(crop, matrix, (FRAME, FRAME), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _rotation(crop: Crop, degrees: float, rng: np.random.Generator) -> Crop:
+    return _warped(crop, degrees * rng.choice((-1, 1)), 1.0)
+
+
+def _scale(crop: Crop, factor: float, rng: np.random.Generator) -> Crop:
+    return _warped(crop, 0.0, float(factor ** rng.choice((-1, 1))))
+
+
+def _resolution(crop: Crop, side: float, rng: np.random.Generator) -> Crop:
+    small = cv2.resize(crop, (int(side), int(side)), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (FRAME, FRAME), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+CORRUPTIONS = {
+    "blur": Corruption((0.75, 1.0, 1.5, 2.0, 3.0), "sigma, pixels", _blur),
+    "noise": Corruption((8, 16, 24, 36, 48), "deviation, gray levels", _noise),
+    "jpeg": Corruption((50, 30, 20, 10, 5), "quality", _jpeg),
+    "low light": Corruption((0.5, 0.25, 0.12, 0.06, 0.03), "share of the light", _low_light),
+    "contrast": Corruption((0.6, 0.4, 0.25, 0.15, 0.08), "share of the contrast", _contrast),
+    "eyes hidden": Corruption((3, 6, 9, 12, 15), "height of a black bar, pixels", _eyes),
+    "mouth hidden": Corruption((4, 8, 12, 16, 20), "height of a light bar, pixels", _mouth),
+    "rotation": Corruption((10, 20, 30, 45, 60), "degrees to either side", _rotation),
+    "scale": Corruption((1.1, 1.2, 1.35, 1.5, 1.75), "larger or smaller by", _scale),
+    "resolution": Corruption((36, 28, 24, 20, 16), "side, pixels", _resolution),
+}

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tiny
+from finished import write_run
+from mien import metrics
+from mien.bundle import Bundle
+from mien.cli import main
+from mien.corruptions import CORRUPTIONS, LEVELS, corrupt
+from mien.datasets import FaceDataset, load_fer2013, plurality
+from mien.errors import DataError, InputError
+from mien.robustness import measure_robustness
+
+
+@pytest.fixture
+def data(fer2013_csv: tuple[Path, Path]) -> FaceDataset:
+    return load_fer2013(*fer2013_csv, cache=False)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(tiny.content())
+    return path
+
+
+def test_every_figure_is_that_of_the_spoilt_faces(data: FaceDataset, bundle: Path) -> None:
+    model, faces = Bundle.load(bundle), data.split("PublicTest")
+    shares: list[float] = []
+    got = measure_robustness(model, data, progress=shares.append)
+    voted, votes = plurality(faces.votes)
+    assert got.clean["fer2013"]["accuracy"] == metrics.accuracy(
+        model.probabilities(faces.faces)["fer2013"], faces.labels
+    )
+    for name, level in (("blur", 1), ("low light", 5), ("rotation", 3)):
+        p = model.probabilities(corrupt(faces.faces, name, level))
+        scores = got.corrupted["fer2013"]
+        assert scores["accuracy"][name][level - 1] == metrics.accuracy(p["fer2013"], faces.labels)
+        assert scores["ece"][name][level - 1] == pytest.approx(metrics.ece(p["fer2013"], faces.labels))
+        seen = got.corrupted["ferplus, plurality of eight"]["accuracy"]
+        assert seen[name][level - 1] == metrics.accuracy(p["ferplus"][voted], votes)
+    assert got.mean("fer2013", "blur") == np.mean(got.corrupted["fer2013"]["accuracy"]["blur"])
+    assert got.mean("fer2013") == pytest.approx(np.mean(list(got.corrupted["fer2013"]["accuracy"].values())))
+    assert shares == pytest.approx(np.arange(1, 52) / 51)
+
+
+def test_the_table_and_the_file_have_every_corruption(data: FaceDataset, bundle: Path, tmp_path: Path) -> None:
+    got = measure_robustness(Bundle.load(bundle), data)
+    table = got.table()
+    assert all(f"\n{name} " in table for name in CORRUPTIONS)
+    written = json.loads(got.to_json(tmp_path / "r.json").read_text())
+    assert written["strengths"]["resolution"]["levels"][-1] == 16
+    assert len(written["corrupted"]["fer2013"]["accuracy"]["noise"]) == len(LEVELS)
+    assert written["n"] == 21
+
+
+def test_without_votes_only_the_labels_are_scored(fer2013_csv: tuple[Path, Path], bundle: Path) -> None:
+    got = measure_robustness(Bundle.load(bundle), load_fer2013(fer2013_csv[0], cache=False))
+    assert list(got.clean) == ["fer2013"]
+
+
+def test_what_cannot_be_scored_is_said(data: FaceDataset, bundle: Path) -> None:
+    with pytest.raises(DataError, match="Nowhere"):
+        measure_robustness(Bundle.load(bundle), data, "Nowhere")
+
+    class Other:
+        def logits(self, crops: np.ndarray, *, flip: bool = False) -> dict[str, np.ndarray]:
+            return {"affectnet": np.zeros((len(crops), 8), np.float32)}
+
+        def calibrate(self, logits: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            return logits
+
+        def vote_shares(self, logits: dict[str, np.ndarray]) -> None:
+            return None
+
+    with pytest.raises(InputError, match="no head for the data's labels, fer2013"):
+        measure_robustness(Other(), data)
+
+
+def test_the_command_judges_models_side_by_side_and_draws(
+    data: FaceDataset, fer2013_csv: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    csv, votes = map(str, fer2013_csv)
+    runs = [str(write_run(tmp_path / name, scale=scale)) for name, scale in (("one", 1.0), ("two", -2.0))]
+    out = tmp_path / "out"
+    assert main(["robustness", *runs, "--data", csv, "--votes", votes, "--out", str(out)]) == 0
+    told = capsys.readouterr().out
+    assert "one, 21 faces of PublicTest" in told
+    assert "two, 21 faces of PublicTest" in told
+    pictures = ["corruptions.png", "robustness-ferplus.png", "robustness-fer2013.png"]
+    assert sorted(path.name for path in out.iterdir()) == sorted(["one.json", "two.json", *pictures])
+    for name in pictures:
+        assert np.asarray(Image.open(out / name).convert("L")).std() > 5
