@@ -15,6 +15,7 @@ NAMES = (
     "batch",
     "formats",
     "coverage",
+    "calibration",
 )
 
 name = sys.argv.pop(1) if sys.argv[1:2] and not sys.argv[1].startswith("-") else NAMES[0]
