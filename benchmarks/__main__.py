@@ -16,6 +16,8 @@ NAMES = (
     "formats",
     "coverage",
     "calibration",
+    "peers",
+    "roofline",
 )
 
 name = sys.argv.pop(1) if sys.argv[1:2] and not sys.argv[1].startswith("-") else NAMES[0]

@@ -1,9 +1,9 @@
-"""Which calibration is best: none, a temperature, vector scaling, or isotonic regression.
+"""Which calibration is best: none, a temperature, a factor and an offset per class, or isotonic regression.
 
     python -m benchmarks calibration --data fer2013.csv --votes fer2013new.csv
 
-By cross-fitting on PublicTest with the released bundles: each method is fitted on four fifths of the faces and judged on
-the last, in turn, copies kept together. Writes `results/calibration.json` and the table in docs/model-card.md.
+By cross-fitting on PublicTest with the released bundles: each method is fitted on four fifths of the faces and judged
+on the last, in turn, copies kept together. Writes `results/calibration.json` and the table in docs/model-card.md.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 from sklearn.isotonic import IsotonicRegression
 
 from benchmarks.coverage import SPLIT
@@ -23,7 +22,7 @@ from benchmarks.machine import describe, write_results
 from benchmarks.page import write_table
 from mien import metrics
 from mien.bundle import Bundle, released
-from mien.calibration import fit_temperature, softmax
+from mien.calibration import ClassScaling, fit_class_scaling, fit_temperature, softmax
 from mien.datasets import TRAINING, FaceDataset, exact_copies, load_data, plurality
 
 FOLDS = 5
@@ -56,7 +55,7 @@ def measure(bundle: Bundle, dataset: FaceDataset) -> dict[str, dict[str, dict[st
     """head -> method -> metric -> value and 95 % bootstrap interval, on the faces without an exact copy in Training."""
     split = dataset.split(SPLIT)
     faces = split.take(np.flatnonzero(~exact_copies(split.faces, dataset.split(TRAINING).faces)))
-    logits = bundle.logits(faces.faces)
+    logits = unscaled(bundle, bundle.logits(faces.faces))
     voted, votes = plurality(faces.votes)  # type: ignore[arg-type]
     results = {}
     for head, values, labels, rows in (
@@ -68,6 +67,15 @@ def measure(bundle: Bundle, dataset: FaceDataset) -> dict[str, dict[str, dict[st
             name: scores(cross_fitted(method, values, labels, folds), labels) for name, method in METHODS.items()
         }
     return results
+
+
+def unscaled(bundle: Bundle, logits: dict[str, Floats]) -> dict[str, Floats]:
+    """The logits as they were before the class scaling that the bundle's network ends with."""
+    known = bundle.metadata.card.get("class_scaling", {})
+    scalings = {
+        name: ClassScaling(*(np.array(each[key]) for key in ("factors", "offsets"))) for name, each in known.items()
+    }
+    return {name: scalings[name].undo(values) if name in scalings else values for name, values in logits.items()}
 
 
 def folds_of(faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
@@ -99,20 +107,9 @@ def temperature(logits: Floats, labels: Labels, asked: Floats) -> Floats:
     return softmax(asked, fit_temperature(logits, labels))
 
 
-def vector_scaling(logits: Floats, labels: Labels, asked: Floats) -> Floats:
-    """A factor and an offset for each class (Guo et al. 2017), by the likelihood."""
-    k = logits.shape[1]
-    chosen = np.eye(k)[labels]
-
-    def loss(weights: Floats) -> tuple[float, Floats]:
-        scaled = logits * weights[:k] + weights[k:]
-        shifted = scaled - scaled.max(axis=1, keepdims=True)
-        logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        slope = (np.exp(logs) - chosen) / len(labels)
-        return -float((logs * chosen).sum(axis=1).mean()), np.concatenate([(slope * logits).sum(0), slope.sum(0)])
-
-    found = minimize(loss, np.concatenate([np.ones(k), np.zeros(k)]), jac=True, method="L-BFGS-B").x
-    return softmax(asked * found[:k] + found[k:])
+def class_scaling(logits: Floats, labels: Labels, asked: Floats) -> Floats:
+    scaling = fit_class_scaling(logits, labels)
+    return temperature(scaling.apply(logits), labels, scaling.apply(asked))
 
 
 def isotonic(logits: Floats, labels: Labels, asked: Floats) -> Floats:
@@ -128,7 +125,7 @@ def isotonic(logits: Floats, labels: Labels, asked: Floats) -> Floats:
 METHODS: dict[str, Method] = {
     "none": none,
     "temperature": temperature,
-    "vector scaling": vector_scaling,
+    "class scaling": class_scaling,
     "isotonic": isotonic,
 }
 

@@ -6,7 +6,15 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from scipy.special import softmax as reference
 
-from mien.calibration import HIGHEST, LOWEST, fit_temperature, softmax
+from mien.calibration import (
+    HIGHEST,
+    LOWEST,
+    ClassScaling,
+    choose_class_scaling,
+    fit_class_scaling,
+    fit_temperature,
+    softmax,
+)
 from mien.errors import InputError
 
 
@@ -92,3 +100,49 @@ LOGITS = np.array([[1.0, 2.0, 0.0], [0.0, 1.0, 3.0]])
 def test_fit_refuses(logits: np.ndarray, targets: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
         fit_temperature(logits, targets)
+
+
+OFFSETS = np.array([1.5, 0, 0, -1.5, 0, 0, 0])
+FACTORS = np.array([1.0, 1, 1, 1, 0.5, 1, 1])
+
+
+def test_class_scaling_finds_what_the_logits_lack() -> None:
+    logits, labels = sample(1.0, n=20_000)
+    lacking = ((logits - OFFSETS) / FACTORS).astype(np.float32)
+    found = fit_class_scaling(lacking, labels)
+    np.testing.assert_allclose(found.factors, FACTORS, atol=0.15)
+    np.testing.assert_allclose(found.offsets - found.offsets.mean(), OFFSETS, atol=0.2)
+    np.testing.assert_allclose(found.undo(found.apply(lacking)), lacking, atol=1e-4)
+
+
+def test_class_scaling_goes_down_the_slope_that_it_says() -> None:
+    """No neighbour of what it finds has a lower loss."""
+    logits, labels = sample(1.3, n=300)
+    found = fit_class_scaling(logits, labels)
+
+    def loss(factors: np.ndarray, offsets: np.ndarray) -> float:
+        logs = log_softmax(factors * logits.astype(float) + offsets, axis=1)
+        pull = ((factors - factors.mean()) ** 2).sum() + (offsets**2).sum()
+        return float(-logs[np.arange(300), labels].sum() + 2.5 * pull)
+
+    best = loss(found.factors, found.offsets)
+    for step in np.eye(7) * 0.02:
+        for sign in (-1, 1):
+            assert loss(found.factors + sign * step, found.offsets) > best
+            assert loss(found.factors, found.offsets + sign * step) > best
+
+
+def test_class_scaling_is_chosen_only_where_it_helps_new_faces() -> None:
+    logits, labels = sample(2.0)
+    assert choose_class_scaling(logits, labels) is None  # a temperature is all that is amiss
+    chosen = choose_class_scaling(logits - 2 * OFFSETS, labels)
+    assert isinstance(chosen, ClassScaling)
+    assert choose_class_scaling(logits[:30] - 2 * OFFSETS, labels[:30]) is None  # too few to tell
+
+
+def test_a_class_that_never_occurs_keeps_its_offset_finite() -> None:
+    logits, labels = sample(1.0, n=200)
+    labels[labels == 6] = 0
+    found = fit_class_scaling(logits, labels)
+    assert np.isfinite(found.offsets).all()
+    assert found.offsets[6] < found.offsets[:6].min()

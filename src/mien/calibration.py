@@ -1,12 +1,15 @@
-"""Temperature: one number that the logits are divided by, so that probabilities mean what they say.
+"""Temperature and class scaling, which make probabilities mean what they say.
 
-Guo et al. 2017, https://arxiv.org/abs/1706.04599. This module knows logits and targets, not their source.
+A temperature is one number that the logits are divided by; class scaling a factor and an offset for each class (Guo et
+al. 2017, https://arxiv.org/abs/1706.04599, call it vector scaling). This module knows logits and targets, not their
+source.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,27 @@ from mien.errors import InputError
 
 LOWEST, HIGHEST = 0.05, 20.0
 """The bounds of a fitted temperature: beyond them something else is wrong with the network."""
+
+
+FOLDS = 5
+PULL = 5.0
+"""How strongly class scaling is drawn to doing nothing: by so many times half the square of every deviation."""
+
+
+@dataclass(frozen=True)
+class ClassScaling:
+    """`factors * logits + offsets`, each float64 `(K,)`."""
+
+    factors: npt.NDArray[np.float64]
+    offsets: npt.NDArray[np.float64]
+
+    def apply(self, logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """The scaled logits float32 `(N, K)`."""
+        return np.asarray(logits * self.factors + self.offsets, np.float32)
+
+    def undo(self, scaled: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """The logits that `apply` was given."""
+        return np.asarray((scaled - self.offsets) / self.factors, np.float32)
 
 
 def softmax(logits: npt.NDArray[np.floating], temperature: float = 1.0) -> npt.NDArray[np.float32]:
@@ -48,6 +72,54 @@ def fit_temperature(logits: npt.NDArray[np.floating], targets: npt.NDArray[Any])
         return -float((shares * _log_softmax(scores / math.exp(log_temperature))).sum(axis=1).mean())
 
     return math.exp(_minimise(cross_entropy, math.log(LOWEST), math.log(HIGHEST)))
+
+
+def fit_class_scaling(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]) -> ClassScaling:
+    """The factors and offsets that minimise the cross entropy; those of a class with few faces move little.
+
+    logits: finite float `(N, K)`. labels: int `(N,)`.
+    """
+    from scipy.optimize import minimize
+
+    n, k = logits.shape
+    scores, chosen = logits.astype(np.float64), _as_shares(labels, n, k)
+
+    def cross_entropy(weights: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        factors, offsets = weights[:k], weights[k:]
+        logs = _log_softmax(factors * scores + offsets)
+        error = np.exp(logs) - chosen
+        apart = factors - factors.mean()
+        value = -float((logs * chosen).sum()) + PULL / 2 * float((apart**2).sum() + (offsets**2).sum())
+        slope = np.concatenate([(error * scores).sum(axis=0) + PULL * apart, error.sum(axis=0) + PULL * offsets])
+        return value / n, slope / n
+
+    bounds = [(1 / HIGHEST, 1 / LOWEST)] * k + [(None, None)] * k
+    found = minimize(cross_entropy, [1.0] * k + [0.0] * k, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return ClassScaling(found[:k], found[k:])
+
+
+def choose_class_scaling(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]) -> ClassScaling | None:
+    """The class scaling of these faces; None unless it helps faces that are new to it more than a temperature does.
+
+    Both are fitted on four fifths of the faces and judged on the last, in turn; the mean loss must fall by more than
+    its standard error.
+    """
+    n = len(logits)
+    if n < FOLDS * logits.shape[1]:
+        return None
+    folds = np.random.default_rng(0).permutation(n) % FOLDS
+    gains = np.empty(n)
+    for fold in range(FOLDS):
+        fitted, held = folds != fold, folds == fold
+        scaling = fit_class_scaling(logits[fitted], labels[fitted])
+        losses = []
+        for values in (logits, scaling.apply(logits)):
+            temperature = fit_temperature(values[fitted], labels[fitted])
+            logs = _log_softmax(np.asarray(values[held], np.float64) / temperature)
+            losses.append(-logs[np.arange(len(logs)), labels[held]])
+        gains[held] = losses[0] - losses[1]
+    sure = gains.mean() > gains.std() / math.sqrt(n)
+    return fit_class_scaling(logits, labels) if sure else None
 
 
 def _log_softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

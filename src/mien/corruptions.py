@@ -52,7 +52,7 @@ def corrupt(crops: npt.NDArray[np.uint8], name: str, level: int, seed: int = 0) 
 
 
 def _pixels(values: npt.NDArray[np.floating]) -> Crop:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
 
 
 def _blur(crop: Crop, sigma: float, rng: np.random.Generator) -> Crop:

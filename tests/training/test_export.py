@@ -15,8 +15,9 @@ import torch
 from torch.nn import functional as F
 
 import mien
+from mien import metrics
 from mien.bundle import Bundle
-from mien.calibration import HIGHEST, LOWEST, fit_temperature
+from mien.calibration import HIGHEST, LOWEST, ClassScaling, fit_temperature, softmax
 from mien.datasets import FaceDataset, plurality, vote_shares
 from mien.errors import ExportError
 from mien.labels import FER2013, FERPLUS
@@ -136,11 +137,35 @@ def test_the_metadata_say_what_it_is(exported: Exported) -> None:
     assert metadata.name == exported.recipe.name
     assert metadata.input == exported.recipe.input.spec()
     assert [head.labels for head in metadata.heads] == [FER2013, FERPLUS]
-    assert metadata.card == {"recipe": {"seed": 3}, "metrics": {"accuracy": 0.5}}
+    assert metadata.card == {"recipe": {"seed": 3}, "metrics": {"accuracy": 0.5}, "class_scaling": {}}
 
 
 def test_what_is_judged_is_the_calibrated_bundle(exported: Exported) -> None:
     assert exported.judged == [{head.name: head.temperature for head in exported.bundle.metadata.heads}]
+
+
+def test_class_scaling_that_helps_becomes_a_part_of_the_network(
+    tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path
+) -> None:
+    """Labels drawn from the network's own answers, scaled: the file finds the scaling again, and ends with it."""
+    recipe = tiny("network.dropout=0")
+    network = taught(network_of(recipe), dataset.split("Training"), recipe.input.spec()).eval()
+    crops = np.random.default_rng(0).integers(0, 256, (600, 48, 48), np.uint8)
+    raw = network_logits(network, crops, recipe.input.spec())
+    offsets = np.array([3.0, 0, 0, -3.0, 0, 0, 0])
+    chances = softmax(raw["fer2013"] / raw["fer2013"].std() + offsets)
+    draws = np.random.default_rng(1).random((600, 1))
+    labels = (chances.cumsum(axis=1) < draws).sum(axis=1).clip(0, 6)
+    faces = dataset.split("PublicTest").take(np.zeros(600, np.int64))
+    validation = replace(faces, faces=crops, labels=labels)
+    bundle = Bundle.load(export_bundle(network, recipe, validation, tmp_path / "scaled.onnx", {}))
+    said = bundle.metadata.card["class_scaling"]["fer2013"]
+    assert said["offsets"][0] - said["offsets"][3] > 1
+    expected = ClassScaling(np.array(said["factors"]), np.array(said["offsets"])).apply(raw["fer2013"])
+    np.testing.assert_allclose(bundle.logits(crops)["fer2013"], expected, atol=1e-3)
+    temperature = fit_temperature(raw["fer2013"], labels)
+    without = metrics.nll(softmax(raw["fer2013"], temperature), labels)
+    assert metrics.nll(bundle.probabilities(crops)["fer2013"], labels) < without - 0.2
 
 
 def test_the_file_names_no_place_on_this_machine(exported: Exported) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from mien.bundle import Bundle, Head, Metadata
-from mien.calibration import fit_temperature
+from mien.calibration import ClassScaling, choose_class_scaling, fit_temperature
 from mien.datasets import FaceDataset, plurality, vote_shares
 from mien.errors import ExportError
 from mien.labels import FERPLUS, LABEL_SETS
@@ -40,7 +40,8 @@ def export_bundle(
 ) -> Path:
     """Writes the bundle of a network on the CPU and returns its path.
 
-    The temperatures are fitted on `validation`; `judge` answers the measured metrics of the finished bundle, which
+    Temperatures are fitted on `validation`, and class scaling where it helps, which becomes a part of the network (the
+    card's `class_scaling` says by how much); `judge` answers the measured metrics of the finished bundle, which
     go into its card. An exported file that disagrees with the network is an ExportError and nothing is written.
     """
     network = copy.deepcopy(network).float().eval()
@@ -53,12 +54,43 @@ def export_bundle(
     compare(expected, with_metadata(model, untempered).logits(crops))
 
     logits = with_metadata(model, untempered).logits(validation.faces)
+    scalings = fit_scalings(logits, validation)
+    scale_outputs(model, scalings)
+    for name, scaling in scalings.items():
+        expected[name], logits[name] = scaling.apply(expected[name]), scaling.apply(logits[name])
     metadata = Metadata(recipe.name, fit_heads(logits, validation), spec, dict(card))
+    metadata.card["class_scaling"] = {
+        name: {"factors": scaling.factors.tolist(), "offsets": scaling.offsets.tolist()}
+        for name, scaling in scalings.items()
+    }
     if judge is not None:
         metadata.card["metrics"] = judge(with_metadata(model, metadata))
     bundle = with_metadata(model, metadata)
     compare(expected, bundle.logits(crops))
     return bundle.save(path)
+
+
+def fit_scalings(logits: dict[str, npt.NDArray[np.float32]], validation: FaceDataset) -> dict[str, ClassScaling]:
+    """The class scaling of each head that it helps, by the labels of a split."""
+    found = {validation.label_set.name: choose_class_scaling(logits[validation.label_set.name], validation.labels)}
+    if FERPLUS.name in logits and validation.votes is not None:
+        rows, labels = plurality(validation.votes)
+        found[FERPLUS.name] = choose_class_scaling(logits[FERPLUS.name][rows], labels)
+    return {name: scaling for name, scaling in found.items() if scaling is not None}
+
+
+def scale_outputs(model: onnx.ModelProto, scalings: dict[str, ClassScaling]) -> None:
+    """Puts the class scaling of heads behind the outputs of that name."""
+    for name, scaling in scalings.items():
+        raw = f"{name}_unscaled"
+        for node in model.graph.node:
+            node.input[:] = [raw if value == name else value for value in node.input]
+            node.output[:] = [raw if value == name else value for value in node.output]
+        for part, values in (("factors", scaling.factors), ("offsets", scaling.offsets)):
+            tensor = onnx.numpy_helper.from_array(values.astype(np.float32), f"{name}_{part}")
+            model.graph.initializer.append(tensor)
+        model.graph.node.append(onnx.helper.make_node("Mul", [raw, f"{name}_factors"], [f"{name}_scaled"]))
+        model.graph.node.append(onnx.helper.make_node("Add", [f"{name}_scaled", f"{name}_offsets"], [name]))
 
 
 def fit_heads(logits: dict[str, npt.NDArray[np.float32]], validation: FaceDataset) -> tuple[Head, ...]:
