@@ -100,8 +100,12 @@ def _facts(bundle: Bundle) -> list[str]:
 
 
 def main_results(bundle: Bundle) -> dict[str, dict[str, Any]]:
+    """The result that stands for each head, of those in a bundle's card."""
+    return main_of(bundle.metadata.card.get("metrics", {}).get("results", []))
+
+
+def main_of(results: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The result that stands for each head: FER2013's split, and FER+'s plurality of eight."""
-    results = bundle.metadata.card.get("metrics", {}).get("results", [])
     wanted = {FER2013.name: FER2013.name, FERPLUS.name: f"{FERPLUS.name}, {PLURALITY}"}
     found = {
         head: next((result for result in results if result["name"] == name), None) for head, name in wanted.items()
