@@ -18,6 +18,9 @@ NAMES = (
     "calibration",
     "peers",
     "roofline",
+    "released",
+    "accuracy",
+    "robustness",
 )
 
 name = sys.argv.pop(1) if sys.argv[1:2] and not sys.argv[1].startswith("-") else NAMES[0]

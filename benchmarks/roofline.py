@@ -1,6 +1,6 @@
 """How near the released networks come to what one core can do, in 32-bit floats and in 8-bit integers.
 
-    python -m benchmarks roofline --data fer2013.csv
+    python -m benchmarks roofline mien runs/nano/mien-nano.onnx --data fer2013.csv
 
 The peak is measured too, in the same run: a product of large matrices by the same runtime, in the same types. A network
 cannot be faster than its work divided by that. Writes `results/roofline.json` and the table in docs/model-card.md.
@@ -22,7 +22,7 @@ from onnx import TensorProto, helper
 from benchmarks.machine import describe, write_results
 from benchmarks.page import write_table
 from benchmarks.speed import figure, measure
-from mien.bundle import Bundle, released
+from mien.bundle import Bundle
 from mien.datasets import load_data
 from mien.export import export
 from mien.preprocess import to_input
@@ -35,6 +35,7 @@ RUNS = 100
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", metavar="BUNDLE", help="bundles as `mien train` writes them, in 32 bits")
     parser.add_argument("--data", type=Path, required=True, help="fer2013.csv, whose faces the 8 bits are fitted to")
     options = parser.parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
@@ -42,8 +43,9 @@ def main() -> None:
     peaks = {"float32": peak(TensorProto.FLOAT), "int8": peak(TensorProto.UINT8)}
     models: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name in released():
-            bundle = Bundle.load(name, threads=1)
+        for source in options.models:
+            bundle = Bundle.load(source, threads=1)
+            name = bundle.name
             small = Path(folder) / f"{name}-int8.onnx"
             export(bundle, "onnx-int8", small, dataset=dataset)
             work = bundle.metadata.card["training"]["gflop_per_face"]

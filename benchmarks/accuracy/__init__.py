@@ -1,9 +1,10 @@
 """The search for accuracy, written down: every run that mattered, those that failed too.
 
-    python -m benchmarks accuracy add RUN --note "mixup left out"     # a run's folder -> benchmarks/accuracy/runs/NAME.json
-    python -m benchmarks accuracy                                     # all of them -> the table in docs/accuracy.md
+    python -m benchmarks accuracy add RUN --note "mixup left out"
+    python -m benchmarks accuracy
 
-A record has the recipe where it differs from the defaults, epochs, seconds, machine, work, and what the kept epoch
+The first keeps a run's folder as `benchmarks/accuracy/runs/NAME.json`; both write the table in docs/accuracy.md. A
+record has the recipe where it differs from the defaults, epochs, seconds, machine, work, and what the kept epoch
 scored on PublicTest. A run that was stopped before it had a bundle is recorded by its history.
 """
 

@@ -1,0 +1,61 @@
+"""FER2013-C: the released bundles on PublicTest spoilt in ten ways and five strengths, and what augmentation helps.
+
+    python -m benchmarks robustness --data fer2013.csv --votes fer2013new.csv --usual RUN --spoilt RUN
+
+Two runs of one short recipe show the augmentation (docs/model-card.md says which). Writes `results/robustness.json` and
+the tables in docs/model-card.md; `mien robustness` does the same for any model, and draws.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks.coverage import SPLIT
+from benchmarks.machine import describe, write_results
+from benchmarks.page import write_table
+from mien.bundle import DEFAULT, released
+from mien.corruptions import CORRUPTIONS, LEVELS
+from mien.datasets import load_data
+from mien.robustness import measure_robustness
+from mien.runs import open_subject
+
+SEEN = "ferplus, plurality of eight"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="fer2013.csv")
+    parser.add_argument("--votes", type=Path, required=True, help="fer2013new.csv")
+    parser.add_argument("--usual", type=Path, required=True, help="a run with the usual augmentation")
+    parser.add_argument("--spoilt", type=Path, required=True, help="the same with coarse, blur, dark and noise")
+    options = parser.parse_args()
+    dataset = load_data([options.data], options.votes, set_aside=False)
+    sources = {name: name for name in released()} | {"usual": options.usual, "spoilt": options.spoilt}
+    measured = {}
+    for name, source in sources.items():
+        measured[name] = measure_robustness(open_subject(source).bundle, dataset, SPLIT)
+        print(f"{name}: {measured[name].mean('fer2013'):.3f}, {measured[name].mean(SEEN):.3f}", flush=True)
+    models = {name: each.to_dict() for name, each in measured.items()}
+    write_results("robustness", {"machine": describe(), "models": models})
+
+    default = measured[DEFAULT]
+    rows = [["as they are", "", *[""] * len(LEVELS), f"{default.clean[SEEN]['accuracy']:.1%}"]]
+    for name, corruption in CORRUPTIONS.items():
+        values = default.corrupted[SEEN]["accuracy"][name]
+        strengths = ", ".join(f"{strength:g}" for strength in corruption.strengths)
+        cells = [f"{value:.1%}" for value in values]
+        rows.append([name, f"{corruption.unit}: {strengths}", *cells, f"{default.mean(SEEN, name):.1%}"])
+    levels = [f"level {level}" for level in LEVELS]
+    write_table("robustness", ["", "strengths", *levels, "mean"], rows, "model-card")
+
+    names = list(measured)
+    rows = [["as they are", *(f"{measured[name].clean[SEEN]['accuracy']:.1%}" for name in names)]]
+    rows += [[each, *(f"{measured[name].mean(SEEN, each):.1%}" for name in names)] for each in CORRUPTIONS]
+    rows.append(["all corruptions", *(f"{measured[name].mean(SEEN):.1%}" for name in names)])
+    rows.append(["all, FER2013's label", *(f"{measured[name].mean('fer2013'):.1%}" for name in names)])
+    write_table("robustness.means", ["", *names], rows, "model-card")
+
+
+if __name__ == "__main__":
+    main()
