@@ -2,10 +2,15 @@
 
     python -m benchmarks peers --data fer2013.csv --mien MIEN/bin/python --fer FER/bin/python
 
-MIEN is an environment with mien's base install alone, FER one with fer 25.10.3 (how it is made: `peers_video`). fer
-gets PublicTest's faces in two ways, and the better one counts: as its documentation says, `detect_emotions(picture,
+MIEN is an environment with mien's base install alone, FER one with fer 25.10.3 (how it is made: `peers_video`) and
+
+    FER/bin/pip install --no-deps facial_emotion_recognition==0.3.4
+
+fer gets PublicTest's faces in two ways, and the better one counts: as its documentation says, `detect_emotions(picture,
 face_rectangles)` with the whole picture as the face, which adds a margin of ten pixels; and straight to the network
-behind it, without one. mien's network gets them straight too, one view. The start is that of the whole recognizer,
+behind it, without one. The network of facial_emotion_recognition gets
+them straight, scaled as its code does; the package itself cannot be imported beside a CPU build of torch, for it needs
+torchvision, which has none on PyPI. mien's networks get them straight too, one view. The start is that of the whole recognizer,
 with its detector. One core: the processes are bound to it, one after another, in turn.
 """
 
@@ -69,6 +74,31 @@ start = time.perf_counter() - began
 if sys.argv[2] == "documented": read = documented
 """
 
+FACIAL = """
+import importlib.util, json, sys, time
+from pathlib import Path
+began = time.perf_counter()
+import numpy as np
+import torch
+torch.set_num_threads(1)
+folder = Path(importlib.util.find_spec("facial_emotion_recognition").origin).parent
+spec = importlib.util.spec_from_file_location("networks", folder / "networks.py")
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+known = torch.load(folder / "model" / "model.pkl", map_location="cpu", weights_only=False)
+network = module.NetworkV2(in_c=1, nl=32, out_f=7)
+network.load_state_dict(known["network"])
+network.eval()
+names = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+faces = np.load(sys.argv[1])
+def read(faces):
+    with torch.no_grad():
+        inputs = (torch.from_numpy(faces).float()[:, None] / 255 - 0.5) / 0.5
+        return [names[k] for part in inputs.split(32) for k in network(part).argmax(1).tolist()]
+read(faces[:1])
+start = time.perf_counter() - began
+"""
+
 MEASURE = f"""
 began = time.perf_counter()
 for face in faces[:{TIMED}]: read(face[None])
@@ -90,6 +120,7 @@ def main() -> None:
     programs = {name: (options.mien, MIEN, name) for name in released()}
     programs["fer"] = (options.fer, FER, "direct")
     programs["fer, as documented"] = (options.fer, FER, "documented")
+    programs["facial_emotion_recognition"] = (options.fer, FACIAL, "")
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in programs}
     with tempfile.TemporaryDirectory() as folder:
         crops = Path(folder) / "faces.npy"

@@ -27,7 +27,12 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 SHORT = ("epochs=1", "compile=false", "precision=32-true")
-TINY = {"mien": ("network.widths=[8,8,8,8]",), "plain-cnn": ("network.channels=[8,8,8,8]",), "transfer": ()}
+TINY = {
+    "mien": ("network.widths=[8,8,8,8]",),
+    "mien-refined": ("network.widths=[8,8,8,8]",),
+    "plain-cnn": ("network.channels=[8,8,8,8]",),
+    "transfer": (),
+}
 """What makes the recipes of README small."""
 
 
@@ -75,14 +80,21 @@ def test_readme_commands_run(newcomer: Path, capsys: pytest.CaptureFixture[str])
     shutil.copytree(backbone("mobilenet-v2"), newcomer / "google" / "mobilenet_v2_1.0_224")
     found = commands(README)
     kinds = {line.split()[1] for line in found}
-    assert kinds >= {"predict", "models", "info", "data", "train", "evaluate", "report", "compare"}
+    assert kinds >= {"predict", "models", "info", "data", "train", "evaluate", "robustness", "report", "compare"}
     for line in found:
         program, *words = shlex.split(line)
         assert program == "mien"
         assert main(shortened(words)) == 0, f"{line}\n{capsys.readouterr().err}"
     for path in ("out/faces.json", "out/faces.csv", "out/eileen_collins.jpg", "evaluation.json", "leave_out.csv"):
         assert (newcomer / path).is_file(), path
-    for path in ("mien/mien.onnx", "mine/plain-cnn.onnx", "mine/report/report.html", "mobilenet/transfer.onnx"):
+    for path in (
+        "mien/mien.onnx",
+        "mine/plain-cnn.onnx",
+        "mine/report/report.html",
+        "mien-refined/mien.onnx",
+        "mine/spoilt/mine.json",
+        "mobilenet/transfer.onnx",
+    ):
         assert (newcomer / "runs" / path).is_file(), path
 
 
