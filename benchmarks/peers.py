@@ -8,10 +8,10 @@ MIEN is an environment with mien's base install alone, FER one with fer 25.10.3 
 
 fer gets PublicTest's faces in two ways, and the better one counts: as its documentation says, `detect_emotions(picture,
 face_rectangles)` with the whole picture as the face, which adds a margin of ten pixels; and straight to the network
-behind it, without one. The network of facial_emotion_recognition gets
-them straight, scaled as its code does; the package itself cannot be imported beside a CPU build of torch, for it needs
-torchvision, which has none on PyPI. mien's networks get them straight too, one view. The start is that of the whole recognizer,
-with its detector. One core: the processes are bound to it, one after another, in turn.
+behind it, without one. The network of facial_emotion_recognition gets them straight, scaled as its code does; the
+package itself cannot be imported beside a CPU build of torch, for it needs torchvision, which has none on PyPI. mien's
+networks get them straight too, one view. The start is that of the whole recognizer, with its detector. One core: the
+processes are bound to it, one after another, in turn.
 """
 
 from __future__ import annotations
