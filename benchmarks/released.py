@@ -35,7 +35,7 @@ def main() -> None:
     dataset = load_data([options.data], options.votes, set_aside=False)
     models: dict[str, Any] = {}
     evaluations: dict[str, Evaluation] = {}
-    for name in sorted(released(), key=lambda name: (name != DEFAULT, name)):
+    for name in released():
         bundle = Bundle.load(name)
         evaluations[name] = evaluate_bundle(bundle, dataset, SPLIT, near=True)
         mirrored = evaluate_bundle(bundle, dataset, SPLIT, flip=True)

@@ -248,9 +248,9 @@ class Bundle:
 
 
 def released() -> dict[str, Path]:
-    """The bundles that come with the package, by name."""
+    """The bundles that come with the package, by name, the default first."""
     folder = Path(str(resources.files("mien"))) / "bundles"
-    return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
+    return {path.stem: path for path in sorted(folder.glob("*.onnx"), key=lambda path: (path.stem != DEFAULT, path))}
 
 
 def find(source: str | Path) -> Path:

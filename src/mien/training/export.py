@@ -40,9 +40,9 @@ def export_bundle(
 ) -> Path:
     """Writes the bundle of a network on the CPU and returns its path.
 
-    Temperatures are fitted on `validation`, and class scaling where it helps, which becomes a part of the network (the
-    card's `class_scaling` says by how much); `judge` answers the measured metrics of the finished bundle, which
-    go into its card. An exported file that disagrees with the network is an ExportError and nothing is written.
+    Temperatures are fitted on `validation`, and class scaling where it helps, which becomes a part of the network and
+    stands in the card; `judge` answers the measured metrics of the finished bundle, which go there too. A file that
+    disagrees with the network is an ExportError and nothing is written.
     """
     network = copy.deepcopy(network).float().eval()
     network = network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # others trace as gathers
@@ -59,10 +59,11 @@ def export_bundle(
     for name, scaling in scalings.items():
         expected[name], logits[name] = scaling.apply(expected[name]), scaling.apply(logits[name])
     metadata = Metadata(recipe.name, fit_heads(logits, validation), spec, dict(card))
-    metadata.card["class_scaling"] = {
-        name: {"factors": scaling.factors.tolist(), "offsets": scaling.offsets.tolist()}
-        for name, scaling in scalings.items()
-    }
+    if scalings:
+        metadata.card["class_scaling"] = {
+            name: {"factors": scaling.factors.tolist(), "offsets": scaling.offsets.tolist()}
+            for name, scaling in scalings.items()
+        }
     if judge is not None:
         metadata.card["metrics"] = judge(with_metadata(model, metadata))
     bundle = with_metadata(model, metadata)
