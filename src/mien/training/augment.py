@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import kornia.augmentation as K
 import torch
 from torch import Tensor, nn
@@ -39,13 +41,13 @@ class Augment(nn.Module):
         if recipe.contrast:
             steps.append(K.RandomContrast((1 - recipe.contrast, 1 + recipe.contrast), p=1.0))
         if recipe.coarse:
-            steps.append(_Coarse(recipe.coarse))
+            steps.append(Some(recipe.coarse, coarse))
         if recipe.blur:
             steps.append(K.RandomGaussianBlur((9, 9), (0.3, 2.0), p=recipe.blur))
         if recipe.dark:
-            steps.append(_Dark(recipe.dark))
+            steps.append(Some(recipe.dark, dark))
         if recipe.noise:
-            steps.append(_Noise(recipe.noise))
+            steps.append(Some(recipe.noise, noisy))
         if recipe.erasing:
             steps.append(K.RandomErasing((0.02, 0.15), (0.4, 2.5), value=0.5, p=recipe.erasing))
         self.steps = nn.Sequential(*steps)
@@ -61,46 +63,37 @@ class Augment(nn.Module):
         return faces.contiguous(memory_format=torch.channels_last)
 
 
-class _Some(nn.Module):
-    """Changes frames float32 `(N, 1, H, W)` in [0, 1], each with the same chance."""
+class Some(nn.Module):
+    """Does something to frames float32 `(N, 1, H, W)` in [0, 1], each with the same chance."""
 
-    def __init__(self, chance: float) -> None:
+    def __init__(self, chance: float, change: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self.chance = chance
+        self.chance, self.change = chance, change
 
     def forward(self, frames: Tensor) -> Tensor:
         chosen = torch.rand(len(frames), 1, 1, 1, device=frames.device) < self.chance
         return torch.where(chosen, self.change(frames), frames)
 
-    def change(self, frames: Tensor) -> Tensor:
-        raise NotImplementedError
 
-
-class _Coarse(_Some):
+def coarse(frames: Tensor) -> Tensor:
     """Shrunk to a side that the batch shares, and enlarged again."""
-
-    def change(self, frames: Tensor) -> Tensor:
-        side = int(torch.randint(16, 41, ()))
-        small = F.interpolate(frames, size=(side, side), mode="bilinear", antialias=True)
-        return F.interpolate(small, size=frames.shape[-2:], mode="bilinear")
+    side = int(torch.randint(16, 41, ()))
+    small = F.interpolate(frames, size=(side, side), mode="bilinear", antialias=True)
+    return F.interpolate(small, size=frames.shape[-2:], mode="bilinear")
 
 
-class _Dark(_Some):
+def dark(frames: Tensor) -> Tensor:
     """A share of the contrast, around the frame's mean or around black, drawn evenly on a scale of logarithms."""
-
-    def change(self, frames: Tensor) -> Tensor:
-        draws = torch.rand(2, len(frames), 1, 1, 1, device=frames.device)
-        share = 0.08 * (0.6 / 0.08) ** draws[0]
-        around = frames.mean((2, 3), keepdim=True) * (draws[1] < 0.5)
-        return around + share * (frames - around)
+    draws = torch.rand(2, len(frames), 1, 1, 1, device=frames.device)
+    share = 0.08 * (0.6 / 0.08) ** draws[0]
+    around = frames.mean((2, 3), keepdim=True) * (draws[1] < 0.5)
+    return around + share * (frames - around)
 
 
-class _Noise(_Some):
-    """Of a strength that is drawn for each face."""
-
-    def change(self, frames: Tensor) -> Tensor:
-        strength = 0.16 * torch.rand(len(frames), 1, 1, 1, device=frames.device)
-        return (frames + strength * torch.randn_like(frames)).clamp(0, 1)
+def noisy(frames: Tensor) -> Tensor:
+    """Noise of a strength that is drawn for each face."""
+    strength = 0.16 * torch.rand(len(frames), 1, 1, 1, device=frames.device)
+    return (frames + strength * torch.randn_like(frames)).clamp(0, 1)
 
 
 def mix(recipe: AugmentRecipe, faces: Tensor, targets: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
