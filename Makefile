@@ -48,5 +48,5 @@ $(FEDERATED)/ready: pyproject.toml constraints-federated.txt
 	touch $@
 
 clean:
-	rm -rf $(BASE) $(DEV) $(FEDERATED) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(BASE) $(DEV) $(FEDERATED) .azurite out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +

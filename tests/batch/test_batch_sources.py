@@ -10,7 +10,7 @@ import pytest
 
 from mien.batch import sources
 from mien.batch.sources import as_file, fetch, find_files, is_video
-from mien.errors import ImageError, InputError
+from mien.errors import ImageError, InputError, MissingExtraError
 
 
 def names(found: list[str], folder: Path) -> list[str]:
@@ -79,6 +79,18 @@ def test_what_gives_no_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_videos_are_known_by_their_names() -> None:
     assert is_video("s3://bucket/talk.MP4")
     assert not is_video("/x/talk.gif")
+
+
+@pytest.mark.parametrize(("scheme", "extra"), [("s3", "s3"), ("gs", "gs"), ("gcs", "gs"), ("az", "az"), ("abfs", "az")])
+def test_a_store_without_its_client_names_the_extra(monkeypatch: pytest.MonkeyPatch, scheme: str, extra: str) -> None:
+    def missing(url: str) -> None:
+        raise ImportError(url)
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", missing)
+    with pytest.raises(MissingExtraError, match=rf"pip install 'mien\[{extra}\]'"):
+        find_files([f"{scheme}://bucket/in"])
+    with pytest.raises(InputError, match=r"dropbox://in.*Install the package"):
+        find_files(["dropbox://in"])
 
 
 def test_remote_files_come_as_bytes_in_their_order_and_missing_ones_as_errors() -> None:

@@ -21,6 +21,9 @@ VIDEOS = frozenset(
 )
 """Files that count as videos; every other file that is named or listed is taken for a picture."""
 
+EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az", "abfss": "az"}
+"""The extra that brings the client of an address."""
+
 TRIES = 3
 """How often a store is asked for a file before its part is left for the next run."""
 
@@ -39,8 +42,8 @@ def open_place(url: str) -> tuple[Any, str]:
         system, path = fsspec.core.url_to_fs(url)
         return system, str(path)
     except ImportError as error:
-        if url.startswith(("s3://", "s3a://")):
-            raise MissingExtraError(f"reading {url}", "s3") from error
+        if extra := EXTRAS.get(url.partition("://")[0]):
+            raise MissingExtraError(f"reading {url}", extra) from error
         raise InputError(f"{url}: {error}. Install the package that it names") from error
     except ValueError as error:
         raise InputError(f"{url}: expected a path or an address such as s3://bucket/folder ({error})") from error
@@ -85,7 +88,7 @@ def _expand(source: str) -> Iterable[str]:
         if system.isdir(path):
             return _inside(system, system.find(path), path, source)
         if system.exists(path):
-            return [_name(system, path)]
+            return [_name(system, path, source)]
         if not any(sign in path for sign in "*?["):
             raise InputError(f"{source}: no such file or folder. Check the path")
         matches = system.glob(path, detail=True)
@@ -102,7 +105,7 @@ def _expand(source: str) -> Iterable[str]:
 
 
 def _inside(system: Any, files: Iterable[str], folder: str, source: str) -> list[str]:
-    names = [_name(system, file) for file in files if _counts(file[len(folder) :])]
+    names = [_name(system, file, source) for file in files if _counts(file[len(folder) :])]
     if not names:
         raise InputError(
             f"{source}: expected pictures ({', '.join(sorted(PICTURES))}) or videos ({', '.join(sorted(VIDEOS))}), "
@@ -116,8 +119,11 @@ def _counts(path: str) -> bool:
     return parts.suffix.lower() in PICTURES | VIDEOS and not any(part.startswith(".") for part in parts.parts)
 
 
-def _name(system: Any, path: str) -> str:
-    return os.path.abspath(path) if is_local(system) else str(system.unstrip_protocol(path))
+def _name(system: Any, path: str, source: str) -> str:
+    """A local file's absolute path, or its address as that of the source is spelled: a store may have several names."""
+    if is_local(system):
+        return os.path.abspath(path)
+    return f"{source.partition('://')[0]}://{system.unstrip_protocol(path).partition('://')[2]}"
 
 
 def fetch(names: Sequence[str]) -> list[str | bytes | ImageError]:
