@@ -13,6 +13,7 @@ from mien.errors import BundleError, InputError, MissingExtraError
 from mien.export import export
 from mien.recognizer import EmotionRecognizer
 from mien.runtimes import PROVIDERS, SUFFIXES, ModelFile, short_names
+from mien.runtimes.onnx import make_session
 
 MODULES = {".xml": "openvino", ".tflite": "ai_edge_litert", ".pt2": "torch"}
 
@@ -150,3 +151,14 @@ def test_unknown_providers(given: str, words: str) -> None:
 def test_a_provider_that_a_runtime_lacks(files: dict[str, Path], suffix: str) -> None:
     with pytest.raises(InputError, match=r"coreml.*[Cc]hoose"):
         Bundle.load(files[suffix], providers="coreml")
+
+
+@pytest.mark.parametrize(("threads", "words"), [(0, {}), (3, {"load_config": '{"CPU": {"INFERENCE_NUM_THREADS": 3}}'})])
+def test_openvino_inside_onnx_runtime_is_told_its_threads(
+    monkeypatch: pytest.MonkeyPatch, threads: int, words: dict[str, str]
+) -> None:
+    monkeypatch.setattr("onnxruntime.InferenceSession", lambda content, options, **given: given)
+    assert make_session(b"", threads=threads, providers=("openvino", "cpu")) == {
+        "providers": ["OpenVINOExecutionProvider", "CPUExecutionProvider"],
+        "provider_options": [words, {}],
+    }

@@ -9,6 +9,8 @@ from mien.errors import InputError
 from mien.runtimes import CPU, PROVIDERS, FloatArray, ModelFile, refused
 
 METADATA_KEY = "mien"
+OPENVINO_THREADS = '{"CPU": {"INFERENCE_NUM_THREADS": %d}}'
+"""OpenVINO inside ONNX Runtime has threads of its own, which the session's options do not reach."""
 
 
 class OnnxRuntime:
@@ -52,8 +54,13 @@ def make_session(content: bytes, *, threads: int = 0, providers: Sequence[str] =
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # what matters is raised
-    names = [PROVIDERS[name] for name in providers]
-    return onnxruntime.InferenceSession(content, options, providers=names)
+    own = {"openvino": {"load_config": OPENVINO_THREADS % threads}} if threads else {}
+    return onnxruntime.InferenceSession(
+        content,
+        options,
+        providers=[PROVIDERS[name] for name in providers],
+        provider_options=[own.get(name, {}) for name in providers],
+    )
 
 
 def available() -> tuple[str, ...]:
