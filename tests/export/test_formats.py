@@ -79,6 +79,13 @@ def test_an_unknown_format(original: Bundle) -> None:
         export(original, "tflite")
 
 
+@pytest.mark.parametrize("name", ["model", "model.v2", "model.onnx"])
+def test_a_name_that_would_be_read_as_another_format(original: Bundle, tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"expected a name that ends in \.pt2"):
+        export(original, "torch", tmp_path / name)
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_file_that_disagrees_is_not_written(
     original: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

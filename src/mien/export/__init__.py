@@ -22,7 +22,7 @@ from mien.errors import ExportError, InputError
 from mien.evaluate import evaluate_bundle
 from mien.export.compare import Comparison, compare, faces_of_the_sample
 from mien.export.formats import FORMATS, Format
-from mien.runtimes import ModelFile
+from mien.runtimes import ModelFile, check_name
 
 __all__ = ["FORMATS", "Comparison", "Exported", "Format", "export"]
 
@@ -67,6 +67,8 @@ def export(
         )
     if chosen.calibrated and dataset is None:
         raise InputError(f"format {format_name}: its ranges are measured on real faces. Give some with --data")
+    target = Path(path if path is not None else f"{bundle.name}{chosen.ending}{chosen.suffix}")
+    check_name(target, chosen.suffix)
     progress("converting", 0.0)
     network = chosen.convert(bundle, _calibration(dataset, seed) if chosen.calibrated else None)
     faces, labels = _compared_faces(dataset, split)
@@ -95,10 +97,10 @@ def export(
         evaluation = evaluate_bundle(trial, dataset, split, progress=lambda share: progress("judging", 0.5 + share / 2))
         card["metrics"] = evaluation.to_dict()
     final, file = packed(card)
-    target = file.save(path if path is not None else f"{bundle.name}{chosen.ending}{chosen.suffix}")
-    _check_written(target, final, faces)
+    written = file.save(target)
+    _check_written(written, final, faces)
     progress("done", 1.0)
-    return Exported(target, file.size, comparison)
+    return Exported(written, file.size, comparison)
 
 
 def _calibration(dataset: FaceDataset | None, seed: int) -> npt.NDArray[np.uint8]:

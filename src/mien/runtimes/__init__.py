@@ -51,6 +51,13 @@ class Runtime(Protocol):
         ...
 
 
+def check_name(path: Path, suffix: str) -> None:
+    """Raises InputError where a file of a kind would be read as one of another; what ends otherwise is read as ONNX."""
+    ending = path.suffix.lower()
+    if (ending if ending in SUFFIXES else ".onnx") != suffix:
+        raise InputError(f"{path}: expected a name that ends in {suffix}, which is what this model is")
+
+
 @dataclass(frozen=True)
 class ModelFile:
     """A network as it lies on the disk; OpenVINO keeps its `weights` in a file of their own beside it."""
@@ -66,10 +73,9 @@ class ModelFile:
         return cls(_read(path), suffix, _read(path.with_suffix(".bin")) if suffix == ".xml" else b"")
 
     def save(self, path: str | Path) -> Path:
-        """Writes it to `path`, whole or not at all; an InputError for a suffix of another kind of file."""
+        """Writes it to `path`, whole or not at all; an InputError for a name that would be read as another kind."""
         path = Path(path)
-        if path.suffix.lower() in SUFFIXES and path.suffix.lower() != self.suffix:
-            raise InputError(f"{path}: expected a name that ends in {self.suffix}, which is what this model is")
+        check_name(path, self.suffix)
         if self.weights:
             write_atomically(path.with_suffix(".bin"), self.weights)
         return write_atomically(path, self.content)
