@@ -64,6 +64,9 @@ def test_a_killed_client_does_not_stop_the_rounds(
         for process in (server, *clients):
             process.kill()
             process.wait()
+    told = (tmp_path / "server.txt").read_text()
+    assert "waiting for 3 clients" in told
+    assert "round 6/6: accuracy" in told
     history = read_history(Run(out).history)
     assert len(history) == 6
     assert history[0]["clients"] == 3

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mien.commands.words import OK, add_data, positive, progress, read_data, stages
+from mien.commands.words import OK, add_data, positive, read_data, stages
 from mien.errors import InputError
 
 
@@ -117,10 +117,12 @@ def _server(options: argparse.Namespace) -> int:
     """Waits for all clients, then sends them the weights, averages what they return, and judges every round on the
     validation faces of --data, which are all that it needs; at the end exports the best round as a bundle."""
     plan, recipe = _planned(options, split=None)
+    from mien.federated.ledger import describe_round
     from mien.federated.network import serve
 
     dataset = read_data(options, set_aside=False)
-    with progress(f"rounds at {options.address}") as bar:
+    with stages() as bar:
+        bar(f"waiting for {plan.clients} clients at {options.address}", 0.0)
         bundle = serve(
             recipe,
             dataset,
@@ -131,7 +133,7 @@ def _server(options: argparse.Namespace) -> int:
             resume=options.resume,
             device=options.device,
             round_timeout=options.round_timeout,
-            told=lambda row: bar(row["epoch"] / plan.rounds),
+            told=lambda row: bar(describe_round(row, plan.rounds), row["epoch"] / plan.rounds),
         )
     return _wrote(bundle, options.out)
 
@@ -148,7 +150,9 @@ def _client(options: argparse.Namespace) -> int:
     if options.part:
         part, parts = _part(options.part)
         faces = faces.take(divide(faces.labels, parts, options.split, options.alpha, options.seed)[part - 1])
-    join(faces, options.address, authority=options.tls, device=options.device)
+    with stages() as bar:
+        bar(f"{len(faces):,} faces for the server at {options.address}", 0.0)
+        join(faces, options.address, authority=options.tls, device=options.device, told=bar)
     return OK
 
 

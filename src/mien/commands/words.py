@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -94,14 +95,20 @@ def progress(label: str) -> Iterator[Callable[[float], None]]:
 
 @contextmanager
 def stages() -> Iterator[Callable[[str, float], None]]:
-    """A bar like `progress` for work that also tells which of its stages it is at."""
+    """A bar like `progress` for work that also tells which of its stages it is at; in a log each is a line."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=1.0)
-        yield lambda stage, share: bar.update(task, description=stage, completed=share)
+
+        def tell(stage: str, share: float) -> None:
+            if not console.is_terminal and bar.tasks[0].description != stage:
+                print(stage, file=sys.stderr, flush=True)
+            bar.update(task, description=stage, completed=share)
+
+        yield tell
 
 
 def minutes(text: str) -> float:

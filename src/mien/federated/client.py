@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import lightning.pytorch as pl
@@ -49,9 +50,15 @@ class Client(NumPyClient):
     The optimiser starts anew each round.
     """
 
-    def __init__(self, faces: FaceDataset, device: str = "auto") -> None:
+    def __init__(
+        self,
+        faces: FaceDataset,
+        device: str = "auto",
+        told: Callable[[str, float], None] = lambda stage, share: None,
+    ) -> None:
         self.dataset = faces
         self.device = device
+        self.told = told
         self._own = int(faces.faces_digest[:8], 16) % 2**20
 
     def fit(self, parameters: Arrays, config: dict[str, Any]) -> tuple[Arrays, int, dict[str, Any]]:
@@ -61,6 +68,8 @@ class Client(NumPyClient):
         module = self._module(recipe, config)
         load_arrays(module.network, parameters)
         loss = train_epochs(module, int(config["epoch"]), int(config["local_epochs"]), self.device)
+        done = int(config["epoch"]) + int(config["local_epochs"])
+        self.told(f"epoch {done}/{recipe.epochs}: loss {loss:.4f}", done / recipe.epochs)
         alike = bool(config["alike"])  # the noise of differential privacy is sized for equal weights
         known = {} if alike else {"faces": len(self.dataset)}
         return arrays_of(module.network), 1 if alike else len(self.dataset), {"train_loss": loss, **known}

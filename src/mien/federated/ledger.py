@@ -118,3 +118,9 @@ class Ledger:
 def _save(checkpoint: dict[str, Any], path: Any) -> None:
     with replacing(path) as temporary:
         torch.save(checkpoint, temporary)
+
+
+def describe_round(row: Row, rounds: int) -> str:
+    """A line for people."""
+    lost = f", {row['failed']:.0f} failed" if row.get("failed") else ""
+    return f"round {row['epoch']:.0f}/{rounds}: accuracy {row['val_accuracy']:.4f}{lost}"

@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -65,11 +66,18 @@ def serve(
 
 
 def join(
-    faces: FaceDataset, address: str, *, authority: Path | None = None, device: str = "auto", wait: float = WAIT
+    faces: FaceDataset,
+    address: str,
+    *,
+    authority: Path | None = None,
+    device: str = "auto",
+    wait: float = WAIT,
+    told: Callable[[str, float], None] = lambda stage, share: None,
 ) -> None:
     """Trains for the server at `address` whenever it asks, until it says that all is done.
 
     `faces` are this client's Training faces. `authority` is the certificate that the server's must be signed by.
+    `told` is given a line, and the share of all rounds that is done, after each round of this client's.
     Raises InputError for too few faces, and for an address on another machine without a certificate; TrainingError
     where no server answers within `wait` seconds, and when it goes away.
     """
@@ -82,7 +90,7 @@ def join(
     try:
         start_client(
             server_address=address,
-            client=Client(faces, device).to_client(),
+            client=Client(faces, device, told).to_client(),
             root_certificates=certificate,
             insecure=authority is None,
         )

@@ -16,6 +16,7 @@ from mien.datasets import TRAINING, FaceDataset
 from mien.errors import InputError
 from mien.federated.client import Client
 from mien.federated.federation import Federation
+from mien.federated.ledger import describe_round
 from mien.federated.plan import Plan
 from mien.federated.report import write_report
 from mien.federated.splits import divide
@@ -83,7 +84,9 @@ def simulate(
         training=training,
         resume=resume,
         device=device,
-        told=lambda row: progress(_told(row, plan.rounds), (0.6 if central else 0.95) * row["epoch"] / plan.rounds),
+        told=lambda row: progress(
+            describe_round(row, plan.rounds), (0.6 if central else 0.95) * row["epoch"] / plan.rounds
+        ),
     )
     manager = SimpleClientManager()
     for number, part in enumerate(parts):
@@ -112,8 +115,3 @@ def train_centrally(recipe: Recipe, dataset: FaceDataset, out: Path, plan: Plan,
     if not (out / f"{recipe.name}.onnx").is_file():
         train(same, dataset, out, resume=Run(out).recipe.is_file(), hardware=Hardware(device))
     return out
-
-
-def _told(row: dict[str, float], rounds: int) -> str:
-    lost = f", {row['failed']:.0f} clients failed" if row.get("failed") else ""
-    return f"round {row['epoch']:.0f}/{rounds}: accuracy {row['val_accuracy']:.4f}{lost}"
