@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 import tiny as tiny_bundle
 from mien.bundle import Bundle
@@ -76,6 +77,22 @@ def test_teacher_and_student_see_the_same_view(bundles: list[str], tiny: MakeRec
     window = seen[:, :, 16:32, 16:32].contiguous().numpy()  # what the teacher reads of the frame
     logits = dict(zip(bundle.heads, bundle.answers(window), strict=True))
     np.testing.assert_allclose(targets, bundle.calibrate(logits)["fer2013"], atol=1e-5)
+
+
+def test_a_teacher_sees_a_face_before_it_is_spoilt(bundles: list[str], tiny: MakeRecipe, dataset: FaceDataset) -> None:
+    faces = Faces48.of(dataset.split("Training"))
+
+    def augmented(**augment: float) -> tuple[Tensor, Tensor]:
+        words = [f"augment.{key}={value}" for key, value in augment.items()]
+        recipe = tiny(f"teacher.bundles={bundles[:1]}", "teacher.weight=1.0", "rotation=0", *words)
+        module = ExpressionModule(recipe, faces, faces, dataset.label_set, with_votes=True)
+        torch.manual_seed(0)
+        seen, (targets, _, _) = module.augmented(next(iter(ShuffledBatches(faces, 16, 0))))
+        return seen, targets
+
+    (clear, answers), (spoilt, same) = augmented(), augmented(noise=1.0, dark=1.0)
+    assert not torch.allclose(clear, spoilt)
+    torch.testing.assert_close(answers, same)
 
 
 def test_a_teacher_that_is_not_there_is_named() -> None:

@@ -16,8 +16,9 @@ from mien.training.recipe import AugmentRecipe
 class Augment(nn.Module):
     """Crops uint8 `(N, 48, 48)` to frames float32 `(N, 1, 48, 48)` in [0, 1], each face changed at random.
 
-    `window` makes the network's input of frames. The geometry is changed on the full frame and the central window taken
-    afterwards, so that a turned or shifted face brings real pixels into the window wherever the frame has them.
+    `spoil` makes worse pictures of frames, and `window` the network's input. The geometry is changed on the full frame
+    and the central window taken afterwards, so that a turned or shifted face brings real pixels into the window wherever
+    the frame has them.
     """
 
     def __init__(self, recipe: AugmentRecipe, spec: InputSpec) -> None:
@@ -40,20 +41,26 @@ class Augment(nn.Module):
             steps.append(K.RandomBrightness((1 - recipe.brightness, 1 + recipe.brightness), p=1.0))
         if recipe.contrast:
             steps.append(K.RandomContrast((1 - recipe.contrast, 1 + recipe.contrast), p=1.0))
-        if recipe.coarse:
-            steps.append(Some(recipe.coarse, coarse))
-        if recipe.blur:
-            steps.append(K.RandomGaussianBlur((9, 9), (0.3, 2.0), p=recipe.blur))
-        if recipe.dark:
-            steps.append(Some(recipe.dark, dark))
-        if recipe.noise:
-            steps.append(Some(recipe.noise, noisy))
         if recipe.erasing:
             steps.append(K.RandomErasing((0.02, 0.15), (0.4, 2.5), value=0.5, p=recipe.erasing))
         self.steps = nn.Sequential(*steps)
+        spoiling: list[nn.Module] = []
+        if recipe.coarse:
+            spoiling.append(Some(recipe.coarse, coarse))
+        if recipe.blur:
+            spoiling.append(K.RandomGaussianBlur((9, 9), (0.3, 2.0), p=recipe.blur))
+        if recipe.dark:
+            spoiling.append(Some(recipe.dark, dark))
+        if recipe.noise:
+            spoiling.append(Some(recipe.noise, noisy))
+        self.spoiling = nn.Sequential(*spoiling)
 
     def forward(self, crops: Tensor) -> Tensor:
         return self.steps(crops[:, None].float() / 255)  # type: ignore[no-any-return]
+
+    def spoil(self, frames: Tensor) -> Tensor:
+        """Frames with less resolution, sharpness or light, or with noise, each at random. A teacher sees them before."""
+        return self.spoiling(frames)  # type: ignore[no-any-return]
 
     def window(self, frames: Tensor) -> Tensor:
         """Frames as network input float32 `(N, 1, size, size)`."""

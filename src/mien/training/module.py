@@ -130,7 +130,7 @@ class ExpressionModule(pl.LightningModule):
             frames, (targets, shares, weights) = mix(self.recipe.augment, self.augment(batch.crops), given)
             if self.teachers:
                 targets, shares = self.teachers.beside(frames, targets, shares)
-            return self.augment.window(frames), [targets, shares, weights]
+            return self.augment.window(self.augment.spoil(frames)), [targets, shares, weights]
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         faces, (targets, shares, weights) = self.augmented(batch)

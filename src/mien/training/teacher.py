@@ -1,6 +1,7 @@
 """Distillation: bundles as teachers, whose answers to the very view that the student sees become part of its targets.
 
-Hinton et al. 2015; that teacher and student must see the same view, mixed faces too, is Beyer et al. 2022.
+Hinton et al. 2015; that teacher and student must see the same view, mixed faces too, is Beyer et al. 2022. Where the
+recipe spoils the view with blur, noise and the like, teachers see it before that, since they read such pictures worse.
 """
 
 from __future__ import annotations
