@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -15,8 +16,10 @@ from mien.errors import ExportError, InputError, MissingExtraError
 from mien.export import FORMATS, export, formats
 from mien.export.compare import Bound, Comparison, HeadComparison, compare, faces_of_the_sample
 from mien.export.from_onnx import OnnxNetwork
+from mien.export.onnx_files import _with_pools
 from mien.runtimes import ModelFile
 from mien.runtimes.litert import attach, attached
+from mien.runtimes.onnx import make_session
 from mien.training.export import to_onnx
 from mien.training.models import build
 from mien.training.recipe import load_recipe, shipped_recipes
@@ -66,6 +69,31 @@ def test_without_data_it_is_compared_on_the_sample_and_has_no_metrics(original: 
 def test_int8_needs_faces(original: Bundle, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"real faces.*--data"):
         export(original, "onnx-int8", tmp_path / "a.onnx")
+
+
+@pytest.mark.parametrize(
+    ("axes", "kept", "operator"),
+    [
+        ([2, 3], 1, "GlobalAveragePool"),
+        ([-1, -2], 1, "GlobalAveragePool"),
+        ([2, 3], 0, "ReduceMean"),
+        ([1], 1, "ReduceMean"),
+    ],
+)
+def test_means_over_the_picture_are_pooled_in_8_bits(axes: list[int], kept: int, operator: str) -> None:
+    node = onnx.helper.make_node("ReduceMean", ["faces", "axes"], ["mean"], keepdims=kept)
+    given = onnx.helper.make_tensor_value_info("faces", onnx.TensorProto.FLOAT, [2, 3, 4, 5])
+    mean = onnx.helper.make_tensor_value_info("mean", onnx.TensorProto.FLOAT, None)
+    graph = onnx.helper.make_graph(
+        [node], "mean", [given], [mean], [onnx.numpy_helper.from_array(np.array(axes), "axes")]
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
+    faces = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype(np.float32)
+    before, after = (
+        make_session(each.SerializeToString()).run(None, {"faces": faces})[0] for each in (model, _with_pools(model))
+    )
+    assert model.graph.node[0].op_type == operator
+    np.testing.assert_allclose(after, before, atol=1e-6)
 
 
 def test_what_was_exported_is_not_exported_again(original: Bundle, tmp_path: Path) -> None:
@@ -151,8 +179,6 @@ def test_every_recipe_s_network_is_translated(recipe: str) -> None:
 
 
 def test_an_operator_that_is_not_translated(tmp_path: Path) -> None:
-    import onnx
-
     model = onnx.load_from_string(tiny.content())
     model.graph.node[0].op_type = "GlobalMaxPool"
     with pytest.raises(ExportError, match="GlobalMaxPool, which mien does not translate"):

@@ -17,7 +17,7 @@ class Augment(nn.Module):
     """Crops uint8 `(N, 48, 48)` to frames float32 `(N, 1, 48, 48)` in [0, 1], each face changed at random.
 
     `spoil` makes worse pictures of frames, and `window` the network's input. The geometry is changed on the full frame
-    and the central window taken afterwards, so that a turned or shifted face brings real pixels into the window wherever
+    and the central window taken afterwards, so that a turned or shifted face brings real pixels into the window where
     the frame has them.
     """
 
@@ -59,7 +59,7 @@ class Augment(nn.Module):
         return self.steps(crops[:, None].float() / 255)  # type: ignore[no-any-return]
 
     def spoil(self, frames: Tensor) -> Tensor:
-        """Frames with less resolution, sharpness or light, or with noise, each at random. A teacher sees them before."""
+        """Frames of less resolution, sharpness or light, or with noise, each at random. Teachers see them before."""
         return self.spoiling(frames)  # type: ignore[no-any-return]
 
     def window(self, frames: Tensor) -> Tensor:
