@@ -93,6 +93,7 @@ def test_means_over_the_picture_are_pooled_in_8_bits(axes: list[int], kept: int,
         make_session(each.SerializeToString()).run(None, {"faces": faces})[0] for each in (model, _with_pools(model))
     )
     assert model.graph.node[0].op_type == operator
+    assert len(model.graph.initializer) == (operator == "ReduceMean")
     np.testing.assert_allclose(after, before, atol=1e-6)
 
 
