@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mien.commands.words import OK, SOME_FAILED, add_provider, positive
+from mien.commands.words import OK, SOME_FAILED, add_reading, positive
 
 if TYPE_CHECKING:
     from mien.batch.reading import Report
@@ -47,17 +47,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--max-gap", type=float, default=2.0, metavar="SECONDS", help="videos: away longer is a new person (default: 2)"
     )
-    parser.add_argument(
-        "--model", default="mien", metavar="BUNDLE", help="a released bundle's name or a file (default: mien)"
-    )
-    parser.add_argument(
-        "--detector", default="centerface", help="centerface (default), yunet, or whole: the picture is one face"
-    )
-    parser.add_argument("--size", type=int, metavar="PIXELS", help="longer side at which faces are searched")
-    parser.add_argument("--labels", help="ferplus (8 emotions, what people see) or fer2013 (7, the benchmark's)")
-    parser.add_argument("--min-face", type=float, default=0.0, metavar="PIXELS", help="leave out smaller faces")
-    parser.add_argument("--flip", action="store_true", help="average each face with its mirror image")
-    add_provider(parser)
+    add_reading(parser)
     parser.set_defaults(run=_batch)
 
 

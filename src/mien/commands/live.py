@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mien.commands.words import add_min_confidence, add_provider, positive
+from mien.commands.words import add_min_confidence, add_reading, positive
 
 
 def add(commands: Any) -> None:
@@ -52,20 +52,8 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--smoothing", type=float, default=0.2, metavar="SECONDS", help="average over so long (default: 0.2; 0: not)"
     )
-    parser.add_argument(
-        "--model", default="mien", metavar="BUNDLE", help="a released bundle's name or a file (default: mien)"
-    )
-    parser.add_argument(
-        "--detector", default="centerface", help="centerface (default), yunet, or whole: the picture is one face"
-    )
-    parser.add_argument(
-        "--size", type=int, default=640, metavar="PIXELS", help="longer side at which faces are searched (default: 640)"
-    )
-    parser.add_argument("--labels", help="ferplus (8 emotions, what people see) or fer2013 (7, the benchmark's)")
-    parser.add_argument("--min-face", type=float, default=0, metavar="PIXELS", help="leave out smaller faces")
-    parser.add_argument("--flip", action="store_true", help="average each face with its mirror image")
+    add_reading(parser, size=640)
     add_min_confidence(parser)
-    add_provider(parser)
     parser.set_defaults(run=_live)
 
 

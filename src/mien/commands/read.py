@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mien.commands.words import OK, add_min_confidence, add_provider, positive
+from mien.commands.words import OK, add_min_confidence, add_provider, add_reading, positive
 
 
 def add(commands: Any) -> None:
@@ -22,21 +22,9 @@ def _add_predict(commands: Any) -> None:
     parser.add_argument("--json", metavar="FILE", help="write everything as JSON; - for standard output")
     parser.add_argument("--csv", metavar="FILE", help="write a row per face; - for standard output")
     parser.add_argument("--annotate", metavar="DIR", type=Path, help="write the pictures with boxes and bars")
-    parser.add_argument(
-        "--model", default="mien", metavar="BUNDLE", help="a released bundle's name or a file (default: mien)"
-    )
-    parser.add_argument(
-        "--detector",
-        default="centerface",
-        help="centerface (default), yunet, or whole: the picture is one face",
-    )
-    parser.add_argument("--size", type=int, metavar="PIXELS", help="longer side at which faces are searched")
-    parser.add_argument("--labels", help="ferplus (8 emotions, what people see) or fer2013 (7, the benchmark's)")
-    parser.add_argument("--min-face", type=float, default=0, metavar="PIXELS", help="leave out smaller faces")
     parser.add_argument("--top", type=positive, default=3, metavar="K", help="emotions shown per face (default: 3)")
-    parser.add_argument("--flip", action="store_true", help="average each face with its mirror image")
+    add_reading(parser)
     add_min_confidence(parser)
-    add_provider(parser)
     parser.set_defaults(run=_predict)
 
 

@@ -40,6 +40,24 @@ def add_data(parser: Any, *, positional: bool = False, required: bool = True) ->
     )
 
 
+def add_reading(parser: Any, *, size: int | None = None) -> None:
+    """The words that say which recognizer reads faces, and how; `size` is that at which faces are searched."""
+    parser.add_argument(
+        "--model", default="mien", metavar="BUNDLE", help="a released bundle's name or a file (default: mien)"
+    )
+    parser.add_argument(
+        "--detector", default="centerface", help="centerface (default), yunet, or whole: the picture is one face"
+    )
+    usual = f" (default: {size})" if size else ""
+    parser.add_argument(
+        "--size", type=int, default=size, metavar="PIXELS", help=f"longer side at which faces are searched{usual}"
+    )
+    parser.add_argument("--labels", help="ferplus (8 emotions, what people see) or fer2013 (7, the benchmark's)")
+    parser.add_argument("--min-face", type=float, default=0.0, metavar="PIXELS", help="leave out smaller faces")
+    parser.add_argument("--flip", action="store_true", help="average each face with its mirror image")
+    add_provider(parser)
+
+
 def add_provider(parser: Any) -> None:
     """The word that names what computes the model."""
     parser.add_argument(
