@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import tiny
+
+if TYPE_CHECKING:
+    from serve.page import Server
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +32,28 @@ def client(bundle_file: str) -> Iterator[Any]:
 @pytest.fixture
 def picture() -> bytes:
     return (Path(__file__).parents[2] / "examples" / "eileen_collins.jpg").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """The service with the released model, for the tests of its page."""
+    from serve.page import serving
+
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from serve.page import chromium
+
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Any, server: Server) -> Iterator[Any]:
+    from serve.page import page_of
+
+    with page_of(browser, server) as opened:
+        yield opened

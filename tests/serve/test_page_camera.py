@@ -26,7 +26,6 @@ from serve.page import (
     needs_chromium,
     page_of,
     screenshot,
-    serving,
 )
 
 pytestmark = needs_chromium
@@ -43,12 +42,6 @@ def camera_file(path: Path) -> Path:
     Image.fromarray(picture).save(frame, "JPEG", quality=92)
     path.write_bytes(10 * frame.getvalue())
     return path
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with serving() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from serve.page import (
     check_accessible,
     check_fits,
     choose,
-    chromium,
     download,
     expect,
     needs_chromium,
@@ -35,24 +33,6 @@ from serve.page import (
 )
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def page(browser: Any, server: Server) -> Iterator[Any]:
-    with page_of(browser, server) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

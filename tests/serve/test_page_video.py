@@ -8,7 +8,6 @@ import json
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,34 +23,14 @@ from serve.page import (
     check_accessible,
     check_fits,
     choose,
-    chromium,
     download,
     expect,
     needs_chromium,
     page_of,
     screenshot,
-    serving,
 )
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def page(browser: Any, server: Server) -> Iterator[Any]:
-    with page_of(browser, server) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
