@@ -8,9 +8,7 @@ on the last, in turn, copies kept together. Writes `results/calibration.json` an
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from benchmarks.coverage import SPLIT
 from benchmarks.machine import describe, write_results
+from benchmarks.options import parser
 from benchmarks.page import write_table
 from mien import metrics
 from mien.bundle import Bundle, released
@@ -35,10 +34,7 @@ Method = Callable[[Floats, Labels, Floats], Floats]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="fer2013.csv")
-    parser.add_argument("--votes", type=Path, required=True, help="fer2013new.csv")
-    options = parser.parse_args()
+    options = parser(__doc__).parse_args()
     dataset = load_data([options.data], options.votes, set_aside=False)
     models = {name: measure(Bundle.load(name, threads=1), dataset) for name in released()}
     write_results("calibration", {"machine": describe(), "split": SPLIT, "folds": FOLDS, "models": models})

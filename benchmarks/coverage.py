@@ -7,13 +7,12 @@ On PublicTest, with the released bundle. Writes `results/coverage.json` and the 
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.machine import describe, write_results
+from benchmarks.options import parser
 from benchmarks.page import write_table
 from mien.bundle import DEFAULT, Bundle
 from mien.datasets import load_data, plurality
@@ -25,10 +24,7 @@ ROUNDS = 1000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="fer2013.csv")
-    parser.add_argument("--votes", type=Path, required=True, help="fer2013new.csv")
-    options = parser.parse_args()
+    options = parser(__doc__).parse_args()
     faces = load_data([options.data], options.votes, set_aside=False).split(SPLIT)
     probabilities = Bundle.load(DEFAULT).probabilities(faces.faces)
     voted, votes = plurality(faces.votes)  # type: ignore[arg-type]

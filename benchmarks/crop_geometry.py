@@ -10,9 +10,7 @@ that the bundle keeps on these crops, beside the accuracy on the frames as they 
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -20,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.machine import describe, write_results
+from benchmarks.options import parser
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset, load_fer2013, plurality
 from mien.detect import CenterFace, Detections
@@ -41,12 +40,10 @@ FRAMINGS = [
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--votes", type=Path, required=True)
-    parser.add_argument("--model", default="mien")
-    parser.add_argument("--faces", type=int, default=2000)
-    options = parser.parse_args()
+    words = parser(__doc__)
+    words.add_argument("--model", default="mien")
+    words.add_argument("--faces", type=int, default=2000)
+    options = words.parse_args()
     dataset = load_fer2013(options.data, options.votes)
     template = measure_template(sample(dataset.split("Training"), options.faces // 2))
     results = measure_framings(sample(dataset.split("PublicTest"), options.faces), Bundle.load(options.model))

@@ -8,7 +8,6 @@ LiteRT's converter lives in an environment of its own. Writes `results/formats.j
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import describe, write_results
+from benchmarks.options import parser
 from benchmarks.page import write_table
 from mien.bundle import DEFAULT, Bundle
 from mien.datasets import load_data, plurality
@@ -31,11 +31,9 @@ BATCH = 32
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="fer2013.csv")
-    parser.add_argument("--votes", type=Path, required=True, help="fer2013new.csv")
-    parser.add_argument("--file", type=Path, action="append", default=[], help="an exported file to measure as well")
-    options = parser.parse_args()
+    words = parser(__doc__)
+    words.add_argument("--file", type=Path, action="append", default=[], help="an exported file to measure as well")
+    options = words.parse_args()
     dataset = load_data([options.data], options.votes, set_aside=False)
     original = Bundle.load(DEFAULT, threads=1)
     bundles = {"onnx": original}

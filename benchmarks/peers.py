@@ -16,7 +16,6 @@ processes are bound to it, one after another, in turn.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -29,6 +28,7 @@ import numpy as np
 
 from benchmarks.coverage import SPLIT
 from benchmarks.machine import describe, write_results
+from benchmarks.options import parser
 from benchmarks.page import write_table
 from benchmarks.peers_video import versions
 from benchmarks.speed import figure
@@ -113,11 +113,10 @@ print(json.dumps({{"start": start, "single": single, "many": many, "answers": an
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="fer2013.csv")
-    parser.add_argument("--mien", required=True, metavar="PYTHON", help="the Python of an environment with mien alone")
-    parser.add_argument("--fer", required=True, metavar="PYTHON", help="the Python of an environment with fer 25.10.3")
-    options = parser.parse_args()
+    words = parser(__doc__, votes=False)
+    words.add_argument("--mien", required=True, metavar="PYTHON", help="the Python of an environment with mien alone")
+    words.add_argument("--fer", required=True, metavar="PYTHON", help="the Python of an environment with fer 25.10.3")
+    options = words.parse_args()
     faces = load_data([options.data], set_aside=False).split(SPLIT)
     programs = {name: (options.mien, MIEN, name) for name in released()}
     programs["fer"] = (options.fer, FER, "direct")

@@ -8,8 +8,6 @@ averaged. Writes `results/released.json`, and tables in README.md and docs/model
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ import numpy.typing as npt
 
 from benchmarks.coverage import SPLIT
 from benchmarks.machine import describe, write_results
+from benchmarks.options import parser
 from benchmarks.page import write_table
 from mien import cards, metrics
 from mien.bundle import DEFAULT, Bundle, released
@@ -28,10 +27,7 @@ LABELS = {"fer2013": "FER2013's label, 7 emotions", "ferplus": "FER+, plurality 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="fer2013.csv")
-    parser.add_argument("--votes", type=Path, required=True, help="fer2013new.csv")
-    options = parser.parse_args()
+    options = parser(__doc__).parse_args()
     dataset = load_data([options.data], options.votes, set_aside=False)
     models: dict[str, Any] = {}
     evaluations: dict[str, Evaluation] = {}

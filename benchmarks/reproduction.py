@@ -10,7 +10,6 @@ inside it; with --minutes 0 the recipes run as they are written, which wants a G
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import RESULTS, describe, write_results
+from benchmarks.options import parser
 from mien import metrics
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset, load_fer2013
@@ -62,12 +62,11 @@ SYSTEMS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="fer2013.csv")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
-    parser.add_argument("--minutes", type=float, default=90, help="for each system (default: 90); 0: no limit")
-    parser.add_argument("--only", nargs="*", help="names of systems; default: all")
-    options = parser.parse_args()
+    words = parser(__doc__, votes=False)
+    words.add_argument("--out", type=Path, required=True, help="folder of the runs")
+    words.add_argument("--minutes", type=float, default=90, help="for each system (default: 90); 0: no limit")
+    words.add_argument("--only", nargs="*", help="names of systems; default: all")
+    options = words.parse_args()
     known = {system.name: system for system in SYSTEMS}
     chosen = [known[name] for name in options.only or known]
     dataset = load_fer2013(options.data)

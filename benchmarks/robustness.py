@@ -8,11 +8,11 @@ the tables in docs/model-card.md; `mien robustness` does the same for any model,
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from benchmarks.coverage import SPLIT
 from benchmarks.machine import describe, write_results
+from benchmarks.options import parser
 from benchmarks.page import write_table
 from mien.bundle import DEFAULT, released
 from mien.corruptions import CORRUPTIONS, LEVELS
@@ -24,12 +24,10 @@ SEEN = "ferplus, plurality of eight"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="fer2013.csv")
-    parser.add_argument("--votes", type=Path, required=True, help="fer2013new.csv")
-    parser.add_argument("--usual", type=Path, required=True, help="a run with the usual augmentation")
-    parser.add_argument("--spoilt", type=Path, required=True, help="the same with coarse, blur, dark and noise")
-    options = parser.parse_args()
+    words = parser(__doc__)
+    words.add_argument("--usual", type=Path, required=True, help="a run with the usual augmentation")
+    words.add_argument("--spoilt", type=Path, required=True, help="the same with coarse, blur, dark and noise")
+    options = words.parse_args()
     dataset = load_data([options.data], options.votes, set_aside=False)
     sources = {name: name for name in released()} | {"usual": options.usual, "spoilt": options.spoilt}
     measured = {}

@@ -8,7 +8,6 @@ reported emotion beyond those of the clip per minute, and the seconds after whic
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.machine import describe, write_results
+from benchmarks.options import parser
 from benchmarks.page import write_table
 from mien.bundle import DEFAULT, Bundle
 from mien.calibration import softmax
@@ -42,10 +42,7 @@ SETTINGS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, metavar="CSV", help="fer2013.csv")
-    parser.add_argument("--votes", type=Path, required=True, metavar="CSV", help="fer2013new.csv")
-    options = parser.parse_args()
+    options = parser(__doc__).parse_args()
     bundle = Bundle.load(DEFAULT, threads=1)
     head = bundle.vote_head
     assert head is not None
