@@ -100,35 +100,39 @@ def frames() -> dict[str, Any]:
     return figures
 
 
-def training() -> dict[str, Any]:
+def training(*overrides: str, steps: int = 12) -> dict[str, Any]:
     """Training steps of the shipped recipe on random faces, compiled, after the compilation; {} without torch."""
     if importlib.util.find_spec("torch") is None:
         return {}
     import torch
 
-    from mien.training.data import Faces48
+    from mien.labels import FER2013, FERPLUS
+    from mien.training.data import Batch, Faces48
     from mien.training.fit import precision_of
     from mien.training.module import ExpressionModule
     from mien.training.recipe import load_recipe
 
-    recipe = load_recipe("mien")
+    recipe = load_recipe("mien", overrides)
     count = recipe.batch_size
     faces = Faces48(
         crops=torch.randint(0, 256, (count, FRAME, FRAME), dtype=torch.uint8),
         labels=torch.zeros(count, dtype=torch.int64),
-        targets=torch.eye(7)[torch.randint(0, 7, (count,))],
-        shares=torch.softmax(torch.randn(count, 8), 1),
+        targets=torch.eye(len(FER2013))[torch.randint(0, len(FER2013), (count,))],
+        shares=torch.softmax(torch.randn(count, len(FERPLUS)), 1),
         plurality=torch.zeros(count, dtype=torch.int64),
+        weights=torch.ones(count, 1),
     )
-    module = ExpressionModule(recipe, faces, faces, with_votes=True)
+    batch = Batch(faces.crops, faces.targets, faces.shares, faces.weights)
+    module = ExpressionModule(recipe, faces, faces, FER2013, with_votes=True)
     module.log = lambda *arguments, **options: None  # type: ignore[method-assign,assignment]
     optimizer = torch.optim.AdamW(module.network.parameters(), lr=1e-4)
-    module.network.compile()
+    if recipe.compile:
+        module.network.compile()
     mixed = precision_of("auto", "cpu") == "bf16-mixed"
 
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
-            loss = module.training_step((faces.crops, faces.targets, faces.shares), 0)
+            loss = module.training_step(batch, 0)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -136,7 +140,7 @@ def training() -> dict[str, Any]:
     figures = {}
     for size in TRAINING_SIZES:
         module.augment.size = size
-        seconds = measure(step, 12)
+        seconds = measure(step, steps)
         name = f"training, {size} px, {'bfloat16' if mixed else 'float32'}, {torch.get_num_threads()} threads"
         figures[name] = figure([count / value for value in seconds], "faces/s")
     return figures

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from mien.batch.settings import Settings
 from mien.batch.store import Store
 from mien.errors import InputError
 from mien.rows import rows_of
+from trees import write_picture
 
 pytestmark = pytest.mark.usefixtures("serial")
 
@@ -237,3 +239,24 @@ def test_a_worker_of_another_version_is_refused(settings: Settings, tmp_path: Pa
 
     with pytest.raises(InputError, match=r"expected mien 0.0.9 on every machine, got"):
         Reader(Order.of(settings), str(tmp_path), version="0.0.9")
+
+
+def test_a_name_that_is_no_utf8_is_read_and_escaped(tmp_path: Path, settings: Settings) -> None:
+    folder = tmp_path / "files"
+    write_picture(folder / "a.png", seed=0)
+    (folder / "a.png").rename(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.png"))
+    assert run_batch([str(folder)], str(tmp_path / "out"), settings).errors == 0
+    (row,) = rows_in(tmp_path / "out")
+    assert row["source"] == f"{folder}/caf\\udce9.png"
+    assert row["emotion"] is not None
+    assert run_batch([str(folder)], str(tmp_path / "out"), settings).before == 1
+
+
+def test_what_a_kill_left_half_written_is_no_plan(tree: Path, tmp_path: Path, settings: Settings) -> None:
+    out = tmp_path / "out"
+    run_batch([str(tree)], str(out), settings)
+    left = [out / "_plan" / ".0123-x.parquet", out / ".part-0123-x.parquet", out / "._manifest-x.json"]
+    for file in left:
+        file.write_bytes(b"")
+    assert run_batch([str(tree)], str(out), settings).before == 42
+    assert not any(file.exists() for file in left)

@@ -95,10 +95,11 @@ def test_a_store_without_its_client_names_the_extra(monkeypatch: pytest.MonkeyPa
 
 def test_remote_files_come_as_bytes_in_their_order_and_missing_ones_as_errors() -> None:
     fsspec.filesystem("memory").pipe({"/fetch/1.jpg": b"one", "/fetch/2.jpg": b"two"})
-    local, first, gone, second = fetch(
-        ["/local.jpg", "memory://fetch/1.jpg", "memory://fetch/gone.jpg", "memory://fetch/2.jpg"]
+    fsspec.filesystem("memory").pipe_file("/fetch/2[1].jpg", b"odd")
+    local, first, gone, odd, second = fetch(
+        ["/local.jpg", *(f"memory://fetch/{name}.jpg" for name in ("1", "gone", "2[1]", "2"))]
     )
-    assert (local, first, second) == ("/local.jpg", b"one", b"two")
+    assert (local, first, odd, second) == ("/local.jpg", b"one", b"odd", b"two")
     assert isinstance(gone, ImageError)
     assert "no such file" in str(gone)
 

@@ -21,7 +21,7 @@ from written import parts_in, rows_in
 
 from mien.batch.run import run_batch
 from mien.batch.settings import Settings
-from mien.batch.sources import find_files
+from mien.batch.sources import fetch, find_files
 from mien.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the clients' own
@@ -143,6 +143,8 @@ def test_from_a_bucket_into_a_bucket(bucket: Bucket, tree: Path, tmp_path: Path,
     assert run_batch([f"{bucket.url}/in"], f"{bucket.url}/out", settings).before == 42
     with pytest.raises(InputError, match="begun with other options"):
         run_batch([f"{bucket.url}/in"], f"{bucket.url}/out", Settings(**{**vars(settings), "flip": True}))
+    bucket.files.pipe_file("mien/odd [1]*.jpg", b"odd")
+    assert fetch([f"{bucket.url}/odd [1]*.jpg"]) == [b"odd"]
 
 
 @pytest.mark.usefixtures("serial")

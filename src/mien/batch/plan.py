@@ -133,16 +133,19 @@ def _short(value: Any) -> str:
 def _write_plan(parts: Sequence[Part]) -> bytes:
     arrow, files = parquet()
     rows = [(part.name, source) for part in parts for source in part.sources]
-    table = arrow.table({"part": [name for name, _ in rows], "source": [source for _, source in rows]})
+    sources = [source.encode(errors="surrogateescape") for _, source in rows]  # names on Linux are bytes
+    table = arrow.table({"part": [name for name, _ in rows], "source": arrow.array(sources, arrow.binary())})
     content = io.BytesIO()
     files.write_table(table, content, compression="zstd")
     return content.getvalue()
 
 
 def _read_plan(content: bytes) -> list[Part]:
-    _, files = parquet()
-    columns = files.read_table(io.BytesIO(content)).to_pydict()
-    rows = zip(columns["part"], columns["source"], strict=True)
+    arrow, files = parquet()
+    table = files.read_table(io.BytesIO(content))
+    names = table.column("source").cast(arrow.binary()).to_pylist()
+    sources = [name.decode(errors="surrogateescape") for name in names]
+    rows = zip(table.column("part").to_pylist(), sources, strict=True)
     return [Part(name, tuple(source for _, source in group)) for name, group in groupby(rows, key=itemgetter(0))]
 
 

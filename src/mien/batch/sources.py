@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,6 +28,9 @@ EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": 
 
 TRIES = 3
 """How often a store is asked for a file before its part is left for the next run."""
+
+AT_ONCE = 16
+"""Files that a store is asked for at the same time."""
 
 PAUSE = 0.5
 """Seconds before the second try, doubled before each further one."""
@@ -160,10 +165,17 @@ def _cat(names: Sequence[str]) -> dict[str, bytes | Exception]:
         by_protocol.setdefault(name.partition("://")[0], []).append(name)
     for group in by_protocol.values():
         system, _ = open_place(group[0])
-        paths = [str(system._strip_protocol(name)) for name in group]
-        contents = system.cat(paths, on_error="return")
-        answers |= {name: contents[path] for name, path in zip(group, paths, strict=True)}
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            answers |= zip(group, threads.map(partial(_content, system), group), strict=True)
     return answers
+
+
+def _content(system: Any, name: str) -> bytes | Exception:
+    """One file by its very name: `cat` takes several at once, but looks for globs in them."""
+    try:
+        return bytes(system.cat_file(system._strip_protocol(name)))
+    except Exception as error:
+        return error
 
 
 def _refused(name: str, error: Exception) -> ImageError:

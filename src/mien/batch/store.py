@@ -25,14 +25,17 @@ class Store:
             raise InputError(f"{url}: expected a folder to write, got a file. Name another")
 
     def names(self, folder: str = "") -> list[str]:
-        """The names of the files in it, or in a folder in it, sorted; none where there is no such folder."""
+        """The names of the files in it, or in a folder in it, sorted; none where there is no such folder.
+
+        What is hidden is half written, or nothing of ours.
+        """
         path = self._path(folder)
         self._system.invalidate_cache()
         try:
             return sorted(
-                PurePosixPath(each["name"]).name
+                name
                 for each in self._system.ls(path, detail=True)
-                if each["type"] == "file"
+                if each["type"] == "file" and not (name := PurePosixPath(each["name"]).name).startswith(".")
             )
         except FileNotFoundError:
             return []
@@ -63,9 +66,11 @@ class Store:
             self._system.mv(temporary, path)
 
     def sweep(self) -> None:
-        """Removes what a killed process left half written: local files only, stores show none."""
+        """Removes what a killed process left half written in the folder and in those in it: local files only."""
         if self._local:
-            for file in Path(self._root).glob(".part-*"):
+            for file in (*Path(self._root).glob(".*.parquet"), *Path(self._root).glob("*/.*.parquet")):
+                file.unlink(missing_ok=True)
+            for file in Path(self._root).glob("._manifest-*.json"):
                 file.unlink(missing_ok=True)
 
     def _path(self, name: str) -> str:

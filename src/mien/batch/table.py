@@ -71,5 +71,17 @@ class Table:
     def _flush(self) -> None:
         arrow, _ = parquet()
         if self._rows:
-            self._writer.write_table(arrow.Table.from_pylist(self._rows, self._schema))
+            try:
+                table = arrow.Table.from_pylist(self._rows, self._schema)
+            except UnicodeEncodeError:  # a file name that is no UTF-8
+                table = arrow.Table.from_pylist([_readable(row) for row in self._rows], self._schema)
+            self._writer.write_table(table)
         self._rows = []
+
+
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    """Words with escapes in the place of what no UTF-8 can hold."""
+    return {
+        name: value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+        for name, value in row.items()
+    }
