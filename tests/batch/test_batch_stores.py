@@ -143,8 +143,8 @@ def test_from_a_bucket_into_a_bucket(bucket: Bucket, tree: Path, tmp_path: Path,
     assert run_batch([f"{bucket.url}/in"], f"{bucket.url}/out", settings).before == 42
     with pytest.raises(InputError, match="begun with other options"):
         run_batch([f"{bucket.url}/in"], f"{bucket.url}/out", Settings(**{**vars(settings), "flip": True}))
-    bucket.files.pipe_file("mien/odd [1]*.jpg", b"odd")
-    assert fetch([f"{bucket.url}/odd [1]*.jpg"]) == [b"odd"]
+    bucket.files.pipe_file("mien/odd/[1]*.jpg", b"odd")
+    assert fetch([f"{bucket.url}/odd/[1]*.jpg"]) == [b"odd"]
 
 
 @pytest.mark.usefixtures("serial")

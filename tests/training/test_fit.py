@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ import numpy as np
 import pytest
 import torch
 
+import tiny as tiny_bundle
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset, exact_copies, load_fer2013
 from mien.errors import DataError, InputError, RecipeError, TrainingError
+from mien.labels import FERPLUS
 from mien.training import fit
 from mien.training.callbacks import AtomicCheckpoints, StochasticWeightAveraging, warming_ema
 from mien.training.fit import Hardware, Run, train
@@ -653,3 +656,50 @@ class TestStartingFromAnotherRun:
         train(tiny("epochs=2", "teacher.bundles=['mien']"), dataset, tmp_path)
         facts = json.loads(Run(tmp_path).facts.read_text())
         assert list(facts["teachers"]) == ["mien"]
+
+    def test_faces_that_the_other_run_may_have_learnt_are_told(
+        self,
+        tiny: MakeRecipe,
+        dataset: FaceDataset,
+        tmp_path: Path,
+        unexported: None,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        words = ["epochs=1", "data.validation=held-out", "data.held_out=0.3"]
+        train(tiny(*words), dataset, tmp_path / "first")
+        train(tiny(*words, f"initial={tmp_path / 'first'}"), dataset, tmp_path / "same")
+        assert "may have learnt" not in capsys.readouterr().err
+        train(tiny(*words, f"initial={tmp_path / 'first'}", "seed=1"), dataset, tmp_path / "other")
+        assert "first may have learnt faces that are held out here" in capsys.readouterr().err
+
+    def test_a_finished_start_is_not_needed_again(
+        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None
+    ) -> None:
+        train(tiny("epochs=1"), dataset, tmp_path / "first")
+        recipe = tiny("epochs=2", f"initial={tmp_path / 'first'}")
+        train(recipe, dataset, tmp_path / "second")
+        (tmp_path / "first").rename(tmp_path / "moved")
+        train(recipe, dataset, tmp_path / "second", resume=True)
+
+    def test_another_teacher_of_that_name_is_refused(
+        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None
+    ) -> None:
+        teacher = tmp_path / "teacher.onnx"
+        teacher.write_bytes(tiny_bundle.content())
+        recipe = tiny("epochs=1", f"teacher.bundles=['{teacher}']")
+        train(recipe, dataset, tmp_path / "run")
+        teacher.write_bytes(tiny_bundle.content(scale=2))
+        with pytest.raises(RecipeError, match="was started with other teachers"):
+            train(recipe, dataset, tmp_path / "run", resume=True)
+
+
+class TestVotesThatTeachNothing:
+    def test_beside_labels_of_their_own_kind(self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match="Leave out --labels ferplus, or --votes"):
+            train(tiny(), replace(dataset, label_set=FERPLUS), tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+    def test_without_any_for_validation(self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path) -> None:
+        votes = np.where(dataset.splits[:, None] == "Training", dataset.votes, 0)
+        with pytest.raises(InputError, match="expected some for the faces of PublicTest"):
+            train(tiny(), replace(dataset, votes=votes), tmp_path / "run")

@@ -118,7 +118,10 @@ def train(
             pace=pace,
         )
         if recipe.initial and checkpoint_path is None:
-            start_from(Run(Path(recipe.initial)), module.network)
+            start = Run(Path(recipe.initial))
+            start_from(start, module.network)
+            if first:
+                _warn_of_learnt(start, recipe, dataset)
         facts = _begin(run, recipe, dataset, validation_split) if first else {}
         if resume and checkpoint_path is None and first:
             print(f"{run.folder} has no finished epoch to go on from: it starts at the beginning", file=sys.stderr)
@@ -183,6 +186,19 @@ def start_from(run: Run, network: Network) -> None:
     network.load_state_dict({**fresh, **usable})
 
 
+def _warn_of_learnt(start: Run, recipe: Recipe, dataset: FaceDataset) -> None:
+    """Says so where a run that another starts from may have learnt the faces that are held out here."""
+    if not (recipe.data.folds or recipe.data.validation == "held-out") or not start.facts.is_file():
+        return
+    before = json.loads(start.facts.read_text(encoding="utf-8"))["data"]
+    if before["digest"] != dataset.digest and set(before["sources"]) & set(dataset.sources.tolist()):
+        print(
+            f"{start.folder} may have learnt faces that are held out here, and figures on them would be too good; with "
+            "the same data, seed and [data] it has not",
+            file=sys.stderr,
+        )
+
+
 def write_predictions(path: Path, bundle: Bundle, validation: FaceDataset, split: str) -> None:
     """The bundle's probabilities on its validation split, for paired comparison with other runs."""
     arrays: dict[str, Any] = {"labels": validation.labels, "split": split, "digest": validation.faces_digest}
@@ -218,12 +234,7 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, validation_split: str
             "validation": validation_split,
             "votes": dataset.votes is not None,
         },
-        **(
-            {"teachers": {name: _sha256(find(name)) for name in teachers}}
-            if (teachers := recipe.teacher.bundles)
-            else {}
-        ),
-        **({"initial": _sha256(Run(Path(recipe.initial)).best)} if recipe.initial else {}),
+        "teachers": {name: _sha256(find(name)) for name in recipe.teacher.bundles},
         **surroundings(),
     }
     text = tomli_w.dumps(recipe.to_dict())
@@ -236,20 +247,17 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, validation_split: str
         before = json.loads(run.facts.read_text(encoding="utf-8"))
         if before["data"] != facts["data"]:
             raise DataError(f"{run.folder} was started with other data ({before['data']}, now {facts['data']})")
+        if before.get("teachers", {}) != facts["teachers"]:
+            raise RecipeError(
+                f"{run.folder} was started with other teachers ({before.get('teachers')}, now {facts['teachers']}, by "
+                "SHA-256): resume with the same files, or choose another --out"
+            )
         return dict(before)
+    if recipe.initial:
+        facts["initial"] = _sha256(Run(Path(recipe.initial)).best)
     run.checkpoints.mkdir(parents=True, exist_ok=True)
     write_json(run.facts, facts)
     write_atomically(run.recipe, text)
-    return facts
-
-
-def _taken_from(recipe: Recipe) -> dict[str, Any]:
-    """The SHA-256 of the teachers and of the weights that a run starts from."""
-    facts: dict[str, Any] = {}
-    if recipe.teacher.bundles:
-        facts["teachers"] = {name: _sha256(find(name)) for name in recipe.teacher.bundles}
-    if recipe.initial:
-        facts["initial"] = _sha256(Run(Path(recipe.initial)).best)
     return facts
 
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from mien.datasets import VALIDATION, VALIDATION_SPLITS, FaceDataset, fold, hold_out
+from mien.errors import InputError
+from mien.labels import FERPLUS
 from mien.training.recipe import Recipe
 
 
@@ -15,7 +17,24 @@ def arrange(dataset: FaceDataset, recipe: Recipe) -> tuple[FaceDataset, str]:
 
     Its own validation splits where it has some and the recipe asks for no other; several, of several sources, become
     one. Held-out faces and folds come out of Training, so that PublicTest is then as new to the run as PrivateTest.
+    Raises InputError for votes that nothing can be learnt from.
     """
+    divided, split = _divide(dataset, recipe)
+    if divided.votes is not None:
+        if divided.label_set is FERPLUS:
+            raise InputError(
+                "votes: expected labels of another kind beside them, for they are the head ferplus themselves, got "
+                "labels of ferplus. Leave out --labels ferplus, or --votes"
+            )
+        if not divided.votes[divided.splits == split].any():
+            raise InputError(
+                f"votes: expected some for the faces of {split}, by which epoch and temperature are chosen, got none. "
+                "Leave out --votes, or name validation faces that have them"
+            )
+    return divided, split
+
+
+def _divide(dataset: FaceDataset, recipe: Recipe) -> tuple[FaceDataset, str]:
     data = recipe.data
     own = [name for name in VALIDATION_SPLITS if (dataset.splits == name).any()]
     if data.folds or data.validation == "held-out" or not own:
