@@ -74,10 +74,10 @@ def _facts(bundle: Bundle) -> list[str]:
             lines.append(f"{label:9} {training[key]:,}")
     if "data" in training:
         data = training["data"]
-        lines.append(
-            f"data      {data['training']:,} Training faces of FER2013{', votes of FER+' if data['votes'] else ''}; "
-            f"digest {data['digest'][:16]}"
-        )
+        count = "an unknown number of" if data["training"] is None else f"{data['training']:,}"
+        sources = " and ".join(data.get("sources", {})) or "its clients"
+        votes = ", votes of FER+" if data["votes"] else ""
+        lines.append(f"data      {count} Training faces of {sources}{votes}; digest {data['digest'][:16]}")
     if "federated" in training:
         plan = {key.replace("_", " "): value for key, value in training["federated"].items()}
         lines.append(f"federated {', '.join(f'{key} {value}' for key, value in plan.items())}")

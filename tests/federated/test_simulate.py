@@ -20,11 +20,12 @@ from mien.datasets import FaceDataset
 from mien.errors import RecipeError, TrainingError
 from mien.federated import federation
 from mien.federated.client import Client
+from mien.federated.federation import Federation
 from mien.federated.plan import Plan
 from mien.federated.server import make_strategy
 from mien.federated.simulate import InProcess, simulate
 from mien.runs import Run, open_subject, read_history
-from mien.training.recipe import Recipe
+from mien.training.recipe import Recipe, make_recipe
 
 
 class Dying(Client):
@@ -186,3 +187,19 @@ def test_a_private_round_in_which_a_client_fails_changes_nothing(
     first, second = read_history(Run(tmp_path).history)
     assert (second["clients"], second["failed"]) == (2, 1)
     assert second["val_loss"] == first["val_loss"]
+
+
+def test_the_first_weights_may_be_those_of_a_run(
+    recipe: Recipe, dataset: FaceDataset, tmp_path: Path, unexported: None
+) -> None:
+    first = Federation(recipe, Plan(2, 1), dataset.split("PublicTest"), tmp_path / "first")
+    first.ledger.judge(1, [weights + 1 for weights in first.ledger.weights()], {})
+    going_on = make_recipe(recipe.to_dict() | {"initial": str(tmp_path / "first")}, recipe.name)
+    second = Federation(going_on, Plan(2, 1), dataset.split("PublicTest"), tmp_path / "second")
+    for before, after in zip(first.ledger.weights(), second.ledger.weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    assert len(second.facts["initial"]) == 64
+    missing = make_recipe(recipe.to_dict() | {"initial": str(tmp_path / "gone")}, recipe.name)
+    with pytest.raises(RecipeError, match="initial: expected the folder of a run"):
+        Federation(missing, Plan(2, 1), dataset.split("PublicTest"), tmp_path / "third")
+    assert not (tmp_path / "third").exists()

@@ -22,7 +22,7 @@ from mien.federated.server import FederatedServer, make_strategy
 from mien.files import write_atomically
 from mien.runs import Run
 from mien.training.export import export_bundle
-from mien.training.fit import commit, surroundings, unseen, write_json, write_predictions
+from mien.training.fit import commit, surroundings, taken_from, unseen, write_json, write_predictions
 from mien.training.models import gflop
 from mien.training.module import logged, trainable_parameters
 from mien.training.recipe import Recipe
@@ -58,8 +58,10 @@ class Federation:
             raise RecipeError(
                 f"stopping.monitor: {watched!r} is not measured after a round; {nearest(watched, judged)}"
             )
-        self.facts = self._begin()
+        new = not self.run.recipe.is_file()
+        facts = {} if new else self._begin()
         self.ledger = Ledger(self.run, self.recipe, validation, device, told)
+        self.facts = self._begin() if new else facts
 
     @property
     def left(self) -> int:
@@ -95,7 +97,7 @@ class Federation:
         network = self.ledger.module.network
         server = self.ledger.server
         if server is not None and not self.facts["data"]["training"]:
-            self.facts["data"]["training"] = server.faces
+            self.facts["data"]["training"] = sum(server.faces.values()) or None  # private clients do not tell
         self.facts |= {
             "epochs_run": self.ledger.done,
             "best_epoch": int(checkpoint["epoch"]) + 1,
@@ -140,6 +142,7 @@ class Federation:
                 "votes": self.validation.votes is not None,
             },
             "federated": self.plan.facts(),
+            **taken_from(self.recipe, started=self.run.recipe.is_file()),
             **surroundings(),
         }
         facts["versions"] = facts["versions"] | {"flwr": version("flwr")}

@@ -6,6 +6,7 @@ import csv
 import io
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from mien.federated.weights import Arrays, arrays_of, load_arrays
 from mien.files import replacing, write_atomically
 from mien.runs import Row, Run
 from mien.training.data import Faces48
+from mien.training.fit import start_from
 from mien.training.quiet import quiet
 from mien.training.recipe import Recipe
 
@@ -47,6 +49,8 @@ class Ledger:
         self._before, self._started = 0.0, time.monotonic()
         if run.last.is_file():
             self._restore()
+        elif recipe.initial:
+            start_from(Run(Path(recipe.initial)), self.module.network)
 
     @property
     def done(self) -> int:

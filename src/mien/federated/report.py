@@ -39,6 +39,7 @@ def write_report(
     if counts is not None:
         sections.append(_clients(counts, label_set))
     facts = json.loads(Run(folder).facts.read_text(encoding="utf-8"))
+    alone = ", one client at a time" if plan.split else ""
     return write_page(
         "report.html",
         folder / "report" / "federated.html",
@@ -47,11 +48,11 @@ def write_report(
         split=facts["data"]["validation"],
         under=f"{plan.words()}.",
         tiles=[_tile(f"{name} ({result['n']:,} faces)", result) for name, result in results.items()],
-        notes=list(_notes(plan, history)),
+        notes=list(_notes(plan, history, central is not None)),
         facts=[
             ("flower", facts["versions"]["flwr"]),
             ("machine", f"{facts['machine']['processor']}, {facts['machine']['threads']} threads"),
-            ("rounds", f"{len(history)} in {history[-1]['seconds'] / 60:.1f} minutes, one client at a time"),
+            ("rounds", f"{len(history)} in {history[-1]['seconds'] / 60:.1f} minutes{alone}"),
             ("kept", f"round {facts['best_epoch']}"),
             ("code", f"mien {facts['mien']}, commit {facts.get('commit') or 'unknown'}"),
         ],
@@ -80,12 +81,13 @@ def _tile(title: str, result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _notes(plan: Plan, history: tuple[Row, ...]) -> Iterator[str]:
+def _notes(plan: Plan, history: tuple[Row, ...], central: bool) -> Iterator[str]:
     yield "The round and the temperatures were chosen on these faces, so unseen faces are read a little worse."
-    yield (
-        f"Central training is the same recipe on all faces in one place, for {max(1, round(plan.passes))} passes over "
-        f"them; the clients made {plan.passes:g}."
-    )
+    if central:
+        yield (
+            f"Central training is the same recipe on all faces in one place, for {max(1, round(plan.passes))} passes "
+            f"over them; the clients made {plan.passes:g}."
+        )
     if failed := sum(int(row.get("failed", 0)) for row in history):
         yield f"Clients failed {failed} times; their rounds went on without them."
     if plan.private:

@@ -96,8 +96,9 @@ def mean_loss(answers: list[tuple[int, dict[str, Any]]]) -> dict[str, Any]:
 class FederatedServer(Server):
     """Flower's, which waits for all clients before the first round, and for one before any other.
 
-    A client that fails or dies is left out of its round's average; a round in which none answers is a TrainingError.
-    `train_loss`, `answered`, `failed` and `faces` tell of the last round.
+    A client that fails or dies is left out of its round's average (with differential privacy Flower leaves the round's
+    weights as they were); a round in which none answers is a TrainingError. `train_loss`, `answered` and `failed` tell
+    of the last round, `faces` how many each client had that answered in any.
     """
 
     def __init__(
@@ -106,7 +107,8 @@ class FederatedServer(Server):
         super().__init__(client_manager=client_manager, strategy=strategy)
         self.expected, self.wait, self.seed, self.done = expected, wait, seed, done
         self.train_loss: float | None = None
-        self.answered = self.failed = self.faces = 0
+        self.answered = self.failed = 0
+        self.faces: dict[str, int] = {}
 
     def fit(self, num_rounds: int, timeout: float | None) -> tuple[History, float]:
         if not self.client_manager().wait_for(self.expected, self.wait):
@@ -131,5 +133,5 @@ class FederatedServer(Server):
         _, metrics, (results, failures) = result
         self.train_loss = metrics.get("train_loss")
         self.answered, self.failed = len(results), len(failures)
-        self.faces = sum(int(answer.metrics.get("faces", 0)) for _, answer in results)
+        self.faces |= {client.cid: int(answer.metrics.get("faces", 0)) for client, answer in results}
         return result

@@ -234,7 +234,7 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, validation_split: str
             "validation": validation_split,
             "votes": dataset.votes is not None,
         },
-        "teachers": {name: _sha256(find(name)) for name in recipe.teacher.bundles},
+        **taken_from(recipe, started=run.recipe.is_file()),
         **surroundings(),
     }
     text = tomli_w.dumps(recipe.to_dict())
@@ -247,17 +247,25 @@ def _begin(run: Run, recipe: Recipe, dataset: FaceDataset, validation_split: str
         before = json.loads(run.facts.read_text(encoding="utf-8"))
         if before["data"] != facts["data"]:
             raise DataError(f"{run.folder} was started with other data ({before['data']}, now {facts['data']})")
-        if before.get("teachers", {}) != facts["teachers"]:
+        if before.get("teachers") != facts.get("teachers"):
             raise RecipeError(
-                f"{run.folder} was started with other teachers ({before.get('teachers')}, now {facts['teachers']}, by "
-                "SHA-256): resume with the same files, or choose another --out"
+                f"{run.folder} was started with other teachers, see {run.facts}: resume with the same files, or choose "
+                "another --out"
             )
         return dict(before)
-    if recipe.initial:
-        facts["initial"] = _sha256(Run(Path(recipe.initial)).best)
     run.checkpoints.mkdir(parents=True, exist_ok=True)
     write_json(run.facts, facts)
     write_atomically(run.recipe, text)
+    return facts
+
+
+def taken_from(recipe: Recipe, *, started: bool = False) -> dict[str, Any]:
+    """The SHA-256 of the teachers, and of the weights to start from, which a run that is `started` needs no more."""
+    facts: dict[str, Any] = {}
+    if recipe.teacher.bundles:
+        facts["teachers"] = {name: _sha256(find(name)) for name in recipe.teacher.bundles}
+    if recipe.initial and not started:
+        facts["initial"] = _sha256(Run(Path(recipe.initial)).best)
     return facts
 
 
