@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from mien.cli import main
 from mien.corruptions import CORRUPTIONS, LEVELS, corrupt
 from mien.datasets import FaceDataset, load_fer2013, plurality
 from mien.errors import DataError, InputError
+from mien.report.robustness import draw_robustness
 from mien.robustness import measure_robustness
 
 
@@ -97,3 +99,30 @@ def test_the_command_judges_models_side_by_side_and_draws(
     assert sorted(path.name for path in out.iterdir()) == sorted(["one.json", "two.json", *pictures])
     for name in pictures:
         assert np.asarray(Image.open(out / name).convert("L")).std() > 5
+
+
+def test_models_that_differ_in_heads_and_share_names_are_all_drawn(
+    data: FaceDataset, bundle: Path, tmp_path: Path
+) -> None:
+    whole = measure_robustness(Bundle.load(bundle), data)
+    labels = [name for name in whole.clean if "," not in name]
+    half = replace(whole, clean={name: whole.clean[name] for name in labels})
+    written = draw_robustness({"labels alone": half, "with votes": whole}, data.faces[0], tmp_path)
+    assert {path.name for path in written} == {"corruptions.png", "robustness-fer2013.png", "robustness-ferplus.png"}
+    with pytest.raises(InputError, match="expected at most 8 to draw beside each other, got 9"):
+        draw_robustness(dict.fromkeys("abcdefghi", whole), data.faces[0], tmp_path)
+
+
+def test_files_of_one_name_do_not_take_each_others_place(fer2013_csv: tuple[Path, Path], tmp_path: Path) -> None:
+    models = [tmp_path / folder / "m.onnx" for folder in "abc"]
+    for model in models:
+        model.parent.mkdir()
+        model.write_bytes(tiny.content())
+    out = tmp_path / "out"
+    assert main(["robustness", *map(str, models), "--data", str(fer2013_csv[0]), "--out", str(out)]) == 0
+    assert len(list(out.glob("*.json"))) == 3
+
+
+def test_a_seed_below_zero_is_refused() -> None:
+    with pytest.raises(InputError, match="seed: expected a whole number from 0, got -1"):
+        corrupt(np.zeros((1, 48, 48), np.uint8), "noise", 1, -1)

@@ -42,6 +42,8 @@ def corrupt(crops: npt.NDArray[np.uint8], name: str, level: int, seed: int = 0) 
         raise InputError(f"corruption {name!r}: {nearest(name, CORRUPTIONS)}")
     if level not in LEVELS:
         raise InputError(f"level: expected 1 to {LEVELS[-1]}, got {level}")
+    if seed < 0:
+        raise InputError(f"seed: expected a whole number from 0, got {seed}")
     corruption = CORRUPTIONS[name]
     rng = np.random.default_rng([seed, *name.encode()])
     strength = corruption.strengths[level - 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,6 +85,12 @@ FERPLUS = LabelSet("ferplus", ("neutral", "happy", "surprise", "sad", "angry", "
 AFFECTNET = LabelSet("affectnet", ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt"))
 
 LABEL_SETS = {labels.name: labels for labels in (FER2013, FERPLUS, AFFECTNET)}
+
+
+def label_set_of(heads: Iterable[str]) -> LabelSet:
+    """The labels in which data are read for a model with these heads: FER2013's, or those of the first known head."""
+    known = [LABEL_SETS[name] for name in heads if name in LABEL_SETS]
+    return FER2013 if FER2013 in known or not known else known[0]
 
 
 def color(emotion: str) -> tuple[int, int, int]:

@@ -23,7 +23,7 @@ from mien.detect import Detections, Detector, make_detector
 from mien.errors import ImageError, InputError
 from mien.evaluate import Evaluation, evaluate_bundle
 from mien.images import describe_source, load_image
-from mien.labels import FER2013, LABEL_SETS, LabelSet
+from mien.labels import LabelSet, label_set_of
 from mien.preprocess import FRAME, WHOLE_FRAME, Framing, check_crops, crop_faces
 from mien.results import Faces
 from mien.runs import Run
@@ -170,9 +170,7 @@ class EmotionRecognizer:
         `test_path` is what `train` takes. `split` is PublicTest, Test, Validation or Training, the first of these that
         there is, if none is named; PrivateTest only if it is named. Raises DataError or InputError.
         """
-        names = [name for name in self.bundle.heads if name in LABEL_SETS]
-        label_set = FER2013 if FER2013.name in names or not names else LABEL_SETS[names[0]]
-        dataset = load_data(test_path, votes, label_set=label_set, set_aside=False)
+        dataset = load_data(test_path, votes, label_set=label_set_of(self.bundle.heads), set_aside=False)
         return evaluate_bundle(self.bundle, dataset, split or default_split(dataset), self.flip, progress)
 
     def plot_training_history(self) -> Figure:

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mien.commands.words import OK, add_data, add_provider, labels_of, minutes, positive, progress, read_data
+from mien.commands.words import OK, add_data, add_provider, minutes, positive, progress, read_data
+from mien.labels import label_set_of
 
 
 def add(commands: Any) -> None:
@@ -132,7 +133,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from mien.runs import open_subject
 
     bundle = open_subject(options.bundle, providers=options.provider).bundle
-    dataset = read_data(options, labels_of(bundle.heads), set_aside=False)
+    dataset = read_data(options, label_set_of(bundle.heads).name, set_aside=False)
     split = options.split or default_split(dataset)
     with progress("reading the faces") as bar:
         evaluation = evaluate_bundle(bundle, dataset, split, flip=options.flip, progress=bar, near=options.near_copies)
@@ -146,13 +147,15 @@ def _robustness(options: argparse.Namespace) -> int:
     """Accuracy under ten corruptions in five strengths each: blur, noise, JPEG, low light, contrast, hidden eyes and
     mouths, rotation, scale and resolution."""
     if options.out:
-        from mien.report.robustness import draw_robustness  # before the work: the extra may be missing
+        from mien.report.robustness import check_models, draw_robustness  # before the work: the extra may be missing
+
+        check_models(options.models)
     from mien.datasets import default_split
     from mien.robustness import measure_robustness
     from mien.runs import open_subject
 
     subjects = [open_subject(model, providers=options.provider) for model in options.models]
-    dataset = read_data(options, labels_of(subjects[0].bundle.heads), set_aside=False)
+    dataset = read_data(options, label_set_of(subjects[0].bundle.heads).name, set_aside=False)
     split = options.split or default_split(dataset)
     measured = {}
     for subject in subjects:
@@ -161,7 +164,11 @@ def _robustness(options: argparse.Namespace) -> int:
             measured[name] = measure_robustness(subject.bundle, dataset, split, bar, options.seed)
         print(f"{name}, {measured[name].n:,} faces of {split}\n\n{measured[name].table()}\n")
     if options.out:
-        written = [robustness.to_json(options.out / f"{Path(name).name}.json") for name, robustness in measured.items()]
-        for path in [*written, *draw_robustness(measured, dataset.split(split).faces[0], options.out)]:
+        for path in draw_robustness(measured, dataset.split(split).faces[0], options.out):
             print(f"wrote {path}")
+        names: list[str] = []
+        for name, robustness in measured.items():
+            stem = Path(name).name
+            names.append(stem if stem not in names else f"{stem}-{len(names) + 1}")
+            print(f"wrote {robustness.to_json(options.out / f'{names[-1]}.json')}")
     return OK

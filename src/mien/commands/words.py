@@ -94,11 +94,6 @@ def read_data(options: argparse.Namespace, labels: str = "fer2013", **more: Any)
         )
 
 
-def labels_of(heads: tuple[str, ...]) -> str:
-    """The label set that data for a model with these heads are read in: its label head's."""
-    return next((name for name in ("fer2013", "affectnet") if name in heads), "fer2013")
-
-
 @contextmanager
 def progress(label: str) -> Iterator[Callable[[float], None]]:
     """A bar on standard error for work that tells the share that is done, 0 to 1; nothing is left of it."""

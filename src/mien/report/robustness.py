@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mien.corruptions import CORRUPTIONS, LEVELS, corrupt
+from mien.errors import InputError
 from mien.report.style import SERIES, WIDE, new_figure, show_face, styled, to_png
 from mien.robustness import Robustness
 
@@ -19,13 +20,23 @@ COLUMNS = 5
 
 def draw_robustness(models: Mapping[str, Robustness], face: npt.NDArray[np.uint8], out: str | Path) -> tuple[Path, ...]:
     """Writes `corruptions.png`, a face uint8 `(48, 48)` in every state, and for each test set `robustness-NAME.png`,
-    the accuracies of all models by name; returns the paths."""
+    the accuracies of the models that have it, by name; returns the paths. An InputError for more models than colours.
+    """
     folder = Path(out)
     written = [to_png(corrupted_face(face), folder / "corruptions.png")]
-    for test_set in next(iter(models.values())).clean:
-        name = f"robustness-{test_set.partition(',')[0]}.png"
-        written.append(to_png(curves(models, test_set), folder / name))
+    check_models(models)
+    for test_set in dict.fromkeys(name for each in models.values() for name in each.clean):
+        path = folder / f"robustness-{test_set.partition(',')[0]}.png"
+        if path in written:
+            path = folder / f"robustness-{test_set.replace(', ', '-').replace(' ', '-')}.png"
+        written.append(to_png(curves(models, test_set), path))
     return tuple(written)
+
+
+def check_models(models: Collection[object]) -> None:
+    """Raises InputError for more models than there are colours."""
+    if len(models) > len(SERIES):
+        raise InputError(f"models: expected at most {len(SERIES)} to draw beside each other, got {len(models)}")
 
 
 @styled
@@ -46,11 +57,16 @@ def corrupted_face(face: npt.NDArray[np.uint8]) -> Figure:
 @styled
 def curves(models: Mapping[str, Robustness], test_set: str) -> Figure:
     """Accuracy by level, a panel for each corruption and a line for each model; level 0 is the faces as they are."""
+    coloured = [
+        (name, robustness, colour)
+        for (name, robustness), colour in zip(models.items(), SERIES, strict=False)
+        if test_set in robustness.clean
+    ]
     rows = -(-len(CORRUPTIONS) // COLUMNS)
     figure = new_figure(WIDE, 1.9 * rows + 0.3)
     panels = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
     for panel, name in zip(panels, CORRUPTIONS, strict=False):
-        for robustness, colour in zip(models.values(), SERIES, strict=False):
+        for _, robustness, colour in coloured:
             values = [robustness.clean[test_set]["accuracy"], *robustness.corrupted[test_set]["accuracy"][name]]
             panel.plot([0, *LEVELS], values, color=colour, marker="o", markersize=2.5)
         panel.set_title(name)
@@ -62,7 +78,7 @@ def curves(models: Mapping[str, Robustness], test_set: str) -> Figure:
     figure.supylabel(f"accuracy, {test_set}", fontsize=8.5)
     lines = [
         Line2D([], [], color=colour, label=f"{name} (all: {robustness.mean(test_set):.1%})")
-        for (name, robustness), colour in zip(models.items(), SERIES, strict=False)
+        for name, robustness, colour in coloured
     ]
     figure.legend(handles=lines, loc="outside upper left", ncols=3)
     return figure
