@@ -409,7 +409,7 @@ def with_card(folder: Path, card: dict[str, Any]) -> str:
 
 def test_info_of_a_trained_bundle(fer2013_csv: tuple[Path, Path], model: str, tmp_path: Path, capsys: Output) -> None:
     measured = evaluate_bundle(Bundle.load(model), load_fer2013(*fer2013_csv)).to_dict()
-    data = {"training": 28709, "votes": True, "digest": "0123456789abcdefXYZ"}
+    data = {"training": 28709, "sources": {"fer2013": 28709}, "votes": True, "digest": "0123456789abcdefXYZ"}
     recipe = {"name": "party", "seed": 3, "epochs": 40, "batch_size": 256}
     training = {"parameters": 1234567, "data": data, "commit": "c0ffee"}
     path = with_card(tmp_path, {"training": training, "recipe": recipe, "metrics": measured})
@@ -418,7 +418,7 @@ def test_info_of_a_trained_bundle(fer2013_csv: tuple[Path, Path], model: str, tm
     accuracy = 100 * measured["results"][0]["metrics"]["accuracy"]
     for line in (
         "weights   1,234,567",
-        "data      28,709 Training faces of FER2013, votes of FER+; digest 0123456789abcdef",
+        "data      28,709 Training faces of fer2013, votes of FER+; digest 0123456789abcdef",
         "recipe    party, seed 3, 40 epochs in batches of 256",
         "commit    c0ffee",
     ):

@@ -6,7 +6,7 @@ from typing import Any
 
 from mien.bundle import Bundle, released
 from mien.datasets import PLURALITY
-from mien.labels import FER2013, FERPLUS
+from mien.labels import FERPLUS, LABEL_SETS
 
 INTENDED = (
     "Reads the facial expression that people would see in a face. An expression is not a feeling, let alone\n"
@@ -105,11 +105,10 @@ def main_results(bundle: Bundle) -> dict[str, dict[str, Any]]:
 
 
 def main_of(results: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The result that stands for each head: FER2013's split, and FER+'s plurality of eight."""
-    wanted = {FER2013.name: FER2013.name, FERPLUS.name: f"{FERPLUS.name}, {PLURALITY}"}
-    found = {
-        head: next((result for result in results if result["name"] == name), None) for head, name in wanted.items()
-    }
+    """The result that stands for each head: all faces of its labels, and FER+'s plurality of eight."""
+    by_name = {result["name"]: result for result in results}
+    wanted = {head: head for head in LABEL_SETS} | {FERPLUS.name: f"{FERPLUS.name}, {PLURALITY}"}
+    found = {head: by_name.get(name, by_name.get(head)) for head, name in wanted.items()}
     return {head: result for head, result in found.items() if result}
 
 

@@ -66,6 +66,14 @@ def test_without_data_it_is_compared_on_the_sample_and_has_no_metrics(original: 
     assert done.comparison.heads[0].accuracy_after is None
 
 
+def test_int8_is_not_fitted_to_the_faces_that_it_is_judged_on(
+    original: Bundle, fer2013_csv: tuple[Path, Path], tmp_path: Path
+) -> None:
+    judged = load_fer2013(*fer2013_csv).split("PublicTest")
+    with pytest.raises(InputError, match="expected faces beside those of PublicTest"):
+        export(original, "onnx-int8", tmp_path / "a.onnx", dataset=judged, split="PublicTest")
+
+
 def test_int8_needs_faces(original: Bundle, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"real faces.*--data"):
         export(original, "onnx-int8", tmp_path / "a.onnx")

@@ -92,7 +92,8 @@ def near_copies(faces: Faces, progress: Progress | None = None) -> NearCopies:
 def stand_in(faces: Faces, reference: Faces, progress: Progress | None = None) -> npt.NDArray[np.bool_]:
     """Which faces, uint8 `(N, 48, 48)`, have an exact or a near copy in `reference` `(M, 48, 48)`: bool `(N,)`.
 
-    Near copies are those of `near_copies`; `progress` is called with the share done, 0 to 1.
+    Near copies are alike as those of `near_copies` are, but a copy's copy does not count. `progress` is called with the
+    share done, 0 to 1.
     """
     found = exact_copies(faces, reference)
     open_places = np.flatnonzero(~found & ~is_flat(faces))

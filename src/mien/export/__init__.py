@@ -70,7 +70,7 @@ def export(
     target = Path(path if path is not None else f"{bundle.name}{chosen.ending}{chosen.suffix}")
     check_name(target, chosen.suffix)
     progress("converting", 0.0)
-    network = chosen.convert(bundle, _calibration(dataset, seed) if chosen.calibrated else None)
+    network = chosen.convert(bundle, _calibration(dataset, split, seed) if chosen.calibrated else None)
     faces, labels = _compared_faces(dataset, split)
 
     def packed(card: dict[str, Any]) -> tuple[Bundle, ModelFile]:
@@ -103,9 +103,15 @@ def export(
     return Exported(written, file.size, comparison)
 
 
-def _calibration(dataset: FaceDataset | None, seed: int) -> npt.NDArray[np.uint8]:
+def _calibration(dataset: FaceDataset | None, split: str | None, seed: int) -> npt.NDArray[np.uint8]:
+    """Training's faces, or where there are none those that nothing is judged on."""
     assert dataset is not None
-    faces = dataset.split(TRAINING).faces if TRAINING in dataset.splits else dataset.faces
+    faces = dataset.faces[dataset.splits == TRAINING if TRAINING in dataset.splits else dataset.splits != split]
+    if not len(faces):
+        raise InputError(
+            f"data: expected faces beside those of {split}, to measure the ranges of 8 bits on, got none. Give some in "
+            "a folder train"
+        )
     drawn = np.random.default_rng(seed).choice(len(faces), min(CALIBRATION_FACES, len(faces)), replace=False)
     return np.ascontiguousarray(faces[np.sort(drawn)])
 
