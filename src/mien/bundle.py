@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.calibration import softmax
-from mien.errors import BundleError, InputError, nearest
+from mien.errors import BundleError, InputError, first_line, nearest
 from mien.labels import LABEL_SETS, LabelSet
 from mien.preprocess import FRAME, InputSpec, check_crops, to_input
 from mien.runtimes import CPU, SUFFIXES, FloatArray, ModelFile, open_runtime
@@ -105,10 +105,6 @@ class Metadata:
                 f"{source}: expected mien's metadata of format version {FORMAT_VERSION}, got something damaged "
                 f"({type(error).__name__}: {error}). Download or export the bundle again."
             ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _positive(value: Any) -> float:
@@ -230,7 +226,7 @@ class Bundle:
             outputs = self.answers(to_input(np.zeros((2, FRAME, FRAME), np.uint8), self.metadata.input))
         except Exception as error:
             raise BundleError(
-                f"{self.source}: its network does not fit its metadata ({_first_line(error)}). Export it again."
+                f"{self.source}: its network does not fit its metadata ({first_line(error)}). Export it again."
             ) from error
         for head, output in zip(self.metadata.heads, outputs, strict=True):
             expected = (2, len(head.labels))

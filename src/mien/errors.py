@@ -83,6 +83,11 @@ class ExportError(MienError):
     """The exported network disagrees with the trained one, so nothing was written."""
 
 
+def first_line(error: Exception) -> str:
+    """What an error of another package's says at first, or its name."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 class MissingExtraError(MienError, ImportError):
     """An optional dependency is not installed; the message is the line that installs it."""
 

@@ -6,6 +6,7 @@ This module knows where a run keeps its files and how they are written; it must 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import tomllib
 import zipfile
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 from mien.bundle import Bundle, find
 from mien.errors import BundleError, DataError, InputError, RecipeError
+from mien.files import write_atomically
 from mien.labels import LABEL_SETS
 from mien.machine import first_process
 from mien.runtimes import CPU
@@ -126,6 +128,16 @@ def read_history(path: str | Path) -> tuple[Row, ...]:
         raise DataError(f"{path}: expected a run's history, got {error.strerror or error}.") from error
     except (ValueError, TypeError, csv.Error) as error:
         raise DataError(f"{path}: expected a header and rows of numbers, got {error}") from error
+
+
+def write_history(path: str | Path, rows: Sequence[Row]) -> None:
+    """Writes what `read_history` reads, whole or not at all; a row may lack columns."""
+    text = io.StringIO()
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in rows)
+    write_atomically(path, text.getvalue())
 
 
 def read_predictions(path: Path) -> Predictions:

@@ -14,7 +14,7 @@ from typing import Any
 from mien.batch.plan import Part
 from mien.batch.reading import Reader, Report
 from mien.batch.settings import Order
-from mien.errors import InputError, MissingExtraError
+from mien.errors import InputError, MissingExtraError, first_line
 
 RETRIES = 3
 """How often a part is read again after its worker was lost. A file that kills workers must not do so for ever."""
@@ -62,7 +62,7 @@ def workers_ready(workers: int | None, threads: int, address: str | None) -> Ite
             ray.init(address or "local", **options)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"--address {address}: no Ray cluster answers there ({_first_line(error)}). Check that it runs, that "
+            f"--address {address}: no Ray cluster answers there ({first_line(error)}). Check that it runs, that "
             "it has the same versions of Python and Ray, and, where it asks for a token, set RAY_AUTH_MODE=token"
         ) from error
     try:
@@ -156,10 +156,6 @@ def _cores() -> int:
 
 def _room(ray: Any, threads: int) -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _ray() -> Any:

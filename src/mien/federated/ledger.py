@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +14,8 @@ from mien.datasets import FaceDataset
 from mien.federated.client import LocalModule, trainer_on
 from mien.federated.server import FederatedServer
 from mien.federated.weights import Arrays, arrays_of, load_arrays
-from mien.files import replacing, write_atomically
-from mien.runs import Row, Run
+from mien.files import replacing
+from mien.runs import Row, Run, write_history
 from mien.training.data import Faces48
 from mien.training.fit import start_from
 from mien.training.quiet import quiet
@@ -93,18 +91,12 @@ class Ledger:
         return (max if watched.mode == "max" else min)(self.rows, key=lambda row: row[watched.monitor])
 
     def _write(self) -> None:
-        text = io.StringIO()
-        writer = csv.DictWriter(
-            text, list(dict.fromkeys(name for row in self.rows for name in row)), lineterminator="\n"
-        )
-        writer.writeheader()
-        writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in self.rows)
         weights = {f"network.{name}": value for name, value in self.module.network.state_dict().items()}
         checkpoint = {"epoch": self.done - 1, "state_dict": weights, "rows": self.rows, "seconds": self.seconds}
         if self.best() is self.rows[-1]:
             _save(checkpoint, self.run.best)
         _save(checkpoint, self.run.last)  # after the best, so that a stop between them costs a round, not the best
-        write_atomically(self.run.history, text.getvalue())
+        write_history(self.run.history, self.rows)
 
     def _restore(self) -> None:
         checkpoint = torch.load(self.run.last, map_location="cpu", weights_only=True)

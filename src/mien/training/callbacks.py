@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 import time
 from collections.abc import Callable
@@ -20,7 +18,8 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 from tqdm import tqdm
 
-from mien.files import replacing, write_atomically
+from mien.files import replacing
+from mien.runs import write_history
 from mien.training.schedule import Pace
 
 BATCHES_FOR_NORMS = 100
@@ -69,7 +68,7 @@ class StochasticWeightAveraging(WeightAveraging):
         if self.taken > 1:
             batches = islice(module.train_dataloader(), BATCHES_FOR_NORMS)
             with trainer.precision_plugin.forward_context():
-                update_bn((module.augmented(batch)[0] for batch in batches), module.network)
+                update_bn((module.augmented(batch, taught=False)[0] for batch in batches), module.network)
 
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {"taken": self.taken}
@@ -125,12 +124,7 @@ class History(pl.Callback):
             self._write()
 
     def _write(self) -> None:
-        text = io.StringIO()
-        names = list(dict.fromkeys(name for row in self.rows for name in row))
-        writer = csv.DictWriter(text, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in self.rows)
-        write_atomically(self.path, text.getvalue())
+        write_history(self.path, self.rows)
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows, "seconds": self.seconds}

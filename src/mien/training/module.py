@@ -123,12 +123,12 @@ class ExpressionModule(pl.LightningModule):
         small = schedule.small_size and self.progress < schedule.small_until
         self.augment.size = schedule.small_size if small else self.spec.size
 
-    def augmented(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
-        """A batch as the network's input, with its targets, shares and weights."""
+    def augmented(self, batch: Batch, *, taught: bool = True) -> tuple[Tensor, list[Tensor]]:
+        """A batch as the network's input, with its targets, shares and weights; `taught` by the teachers, if any."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             given = [batch.targets, batch.shares, batch.weights]
             frames, (targets, shares, weights) = mix(self.recipe.augment, self.augment(batch.crops), given)
-            if self.teachers:
+            if self.teachers and taught:
                 targets, shares = self.teachers.beside(frames, targets, shares)
             return self.augment.window(self.augment.spoil(frames)), [targets, shares, weights]
 
