@@ -15,7 +15,7 @@ from mien.training.recipe import Recipe, keys, load_recipe, shipped_recipes
 @pytest.mark.parametrize("name", sorted(shipped_recipes()))
 def test_a_shipped_recipe_loads_by_its_name_and_describes_itself(name: str) -> None:
     recipe = load_recipe(name)
-    assert recipe.name == name.removesuffix("-refined")  # what is refined keeps its bundle's name
+    assert recipe.name == name.removesuffix("-refined").removesuffix("-robust")  # what goes on keeps its bundle's name
     assert recipe.description
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from mien.commands.words import OK, add_data, read_data, stages
-from mien.labels import label_set_of
 
 FORMATS = ("onnx", "onnx-int8", "onnx-fp16", "openvino", "litert", "torch")
 
@@ -33,7 +32,7 @@ def _export(options: argparse.Namespace) -> int:
     from mien.runs import open_subject
 
     bundle = open_subject(options.bundle).bundle
-    dataset = read_data(options, label_set_of(bundle.heads).name, set_aside=False) if options.data else None
+    dataset = read_data(options, bundle.heads, set_aside=False) if options.data else None
     split = None if dataset is None else options.split or default_split(dataset)
     with stages() as stage:
         done = export(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from mien.commands.words import OK, add_data, add_provider, minutes, positive, progress, read_data
-from mien.labels import label_set_of
 
 
 def add(commands: Any) -> None:
@@ -133,7 +132,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from mien.runs import open_subject
 
     bundle = open_subject(options.bundle, providers=options.provider).bundle
-    dataset = read_data(options, label_set_of(bundle.heads).name, set_aside=False)
+    dataset = read_data(options, bundle.heads, set_aside=False)
     split = options.split or default_split(dataset)
     with progress("reading the faces") as bar:
         evaluation = evaluate_bundle(bundle, dataset, split, flip=options.flip, progress=bar, near=options.near_copies)
@@ -155,7 +154,7 @@ def _robustness(options: argparse.Namespace) -> int:
     from mien.runs import open_subject
 
     subjects = [open_subject(model, providers=options.provider) for model in options.models]
-    dataset = read_data(options, label_set_of(subjects[0].bundle.heads).name, set_aside=False)
+    dataset = read_data(options, subjects[0].bundle.heads, set_aside=False)
     split = options.split or default_split(dataset)
     measured = {}
     for subject in subjects:

@@ -8,7 +8,6 @@ from typing import Any
 
 from mien.commands.words import OK, add_data, progress, read_data, stages
 from mien.errors import InputError
-from mien.labels import label_set_of
 
 
 def add(commands: Any) -> None:
@@ -48,7 +47,7 @@ def _report(options: argparse.Namespace) -> int:
     from mien.report import write_report  # before the work: the extra may be missing
     from mien.runs import open_subject
 
-    dataset = read_data(options, label_set_of(open_subject(options.model).bundle.heads).name, set_aside=False)
+    dataset = read_data(options, open_subject(options.model).bundle.heads, set_aside=False)
     split = options.split or default_split(dataset)
     with stages() as stage:
         page = write_report(options.model, dataset, options.out, split, progress=stage)
@@ -69,7 +68,7 @@ def _compare(options: argparse.Namespace) -> int:
         raise InputError("--votes: expected --data beside it, the faces that the votes are for")
     dataset, split = None, options.split or "PublicTest"
     if options.data:
-        dataset = read_data(options, label_set_of(open_subject(options.models[0]).bundle.heads).name, set_aside=False)
+        dataset = read_data(options, open_subject(options.models[0]).bundle.heads, set_aside=False)
         split = options.split or default_split(dataset)
     with stages() as stage:
         comparison = compare(options.models, dataset, split, progress=stage)

@@ -6,7 +6,7 @@ import argparse
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,13 +72,13 @@ def add_min_confidence(parser: Any) -> None:
     )
 
 
-def read_data(options: argparse.Namespace, labels: str = "fer2013", **more: Any) -> FaceDataset:
-    """The data that the words name, with a bar; `labels` is the label set where the words name none.
+def read_data(options: argparse.Namespace, heads: Iterable[str] = (), **more: Any) -> FaceDataset:
+    """The data that the words name, with a bar; where they name no labels, in those of a model with these heads.
 
     The notes, which are shown with the data, take the place of warnings.
     """
     from mien.datasets import DataWarning, load_data
-    from mien.labels import LABEL_SETS
+    from mien.labels import LABEL_SETS, label_set_of
 
     if not options.data:
         raise InputError("expected --data PATH, the labelled faces, got none")
@@ -87,7 +87,7 @@ def read_data(options: argparse.Namespace, labels: str = "fer2013", **more: Any)
         return load_data(
             options.data,
             options.votes,
-            label_set=LABEL_SETS[options.labels or labels],
+            label_set=LABEL_SETS[options.labels] if options.labels else label_set_of(heads),
             numbers=options.numbers,
             progress=bar,
             **more,
