@@ -66,12 +66,11 @@ class Store:
             self._system.mv(temporary, path)
 
     def sweep(self) -> None:
-        """Removes what a killed process left half written in the folder and in those in it: local files only."""
+        """Removes what a killed process left half written, which has hidden names: local files only."""
         if self._local:
-            for file in (*Path(self._root).glob(".*.parquet"), *Path(self._root).glob("*/.*.parquet")):
-                file.unlink(missing_ok=True)
-            for file in Path(self._root).glob("._manifest-*.json"):
-                file.unlink(missing_ok=True)
+            for pattern in (".part-*.parquet", "._manifest-*.json", "_plan/.*.parquet"):
+                for file in Path(self._root).glob(pattern):
+                    file.unlink(missing_ok=True)
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}" if name else self._root
