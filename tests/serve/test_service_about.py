@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import jsonschema
@@ -13,11 +14,14 @@ from starlette.testclient import TestClient
 from mien import __version__
 from mien.labels import FERPLUS, color
 from mien.serve import openapi
+from mien.serve.app import create_app
+from mien.serve.engine import Engine
 from mien.serve.headers import SECURITY
 from mien.serve.metrics import Metrics
 from mien.serve.pages import STATIC
 from mien.serve.schemas import FacesDocument, JobDocument, ModelsDocument, ProblemDocument
-from serve.service import JPEG, png, problem, serving
+from mien.serve.settings import Settings
+from serve.service import JPEG, await_ready, png, problem, serving
 
 
 def test_models(client: TestClient) -> None:
@@ -37,15 +41,22 @@ def test_probes(client: TestClient) -> None:
     assert client.get("/healthz").json() == client.get("/readyz").json() == {"status": "ok"}
 
 
+@pytest.mark.parametrize(("workers", "first"), [(1, 503), (2, 200)])
+def test_one_of_several_takes_nothing_before_it_can_read(
+    bundle_file: str, workers: int, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow_engine(*words: Any) -> Engine:
+        time.sleep(0.5)
+        return Engine(*words)
+
+    monkeypatch.setattr("mien.serve.app.Engine", slow_engine)
+    with TestClient(create_app(Settings(model=bundle_file, detector="whole", workers=workers))) as client:
+        assert client.get("/readyz").status_code == first
+
+
 def test_a_service_that_cannot_load_says_why(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
-    from starlette.testclient import TestClient as Client
-
-    from mien.serve.app import create_app
-    from mien.serve.settings import Settings
-    from serve.service import await_ready
-
     (tmp_path / "bad.onnx").write_bytes(b"words")
-    with Client(create_app(Settings(model=str(tmp_path / "bad.onnx")))) as client:
+    with TestClient(create_app(Settings(model=str(tmp_path / "bad.onnx")))) as client:
         await_ready(lambda: "refuses" in client.get("/readyz").text)
         response = client.get("/readyz")
         assert "not ready" in problem(response, 503)["detail"]

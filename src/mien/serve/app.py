@@ -74,10 +74,15 @@ def app_of_environment() -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Loads the model beside the first requests, which are told to come again; closes what was opened."""
+    """Loads the model beside the first requests, which are told to come again; closes what was opened.
+
+    One of several processes takes no request before it can read: another one may be ready, and has said so.
+    """
     app.state.jobs = Jobs(app.state.settings, app.state.metrics)
     loading, cleaning = asyncio.create_task(_load(app)), asyncio.create_task(_clean(app.state.jobs))
     try:
+        if app.state.settings.workers > 1:
+            await loading
         yield
     finally:
         app.state.reason = "the service is being stopped"
