@@ -1,4 +1,4 @@
-"""Which calibration is best: none, a temperature, a factor and an offset per class, or isotonic regression.
+"""Which calibration is best: none, a temperature, offsets per class, factors too, or isotonic regression.
 
     python -m benchmarks calibration --data fer2013.csv --votes fer2013new.csv
 
@@ -103,6 +103,11 @@ def temperature(logits: Floats, labels: Labels, asked: Floats) -> Floats:
     return softmax(asked, fit_temperature(logits, labels))
 
 
+def offsets(logits: Floats, labels: Labels, asked: Floats) -> Floats:
+    scaling = fit_class_scaling(logits, labels, shared_factor=True)
+    return temperature(scaling.apply(logits), labels, scaling.apply(asked))
+
+
 def class_scaling(logits: Floats, labels: Labels, asked: Floats) -> Floats:
     scaling = fit_class_scaling(logits, labels)
     return temperature(scaling.apply(logits), labels, scaling.apply(asked))
@@ -121,6 +126,7 @@ def isotonic(logits: Floats, labels: Labels, asked: Floats) -> Floats:
 METHODS: dict[str, Method] = {
     "none": none,
     "temperature": temperature,
+    "offsets": offsets,
     "class scaling": class_scaling,
     "isotonic": isotonic,
 }

@@ -132,6 +132,23 @@ def test_class_scaling_goes_down_the_slope_that_it_says() -> None:
             assert loss(found.factors, found.offsets + sign * step) > best
 
 
+def test_a_shared_factor_leaves_only_offsets() -> None:
+    logits, labels = sample(2.0, n=20_000)
+    found = fit_class_scaling(logits - 2 * OFFSETS, labels, shared_factor=True)
+    np.testing.assert_allclose(found.factors, np.full(7, 0.5), atol=0.02)
+    np.testing.assert_allclose(found.offsets - found.offsets.mean(), OFFSETS, atol=0.2)
+
+
+def test_factors_are_chosen_only_where_they_are_needed() -> None:
+    logits, labels = sample(1.0, n=4000)
+    of_offsets = choose_class_scaling(logits - OFFSETS, labels)
+    of_both = choose_class_scaling((logits - OFFSETS) / FACTORS, labels)
+    assert of_offsets is not None
+    assert of_both is not None
+    assert np.ptp(of_offsets.factors) == 0
+    assert of_both.factors.argmin() == FACTORS.argmin()
+
+
 def test_class_scaling_is_chosen_only_where_it_helps_new_faces() -> None:
     logits, labels = sample(2.0)
     assert choose_class_scaling(logits, labels) is None  # a temperature is all that is amiss
