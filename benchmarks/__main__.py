@@ -1,4 +1,6 @@
-"""`python -m benchmarks` measures the speed of everything; `python -m benchmarks video --memory` what is named."""
+"""`python -m benchmarks` measures the speed of everything; `python -m benchmarks video --memory` what is named.
+
+`python -m benchmarks NAME --help` tells what else there is to say. The names:"""
 
 import importlib
 import sys
@@ -20,9 +22,13 @@ NAMES = (
     "roofline",
     "released",
     "accuracy",
+    "proxies",
     "robustness",
 )
 
+if sys.argv[1:2] in (["-h"], ["--help"]):
+    print(f"{__doc__}{', '.join(NAMES)}")
+    sys.exit()
 name = sys.argv.pop(1) if sys.argv[1:2] and not sys.argv[1].startswith("-") else NAMES[0]
 if name not in NAMES:
     sys.exit(f"expected one of {', '.join(NAMES)}, got {name}")

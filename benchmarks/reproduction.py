@@ -11,14 +11,13 @@ inside it; with --minutes 0 the recipes run as they are written, which wants a G
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import RESULTS, describe, write_results
 from benchmarks.options import parser
+from benchmarks.training import train
 from mien import metrics
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset, load_fer2013
@@ -44,6 +43,10 @@ class System:
     @property
     def name(self) -> str:
         return "+".join([self.recipe, *(f"{value.partition('=')[2]}" for value in self.overrides[:1])])
+
+    def settings(self, minutes: float) -> list[str]:
+        """What differs from the recipe, with a schedule that ends inside the time, if there is one."""
+        return [*self.overrides, *(ONE_CYCLE if minutes else ())]
 
 
 SYSTEMS = (
@@ -72,24 +75,13 @@ def main() -> None:
     dataset = load_fer2013(options.data)
     for system in chosen:
         folder = options.out / system.name
-        if not Run(folder).evaluation.is_file():
-            train(system, options.data, folder, options.minutes)
+        limit = ["--max-time", f"{options.minutes:g}m"] if options.minutes else []
+        train(system.recipe, options.data, folder, system.settings(options.minutes), *limit)
         rows = [row for row in _rows() if row["name"] != system.name]
         rows.append(measure(system, folder, dataset))
         rows.sort(key=lambda row: list(known).index(row["name"]))
         write_results("reproduction", {"machine": describe(), "split": SPLIT, "rows": rows})
         write_page(rows)
-
-
-def train(system: System, data: Path, folder: Path, minutes: float) -> None:
-    """Trains a system, or goes on with it, through the command that everybody uses."""
-    overrides = [*system.overrides, *(ONE_CYCLE if minutes else ())]
-    command = [sys.executable, "-m", "mien.cli", "train", "--recipe", system.recipe, "--data", data, "--out", folder]
-    command += [word for override in overrides for word in ("--set", override)]
-    command += ["--max-time", f"{minutes:g}m"] if minutes else []
-    command += ["--resume"] if Run(folder).recipe.is_file() else []
-    print("training", system.name, flush=True)
-    subprocess.run([str(word) for word in command], check=True)
 
 
 def measure(system: System, folder: Path, dataset: FaceDataset) -> dict[str, Any]:
