@@ -30,6 +30,7 @@ SHORT = ("epochs=1", "compile=false", "precision=32-true")
 TINY = {
     "mien": ("network.widths=[8,8,8,8]",),
     "mien-refined": ("network.widths=[8,8,8,8]",),
+    "mien-robust": ("network.widths=[8,8,8,8]",),
     "plain-cnn": ("network.channels=[8,8,8,8]",),
     "transfer": (),
 }
@@ -92,6 +93,7 @@ def test_readme_commands_run(newcomer: Path, capsys: pytest.CaptureFixture[str])
         "mine/plain-cnn.onnx",
         "mine/report/report.html",
         "mien-refined/mien.onnx",
+        "mien-robust/mien.onnx",
         "mine/spoilt/mine.json",
         "mobilenet/transfer.onnx",
     ):
