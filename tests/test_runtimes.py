@@ -122,6 +122,11 @@ def test_weights_that_are_missing(files: dict[str, Path], tmp_path: Path) -> Non
         Bundle.load(path)
 
 
+def test_weights_instead_of_their_network(files: dict[str, Path]) -> None:
+    with pytest.raises(BundleError, match=rf"weights of {files['.xml'].name}; name that"):
+        Bundle.load(files[".xml"].with_suffix(".bin"))
+
+
 def test_a_network_without_metadata() -> None:
     tflite = pytest.importorskip("tflite")
     with pytest.raises(BundleError, match="not one of mien's"):

@@ -70,6 +70,8 @@ class ModelFile:
     def read(cls, path: Path) -> ModelFile:
         """The file at `path`, and what belongs to it; a BundleError where something cannot be read or is empty."""
         suffix = path.suffix.lower()
+        if suffix == ".bin" and (network := path.with_suffix(".xml")).is_file():
+            raise BundleError(f"{path}: these are the weights of {network.name}; name that file instead")
         return cls(_read(path), suffix, _read(path.with_suffix(".bin")) if suffix == ".xml" else b"")
 
     def save(self, path: str | Path) -> Path:
