@@ -5,7 +5,7 @@
 FER2013's own frames are the reference. Each is enlarged eightfold into a "photograph" with a margin, CenterFace finds
 its face and landmarks there, and the face is cropped again with every framing. A framing is as good as the accuracy
 that the bundle keeps on these crops, beside the accuracy on the frames as they came. Writes
-`results/crop_geometry.json`; the choice is written down in docs/face-crop.md.
+`results/crop_geometry.json` and the table in docs/face-crop.md, where the choice is written down.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from benchmarks.machine import describe, write_results
 from benchmarks.options import parser
+from benchmarks.page import write_table
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset, load_fer2013, plurality
 from mien.detect import CenterFace, Detections
@@ -48,9 +49,8 @@ def main() -> None:
     template = measure_template(sample(dataset.split("Training"), options.faces // 2))
     results = measure_framings(sample(dataset.split("PublicTest"), options.faces), Bundle.load(options.model))
     write_results("crop_geometry", {"machine": describe(), "template": template, **results})
-    for row in results["framings"]:
-        gain = f"{row['ferplus_gain']:+.3f} +- {row['ferplus_error']:.3f}"
-        print(f"{row['fer2013']:.3f} {row['ferplus']:.3f} ({gain})  {row['framing']}")
+    heading = ["framing", "FER2013", "gain", "FER+ plurality", "gain"]
+    write_table("crop_geometry", heading, [cells(row) for row in results["framings"]], "face-crop")
 
 
 def sample(dataset: FaceDataset, count: int) -> FaceDataset:
@@ -125,6 +125,29 @@ def correct(bundle: Bundle, dataset: FaceDataset, crops: np.ndarray[Any, np.dtyp
         "fer2013": probabilities["fer2013"].argmax(axis=1) == dataset.labels,
         "ferplus": probabilities["ferplus"][voted].argmax(axis=1) == labels,
     }
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """A framing and its scores in percent, as a row of the table."""
+    scores = [
+        text
+        for head in ("fer2013", "ferplus")
+        for text in (f"{100 * row[head]:.1f}", f"{100 * row[f'{head}_gain']:+.1f} ± {100 * row[f'{head}_error']:.1f}")
+    ]
+    return [row["framing"] if isinstance(row["framing"], str) else in_words(Framing(**row["framing"])), *scores]
+
+
+def in_words(framing: Framing) -> str:
+    """What of the default a framing changes."""
+    default = Framing()
+    x, y = framing.shift
+    said = [
+        (framing.scale != default.scale, f"scale {framing.scale:g}"),
+        ((x, y) != default.shift, f"shift {x:g}, {y:g}"),
+        (framing.upright != default.upright, f"{framing.upright:.0%} of the roll undone"),
+        (framing.by_box != default.by_box, f"{framing.by_box:.0%} by the box"),
+    ]
+    return ", ".join(words for changed, words in said if changed) or "landmarks on the template (scale 1)"
 
 
 def accuracies(right: dict[str, Correct]) -> dict[str, float]:
