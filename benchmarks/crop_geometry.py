@@ -20,12 +20,13 @@ from tqdm import tqdm
 from benchmarks.machine import describe, write_results
 from benchmarks.options import parser
 from benchmarks.page import write_table
+from benchmarks.paired import HEADING, Right, cells, paired, right_answers
 from mien.bundle import Bundle
-from mien.datasets import FaceDataset, load_fer2013, plurality
+from mien.datasets import FaceDataset, load_fer2013
 from mien.detect import CenterFace, Detections
 from mien.preprocess import FRAME, Framing, crop_faces
 
-Correct = np.ndarray[Any, np.dtype[np.bool_]]
+Picture = np.ndarray[Any, np.dtype[np.uint8]]
 
 ENLARGED, MARGIN = 8, 8
 FRAMINGS = [
@@ -49,8 +50,8 @@ def main() -> None:
     template = measure_template(sample(dataset.split("Training"), options.faces // 2))
     results = measure_framings(sample(dataset.split("PublicTest"), options.faces), Bundle.load(options.model))
     write_results("crop_geometry", {"machine": describe(), "template": template, **results})
-    heading = ["framing", "FER2013", "gain", "FER+ plurality", "gain"]
-    write_table("crop_geometry", heading, [cells(row) for row in results["framings"]], "face-crop")
+    table = [[in_words(row["framing"]), *cells(row["scores"])] for row in results["framings"]]
+    write_table("crop_geometry", ["framing", *HEADING], table, "face-crop")
 
 
 def sample(dataset: FaceDataset, count: int) -> FaceDataset:
@@ -82,87 +83,55 @@ def measure_template(dataset: FaceDataset) -> dict[str, Any]:
 
 
 def measure_framings(dataset: FaceDataset, bundle: Bundle) -> dict[str, Any]:
-    """Accuracy of every framing on the faces that are found."""
+    """Accuracy of every framing on the faces that are found, beside the frames as they came."""
     rows, found = detect(dataset)
-    found_faces = dataset.take(np.array(rows))
-    pictures = [enlarge(face) for face in found_faces.faces]
-    frames_as_they_came = correct(bundle, found_faces, found_faces.faces)
-    scores = []
-    default: dict[str, Correct] = {}
-    for framing in tqdm(FRAMINGS, desc="framings"):
-        crops = np.concatenate(
-            [
-                crop_faces(picture, faces.boxes, faces.landmarks, framing)
-                for picture, faces in zip(pictures, found, strict=True)
-            ]
-        )
-        right = correct(bundle, found_faces, crops)
-        default = default or right  # the first of FRAMINGS
-        scores.append({"framing": asdict(framing), **accuracies(right), **differences(right, default)})
-    original = {**accuracies(frames_as_they_came), **differences(frames_as_they_came, default)}
-    scores.insert(0, {"framing": "the frames as they came", **original})
+    faces = dataset.take(np.array(rows))
+    pictures = [enlarge(face) for face in faces.faces]
+    assert faces.votes is not None
+    tried: list[tuple[dict[str, Any] | str, Right]] = []
+    for framing in tqdm((None, *FRAMINGS), desc="framings"):
+        crops = faces.faces if framing is None else crops_of(pictures, found, framing)
+        right = right_answers(bundle.probabilities(crops), faces.labels, faces.votes)
+        tried.append(("the frames as they came" if framing is None else asdict(framing), right))
+    default = tried[1][1]  # the first of FRAMINGS
     return {
         "model": bundle.name,
         "faces": len(dataset),
         "found": len(rows),
-        "framings": scores,
+        "framings": [{"framing": framing, "scores": paired(right, default)} for framing, right in tried],
     }
 
 
-def enlarge(face: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def crops_of(pictures: list[Picture], found: list[Detections], framing: Framing) -> Picture:
+    """The face of every picture as this framing lays it into the frame, uint8 (N, 48, 48)."""
+    return np.concatenate(
+        [
+            crop_faces(picture, faces.boxes, faces.landmarks, framing)
+            for picture, faces in zip(pictures, found, strict=True)
+        ]
+    )
+
+
+def enlarge(face: Picture) -> Picture:
     """A frame uint8 (48, 48) as an RGB picture, eight times as large, with its edge repeated around it."""
     padded = cv2.copyMakeBorder(face, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE)
     large = cv2.resize(padded, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
     return np.repeat(large[:, :, None], 3, axis=2)
 
 
-def correct(bundle: Bundle, dataset: FaceDataset, crops: np.ndarray[Any, np.dtype[np.uint8]]) -> dict[str, Correct]:
-    """For each head, which crops of the data set's faces are read right."""
-    assert dataset.votes is not None
-    probabilities = bundle.probabilities(crops)
-    voted, labels = plurality(dataset.votes)
-    return {
-        "fer2013": probabilities["fer2013"].argmax(axis=1) == dataset.labels,
-        "ferplus": probabilities["ferplus"][voted].argmax(axis=1) == labels,
-    }
-
-
-def cells(row: dict[str, Any]) -> list[str]:
-    """A framing and its scores in percent, as a row of the table."""
-    scores = [
-        text
-        for head in ("fer2013", "ferplus")
-        for text in (f"{100 * row[head]:.1f}", f"{100 * row[f'{head}_gain']:+.1f} ± {100 * row[f'{head}_error']:.1f}")
-    ]
-    return [row["framing"] if isinstance(row["framing"], str) else in_words(Framing(**row["framing"])), *scores]
-
-
-def in_words(framing: Framing) -> str:
+def in_words(values: dict[str, Any] | str) -> str:
     """What of the default a framing changes."""
-    default = Framing()
+    if isinstance(values, str):
+        return values
+    framing, default = Framing(**values), Framing()
     x, y = framing.shift
     said = [
         (framing.scale != default.scale, f"scale {framing.scale:g}"),
-        ((x, y) != default.shift, f"shift {x:g}, {y:g}"),
+        (tuple(framing.shift) != default.shift, f"shift {x:g}, {y:g}"),
         (framing.upright != default.upright, f"{framing.upright:.0%} of the roll undone"),
         (framing.by_box != default.by_box, f"{framing.by_box:.0%} by the box"),
     ]
     return ", ".join(words for changed, words in said if changed) or "landmarks on the template (scale 1)"
-
-
-def accuracies(right: dict[str, Correct]) -> dict[str, float]:
-    """Accuracy of each head."""
-    return {name: round(float(values.mean()), 4) for name, values in right.items()}
-
-
-def differences(right: dict[str, Correct], default: dict[str, Correct]) -> dict[str, float]:
-    """Accuracy less the default's on the same faces, and the standard error of that paired difference."""
-    found = {}
-    for name, values in right.items():
-        gain = values.astype(float) - default[name]
-        found[f"{name}_gain"] = round(float(gain.mean()), 4)
-        found[f"{name}_error"] = round(float(gain.std() / np.sqrt(len(gain))), 4)
-    return found
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ faces with its standard error.
 from __future__ import annotations
 
 import json
-import math
 import os
 import subprocess
 import sys
@@ -20,13 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.machine import describe, write_results
 from benchmarks.options import parser
 from benchmarks.page import write_table
+from benchmarks.paired import HEADING, Right, cells, paired, right_answers
 from benchmarks.training import train
-from mien.datasets import plurality
 from mien.runs import Run
 
 COMMON = ("epochs=8", "teacher.bundles=[]", "schedule.small_size=0")
@@ -80,7 +78,9 @@ def main() -> None:
     os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     for proxy in PROXIES:
         if options.only is None or proxy.name in options.only:
-            more = ["--leave-out", cleaned(options.data, options.votes, options.out)] if proxy.cleaned else []
+            more: list[str | Path] = (
+                ["--leave-out", cleaned(options.data, options.votes, options.out)] if proxy.cleaned else []
+            )
             train(
                 "mien-nano",
                 options.data,
@@ -106,36 +106,35 @@ def cleaned(data: Path, votes: Path, folder: Path) -> Path:
 def write(folder: Path) -> None:
     """The results and the table of every proxy that has come to its end."""
     finished = [proxy for proxy in PROXIES if Run(folder / proxy.name).evaluation.is_file()]
-    right = {proxy.name: hits(folder / proxy.name) for proxy in finished}
+    right = {proxy.name: right_of(folder / proxy.name) for proxy in finished}
     rows = [row(proxy, Run(folder / proxy.name), right) for proxy in finished]
     write_results("proxies", {"machine": describe(), "common": COMMON, "rows": rows})
-    heading = ["changed", "FER2013", "difference", "FER+, plurality", "difference", "NLL", "GFLOP", "minutes"]
-    write_table("proxies", heading, [cells(each) for each in rows], "accuracy")
+    table = [
+        [
+            each["change"],
+            *cells(each["scores"]),
+            f"{each['nll']:.3f}",
+            f"{each['gflop']:.3f}",
+            f"{each['seconds'] / 60:.0f}",
+        ]
+        for each in rows
+    ]
+    write_table("proxies", ["changed", *HEADING, "NLL", "GFLOP", "minutes"], table, "accuracy")
 
 
-def hits(folder: Path) -> dict[str, npt.NDArray[np.bool_]]:
-    """Head -> whether each face was read right."""
+def right_of(folder: Path) -> Right:
     with np.load(folder / "predictions.npz") as kept:
-        voted, votes = plurality(kept["votes"])
-        return {
-            "fer2013": kept["fer2013"].argmax(axis=1) == kept["labels"],
-            "ferplus": kept["ferplus"][voted].argmax(axis=1) == votes,
-        }
+        return right_answers(kept, kept["labels"], kept["votes"])
 
 
-def row(proxy: Proxy, run: Run, right: dict[str, dict[str, npt.NDArray[np.bool_]]]) -> dict[str, Any]:
+def row(proxy: Proxy, run: Run, right: dict[str, Right]) -> dict[str, Any]:
     facts = json.loads(run.facts.read_text(encoding="utf-8"))
     result = json.loads(run.evaluation.read_text(encoding="utf-8"))["results"][0]
-    scores = {}
-    for head, found in right[proxy.name].items():
-        gain = found.astype(float) - right[PROXIES[0].name][head]
-        error = gain.std() / math.sqrt(len(gain))
-        scores[head] = {"accuracy": float(found.mean()), "gain": float(gain.mean()), "error": float(error)}
     return {
         "name": proxy.name,
         "change": proxy.change,
         "overrides": proxy.overrides,
-        "scores": scores,
+        "scores": paired(right[proxy.name], right[PROXIES[0].name]),
         "nll": result["metrics"]["nll"],
         "epochs": facts["epochs_run"],
         "best_epoch": facts["best_epoch"],
@@ -143,18 +142,6 @@ def row(proxy: Proxy, run: Run, right: dict[str, dict[str, npt.NDArray[np.bool_]
         "seconds": facts["seconds"],
         "commit": facts["commit"],
     }
-
-
-def cells(found: dict[str, Any]) -> list[str]:
-    scores = [
-        text
-        for score in found["scores"].values()
-        for text in (
-            f"{100 * score['accuracy']:.1f}",
-            f"{100 * score['gain']:+.1f} ± {100 * score['error']:.1f}" if score["error"] else "",
-        )
-    ]
-    return [found["change"], *scores, f"{found['nll']:.3f}", f"{found['gflop']:.3f}", f"{found['seconds'] / 60:.0f}"]
 
 
 if __name__ == "__main__":
