@@ -17,17 +17,17 @@ from typing import Any
 
 from benchmarks.machine import RESULTS, describe, write_results
 from benchmarks.options import parser
+from benchmarks.page import write_table
 from benchmarks.training import train
 from mien import metrics
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset, load_fer2013
 from mien.evaluate import evaluate_bundle
-from mien.files import write_atomically
 from mien.runs import Run
 
 SPLIT = "PublicTest"
-PAGE = Path(__file__).parents[1] / "docs" / "reproduction.md"
-BEGIN, END = "<!-- made by benchmarks.reproduction -->\n", "<!-- end -->\n"
+HEADING = ["system", "claimed", "accuracy [95 %]", "without copies", "NLL", "macro-F1", "weighted F1", "epochs"]
+HEADING += ["core-minutes", "GFLOP"]
 ONE_CYCLE = ("schedule.name=one-cycle", "schedule.warmup=0.3", "schedule.final=1e-3", "stopping.patience=1000")
 
 
@@ -81,7 +81,7 @@ def main() -> None:
         rows.append(measure(system, folder, dataset))
         rows.sort(key=lambda row: list(known).index(row["name"]))
         write_results("reproduction", {"machine": describe(), "split": SPLIT, "rows": rows})
-        write_page(rows)
+        write_table("reproduction", HEADING, [cells(row) for row in rows], "reproduction")
 
 
 def measure(system: System, folder: Path, dataset: FaceDataset) -> dict[str, Any]:
@@ -116,29 +116,19 @@ def measure(system: System, folder: Path, dataset: FaceDataset) -> dict[str, Any
     }
 
 
-def write_page(rows: list[dict[str, Any]]) -> None:
-    """The table, in its place on the page."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    write_atomically(PAGE, before + BEGIN + table(rows) + END + after)
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """The rows as Markdown: claimed against measured."""
-    lines = [
-        "| system | claimed | accuracy [95 %] | without copies | NLL | macro-F1 | weighted F1 | epochs "
-        "| core-minutes | GFLOP |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+def cells(row: dict[str, Any]) -> list[str]:
+    """A row of the table, under HEADING: claimed against measured."""
+    measured, (low, high) = row["measured"], row["interval"]
+    return [
+        f"`{row['name']}`",
+        row["claim"] or "-",
+        f"{100 * measured['accuracy']:.1f} [{100 * low:.1f}, {100 * high:.1f}]",
+        f"{100 * row['without_copies']:.1f}",
+        *(f"{measured[name]:.3f}" for name in ("nll", "macro_f1", "weighted_f1")),
+        f"{row['epochs_run']} of {row['epochs_of_recipe']}",
+        f"{row['core_minutes']}",
+        f"{row['gflop']:.2f}",
     ]
-    for row in rows:
-        measured, (low, high) = row["measured"], row["interval"]
-        lines.append(
-            f"| `{row['name']}` | {row['claim'] or '-'} | {100 * measured['accuracy']:.1f} "
-            f"[{100 * low:.1f}, {100 * high:.1f}] | {100 * row['without_copies']:.1f} | {measured['nll']:.3f} | "
-            f"{measured['macro_f1']:.3f} | {measured['weighted_f1']:.3f} | {row['epochs_run']} of "
-            f"{row['epochs_of_recipe']} | {row['core_minutes']} | {row['gflop']:.2f} |"
-        )
-    return "\n".join(lines) + "\n"
 
 
 def _rows() -> list[dict[str, Any]]:
