@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.calibration import softmax
-from mien.errors import BundleError, InputError, first_line, nearest
+from mien.errors import BundleError, InputError, first_line, kind_of, nearest
 from mien.labels import LABEL_SETS, LabelSet
 from mien.preprocess import FRAME, InputSpec, check_crops, to_input
 from mien.runtimes import CPU, SUFFIXES, FloatArray, ModelFile, open_runtime
@@ -231,10 +231,9 @@ class Bundle:
         for head, output in zip(self.metadata.heads, outputs, strict=True):
             expected = (2, len(head.labels))
             if getattr(output, "shape", None) != expected or output.dtype != np.float32:
-                got = f"{output.dtype} {output.shape}" if isinstance(output, np.ndarray) else type(output).__name__
                 raise BundleError(
                     f"{self.source}: head {head.name!r} should answer float32 {expected} for two faces, "
-                    f"answered {got}. Export it again."
+                    f"answered {kind_of(output)}. Export it again."
                 )
             if not np.isfinite(output).all():
                 raise BundleError(

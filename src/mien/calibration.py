@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien import metrics
-from mien.errors import InputError
+from mien.errors import InputError, kind_of
 
 LOWEST, HIGHEST = 0.05, 20.0
 """The bounds of a fitted temperature: beyond them something else is wrong with the network."""
@@ -64,7 +64,7 @@ def fit_temperature(logits: npt.NDArray[np.floating], targets: npt.NDArray[Any])
     fit.
     """
     if not isinstance(logits, np.ndarray) or logits.dtype.kind != "f" or logits.ndim != 2 or logits.shape[1] < 2:
-        raise InputError(f"logits: expected a float array (N, K) with at least 2 classes, got {_describe(logits)}")
+        raise InputError(f"logits: expected a float array (N, K) with at least 2 classes, got {kind_of(logits)}")
     if not np.isfinite(logits).all():
         raise InputError("logits: expected finite numbers, got NaN or infinity. The network has diverged.")
     shares = _as_shares(targets, *logits.shape)
@@ -163,7 +163,7 @@ def _as_shares(targets: npt.NDArray[Any], n: int, k: int) -> npt.NDArray[np.floa
         if not (targets >= 0).all() or not ((np.abs(sums - 1) < 1e-3) | (sums == 0)).all():
             raise InputError("targets: expected rows of shares from 0 that sum to 1 (or all 0), got others")
         return targets.astype(np.float64)
-    raise InputError(f"targets: expected int labels ({n},) or float shares ({n}, {k}), got {_describe(targets)}")
+    raise InputError(f"targets: expected int labels ({n},) or float shares ({n}, {k}), got {kind_of(targets)}")
 
 
 def _minimise(function: Callable[[float], float], low: float, high: float) -> float:
@@ -181,7 +181,3 @@ def _minimise(function: Callable[[float], float], low: float, high: float) -> fl
             right = low + ratio * (high - low)
             at_right = function(right)
     return (low + high) / 2
-
-
-def _describe(value: Any) -> str:
-    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__

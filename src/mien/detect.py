@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.download import Download
-from mien.errors import DetectorError, nearest
+from mien.errors import DetectorError, kind_of, nearest
 from mien.runtimes.onnx import make_session
 
 FloatArray = npt.NDArray[np.float32]
@@ -42,8 +42,7 @@ class Detections:
         for name, shape in {"boxes": (n, 4), "scores": (n,), "landmarks": (n, 5, 2)}.items():
             array = getattr(self, name)
             if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != np.float32:
-                got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-                raise DetectorError(f"Detections.{name}: expected float32 {shape}, got {got}")
+                raise DetectorError(f"Detections.{name}: expected float32 {shape}, got {kind_of(array)}")
         if not np.isfinite(self.boxes).all() or (self.boxes[:, 2:] < self.boxes[:, :2]).any():
             raise DetectorError(
                 "detections: expected finite boxes as left, top, right, bottom, not x, y, width, height"

@@ -83,6 +83,12 @@ class ExportError(MienError):
     """The exported network disagrees with the trained one, so nothing was written."""
 
 
+def kind_of(value: object) -> str:
+    """What came where an array was expected: `float32 (3, 7)`, or the name of its type."""
+    dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
+    return type(value).__name__ if dtype is None or shape is None else f"{dtype} {shape}"
+
+
 def first_line(error: Exception) -> str:
     """What an error of another package's says at first, or its name."""
     return next(iter(str(error).splitlines()), type(error).__name__)

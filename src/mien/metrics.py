@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import InputError, nearest
+from mien.errors import InputError, kind_of, nearest
 
 Probabilities = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.integer]
@@ -27,10 +27,10 @@ _TINY = 1e-12  # A class given probability 0 costs 27.6 nats, not infinity.
 def check(probabilities: Probabilities, labels: Labels) -> tuple[Floats, npt.NDArray[np.int64]]:
     """Both, as float64 `(N, K)` and int64 `(N,)`, if they fit together."""
     if not isinstance(probabilities, np.ndarray) or probabilities.dtype.kind != "f" or probabilities.ndim != 2:
-        raise InputError(f"probabilities: expected a float array (N, K), got {_describe(probabilities)}")
+        raise InputError(f"probabilities: expected a float array (N, K), got {kind_of(probabilities)}")
     n, k = probabilities.shape
     if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu" or labels.shape != (n,):
-        raise InputError(f"labels: expected an int array ({n},), one for each row, got {_describe(labels)}")
+        raise InputError(f"labels: expected an int array ({n},), one for each row, got {kind_of(labels)}")
     if not n or not k:
         raise InputError(f"probabilities: expected at least one row and one class, got shape {probabilities.shape}")
     values = probabilities.astype(np.float64)
@@ -44,10 +44,6 @@ def check(probabilities: Probabilities, labels: Labels) -> tuple[Floats, npt.NDA
     if labels.min() < 0 or labels.max() >= k:
         raise InputError(f"labels: expected 0 to {k - 1}, got {labels.min()} to {labels.max()}")
     return values, labels.astype(np.int64)
-
-
-def _describe(value: Any) -> str:
-    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
 
 
 @dataclass(frozen=True)
@@ -428,7 +424,7 @@ def concordance(estimates: npt.NDArray[np.floating], truth: npt.NDArray[np.float
 def _pair(estimates: npt.NDArray[np.floating], truth: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
     a, b = np.asarray(estimates), np.asarray(truth)
     if a.shape != b.shape or not a.size or a.dtype.kind not in "fiu" or b.dtype.kind not in "fiu":
-        raise InputError(f"expected two number arrays of one shape, not empty, got {_describe(a)} and {_describe(b)}")
+        raise InputError(f"expected two number arrays of one shape, not empty, got {kind_of(a)} and {kind_of(b)}")
     a, b = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise InputError("expected finite numbers, got NaN or infinity")

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import InputError
+from mien.errors import InputError, kind_of
 
 FRAME = 48
 """Side of a face crop in pixels."""
@@ -58,8 +58,9 @@ def check_crops(crops: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         or crops.ndim != 3
         or crops.shape[1:] != (FRAME, FRAME)
     ):
-        got = f"{crops.dtype} {crops.shape}" if isinstance(crops, np.ndarray) else type(crops).__name__
-        raise InputError(f"face crops: expected a uint8 array (N, {FRAME}, {FRAME}) of gray pixels, got {got}")
+        raise InputError(
+            f"face crops: expected a uint8 array (N, {FRAME}, {FRAME}) of gray pixels, got {kind_of(crops)}"
+        )
     return crops
 
 

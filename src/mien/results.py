@@ -11,7 +11,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import InputError, MissingExtraError
+from mien.errors import InputError, MissingExtraError, kind_of
 from mien.labels import UNCERTAIN, LabelSet, color
 
 FloatArray = npt.NDArray[np.float32]
@@ -64,8 +64,7 @@ class Face:
 
 def _check(name: str, array: Any, shape: tuple[int, ...], dtype: type[np.generic]) -> None:
     if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype:
-        got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-        raise InputError(f"Faces.{name}: expected {dtype.__name__} {shape}, got {got}")
+        raise InputError(f"Faces.{name}: expected {dtype.__name__} {shape}, got {kind_of(array)}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import DataError, InputError
+from mien.errors import DataError, InputError, kind_of
 from mien.labels import FERPLUS
 
 VOTE_COLUMNS = (*FERPLUS.names, "unknown", "NF")
@@ -159,6 +159,7 @@ FERPLUS_TEST_SETS: dict[str, Callable[[Votes], Subset]] = {
 
 def _check(votes: Votes) -> Votes:
     if not isinstance(votes, np.ndarray) or votes.dtype != np.uint8 or votes.shape[1:] != (len(VOTE_COLUMNS),):
-        got = f"{votes.dtype} {votes.shape}" if isinstance(votes, np.ndarray) else type(votes).__name__
-        raise InputError(f"votes: expected a uint8 array (N, {len(VOTE_COLUMNS)}), columns {VOTE_COLUMNS}, got {got}")
+        raise InputError(
+            f"votes: expected a uint8 array (N, {len(VOTE_COLUMNS)}), columns {VOTE_COLUMNS}, got {kind_of(votes)}"
+        )
     return votes
