@@ -1,11 +1,12 @@
 """Which calibration is best: none, a temperature, offsets per class, factors too, or isotonic regression.
 
-    python -m benchmarks calibration --data fer2013.csv --votes fer2013new.csv [--others runs/*/*.onnx]
+    python -m benchmarks calibration --data fer2013.csv --votes fer2013new.csv
+    python -m benchmarks calibration --data fer2013.csv --votes fer2013new.csv --others runs/*/*.onnx
 
-By cross-fitting on PublicTest with the released bundles: each method is fitted on four fifths of the faces and judged
-on the last, in turn, copies kept together, for several draws of the fifths. `--others` does the same for bundles that
-nothing was decided on, so that a method can be chosen without the released ones. Writes `results/calibration.json` and
-the tables in docs/model-card.md.
+By cross-fitting on PublicTest: each method is fitted on four fifths of the faces and judged on the last, in turn,
+copies kept together, for several draws of the fifths. The first form measures the released bundles, the second others,
+so that a method can be chosen without the released ones. They write `results/calibration.json`,
+`results/calibration-others.json`, and the tables in docs/model-card.md.
 """
 
 from __future__ import annotations
@@ -42,6 +43,16 @@ def main() -> None:
     words.add_argument("--others", type=Path, nargs="+", default=[], metavar="BUNDLE", help="bundles to choose by")
     options = words.parse_args()
     faces = judged_faces(load_data([options.data], options.votes, set_aside=False))
+    fixed = {"machine": describe(), "split": SPLIT, "folds": FOLDS, "draws": DRAWS}
+    if options.others:
+        others = [means(path, faces) for path in tqdm(options.others, desc="bundles")]
+        write_results("calibration-others", fixed | {"runs": others})
+        columns = ["method", "ECE, FER2013", "above .02", "NLL", "ECE, FER+", "above .02", "NLL"]
+        table = [
+            [method, *summary(others, "fer2013", method), *summary(others, "ferplus", method)] for method in METHODS
+        ]
+        write_table("calibration.others", columns, table, "model-card")
+        return
     models = {
         name: {
             head: {method: scores(draws, labels) for method, draws in methods.items()}
@@ -49,9 +60,7 @@ def main() -> None:
         }
         for name in released()
     }
-    others = [means(path, faces) for path in tqdm(options.others, desc="other bundles")]
-    results = {"machine": describe(), "split": SPLIT, "folds": FOLDS, "draws": DRAWS, "models": models}
-    write_results("calibration", results | {"others": others})
+    write_results("calibration", fixed | {"models": models})
     rows = [
         [model, head, method, *(cell(score[name], 1 if name == "accuracy" else 3) for name in SHOWN)]
         for model, heads in models.items()
@@ -59,12 +68,6 @@ def main() -> None:
         for method, score in methods.items()
     ]
     write_table("calibration", ["model", "head", "method", "accuracy", "ECE", "NLL", "Brier"], rows, "model-card")
-    if others:
-        columns = ["method", "ECE, FER2013", "above .02", "NLL", "ECE, FER+", "above .02", "NLL"]
-        table = [
-            [method, *summary(others, "fer2013", method), *summary(others, "ferplus", method)] for method in METHODS
-        ]
-        write_table("calibration.others", columns, table, "model-card")
 
 
 def judged_faces(dataset: FaceDataset) -> FaceDataset:

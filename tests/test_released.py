@@ -19,7 +19,7 @@ BARS = {  # bytes, GFLOP a face, accuracy on FER2013's label and on FER+'s plura
     "mien": (6_000_000, 0.35, 0.70, 0.83),
     "mien-nano": (1_000_000, 0.05, 0.675, 0.81),
 }
-RECIPES = {"mien": "mien-robust", "mien-nano": "mien-nano-robust"}
+RECIPES = {"mien": "mien-robust", "mien-nano": "mien-nano-refined"}
 
 
 @pytest.fixture(scope="module", params=BARS)
