@@ -47,7 +47,7 @@ def main() -> None:
     if options.others:
         others = [means(path, faces) for path in tqdm(options.others, desc="bundles")]
         write_results("calibration-others", fixed | {"runs": others})
-        columns = ["method", "ECE, FER2013", "above .02", "NLL", "ECE, FER+", "above .02", "NLL"]
+        columns = ["method", "FER2013: ECE", "above .02", "NLL", "FER+: ECE", "above .02", "NLL"]
         table = [
             [method, *summary(others, "fer2013", method), *summary(others, "ferplus", method)] for method in METHODS
         ]
