@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mien.datasets import FaceDataset, load_fer2013
+from mien.training import fit
 from mien.training.recipe import AugmentRecipe, Recipe, load_recipe
 
 TINY = (
@@ -64,3 +65,9 @@ def dataset(fer2013_csv: tuple[Path, Path]) -> FaceDataset:
 def without_votes(fer2013_csv: tuple[Path, Path]) -> FaceDataset:
     """The same faces without votes."""
     return load_fer2013(fer2013_csv[0], cache=False)
+
+
+@pytest.fixture
+def unexported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs end after training: calibration and export take seconds and are tested on their own."""
+    monkeypatch.setattr(fit, "export_bundle", lambda network, recipe, validation, path, card, judge: path)

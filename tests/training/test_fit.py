@@ -1,65 +1,30 @@
-"""Whole runs, from data to bundle: what they write, and that a stop at any moment changes nothing."""
+"""Whole runs, from data to bundle: what they write and say."""
 
 from __future__ import annotations
 
-import csv
 import json
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
 
-import tiny as tiny_bundle
 from mien.bundle import Bundle
-from mien.datasets import FaceDataset, exact_copies, load_fer2013
+from mien.datasets import FaceDataset, exact_copies
 from mien.errors import DataError, InputError, RecipeError, TrainingError
 from mien.labels import FERPLUS
 from mien.training import fit
-from mien.training.callbacks import AtomicCheckpoints, StochasticWeightAveraging, warming_ema
+from mien.training.callbacks import AtomicCheckpoints
 from mien.training.fit import Hardware, Run, train
 from mien.training.module import can_compile, logged
 from mien.training.recipe import Recipe, load_recipe
+from whole_runs import assert_same_run, best_epoch, history
 
 MakeRecipe = Callable[..., Recipe]
-
-FLAT = np.full((1, 48, 48), 90, np.uint8)
-CROPS = np.concatenate([FLAT, np.random.default_rng(0).integers(0, 256, (9, 48, 48), np.uint8)])
-
-
-def history(folder: Path) -> list[dict[str, str]]:
-    """The rows of history.csv but their seconds."""
-    with Run(folder).history.open() as file:
-        return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
-
-
-def best_epoch(folder: Path) -> int:
-    return int(torch.load(Run(folder).best, weights_only=False)["epoch"]) + 1
-
-
-def assert_same_run(one: Path, other: Path) -> None:
-    assert history(one) == history(other)
-    first, second = (Bundle.load(folder / "mien.onnx") for folder in (one, other))
-    assert first.metadata.heads == second.metadata.heads
-    for head, logits in first.logits(CROPS).items():
-        np.testing.assert_allclose(logits, second.logits(CROPS)[head], atol=1e-6, rtol=0)
-
-
-@pytest.fixture
-def unexported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs end after training: calibration and export take seconds and are tested on their own."""
-    monkeypatch.setattr(fit, "export_bundle", lambda network, recipe, validation, path, card, judge: path)
 
 
 @pytest.fixture(scope="module")
@@ -236,14 +201,20 @@ class TestTraining:
         (plain,), (other,) = history(tmp_path / "plain"), history(tmp_path / "other")
         assert plain["val_loss"] != other["val_loss"]
 
-    @pytest.mark.parametrize("wanted", [True, False])
+    @pytest.mark.parametrize(("wanted", "times"), [("true", 1), ("false", 0), ("auto", 0)])  # auto: not on a CPU
     def test_the_network_is_compiled_where_the_recipe_asks(
-        self, wanted: bool, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self,
+        wanted: str,
+        times: int,
+        tiny: MakeRecipe,
+        dataset: FaceDataset,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         compiled: list[object] = []
         monkeypatch.setattr("mien.training.models.SEResNet.compile", lambda network: compiled.append(network))
-        train(tiny("epochs=1", f"compile={str(wanted).lower()}"), dataset, tmp_path / "run")
-        assert len(compiled) == wanted
+        train(tiny("epochs=1", f"compile={wanted}"), dataset, tmp_path / "run")
+        assert len(compiled) == times
 
     def test_every_epoch_is_told_in_a_line(
         self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -386,133 +357,6 @@ def test_a_checkpoint_that_fails_leaves_the_one_before(tmp_path: Path, monkeypat
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize(("count", "share"), [(0, 0.1), (8, 0.5), (10_000, 0.9)])
-def test_the_average_forgets_the_random_start(count: int, share: float) -> None:
-    average = warming_ema(0.9)(torch.tensor(1.0), torch.tensor(0.0), torch.tensor(count))
-    assert average.item() == pytest.approx(share)
-
-
-def test_whole_numbers_are_not_averaged() -> None:
-    assert warming_ema(0.9)(torch.tensor(5), torch.tensor(7), torch.tensor(100)).item() == 7
-
-
-class TestStopping:
-    """The command line in a process of its own, stopped by a signal."""
-
-    @pytest.fixture
-    def start(
-        self, fer2013_csv: tuple[Path, Path], tiny_words: list[str], own_cache: Path
-    ) -> Callable[..., subprocess.Popen[str]]:
-        def start(out: Path, *words: str) -> subprocess.Popen[str]:
-            data, votes = map(str, fer2013_csv)
-            command = [sys.executable, "-m", "mien.cli", "train", "--data", data, "--votes", votes, "--out", str(out)]
-            return subprocess.Popen(
-                [*command, *tiny_words, "--set", "epochs=12", "--device", "cpu", *words],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                env=os.environ | {"OMP_NUM_THREADS": "1"},
-            )
-
-        return start
-
-    @pytest.fixture
-    def whole(self, tiny: MakeRecipe, fer2013_csv: tuple[Path, Path], tmp_path: Path) -> Path:
-        """The same run in this process, never stopped."""
-        train(tiny("epochs=12"), load_fer2013(*fer2013_csv), tmp_path / "whole", hardware=Hardware("cpu"))
-        return tmp_path / "whole"
-
-    def stop_after_two_epochs(self, process: subprocess.Popen[str], out: Path, number: int) -> int:
-        """Lets two epochs end, so that the first has its checkpoint; returns how many ended before the process did."""
-        for _ in range(6000):
-            if Run(out).history.is_file() and len(history(out)) >= 2:
-                break
-            assert process.poll() is None, process.communicate()[1]
-            time.sleep(0.01)
-        process.send_signal(number)
-        process.wait(60)
-        return len(history(out))
-
-    def test_killed_and_resumed_it_ends_as_if_never_stopped(
-        self, start: Callable[..., subprocess.Popen[str]], whole: Path, tmp_path: Path
-    ) -> None:
-        out = tmp_path / "killed"
-        process = start(out)
-        assert 2 <= self.stop_after_two_epochs(process, out, signal.SIGKILL) < 12
-        assert process.returncode == -signal.SIGKILL
-        assert not (out / "mien.onnx").exists()
-        process.communicate()
-
-        resumed = start(out, "--resume")
-        output, errors = resumed.communicate(timeout=120)
-        assert resumed.returncode == 0, errors
-        assert output == f"wrote {out / 'mien.onnx'}\n"
-        assert "epoch 1/12" not in errors
-        assert "epoch 12/12" in errors
-        assert_same_run(whole, out)
-
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_interrupted_it_says_how_to_go_on(
-        self, number: signal.Signals, start: Callable[..., subprocess.Popen[str]], tmp_path: Path
-    ) -> None:
-        out = tmp_path / "interrupted"
-        process = start(out)
-        assert 2 <= self.stop_after_two_epochs(process, out, number) < 12
-        _, errors = process.communicate()
-        assert process.returncode == 130, errors
-        assert errors.splitlines()[-1].startswith("mien: stopped after epoch ")
-        assert "--resume" in errors.splitlines()[-1]
-        assert "Traceback" not in errors
-        assert not (out / "mien.onnx").exists()
-
-    def test_ctrl_c_leaves_a_run_that_goes_on(
-        self,
-        tiny: MakeRecipe,
-        dataset: FaceDataset,
-        tmp_path: Path,
-        unexported: None,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        recipe, before = tiny("epochs=4"), signal.getsignal(signal.SIGINT)
-        train(recipe, dataset, tmp_path / "whole")
-        steps = fit.ExpressionModule.training_step
-
-        def interrupt(module: fit.ExpressionModule, batch: object, index: int) -> object:
-            if (module.current_epoch, index) == (2, 1):
-                handler = signal.getsignal(signal.SIGINT)  # a real signal is for the tests with a process of their own
-                assert callable(handler)
-                handler(signal.SIGINT, None)
-            return steps(module, batch, index)  # type: ignore[arg-type]
-
-        with monkeypatch.context() as patched:
-            patched.setattr(fit.ExpressionModule, "training_step", interrupt)
-            with pytest.raises(KeyboardInterrupt, match="stopped after epoch 2; --resume goes on from there"):
-                train(recipe, dataset, tmp_path / "run")
-        assert signal.getsignal(signal.SIGINT) is before
-        assert len(history(tmp_path / "run")) == 2
-        shutil.copytree(tmp_path / "run", tmp_path / "moved")
-        for name in ("run", "moved"):
-            train(recipe, dataset, tmp_path / name, resume=True)
-            assert history(tmp_path / name) == history(tmp_path / "whole")
-            assert best_epoch(tmp_path / name) == best_epoch(tmp_path / "whole")
-
-
-def test_a_moved_run_remembers_its_best_epoch(
-    tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None
-) -> None:
-    """Learning stands still, so that the first epoch stays the best whatever comes after it."""
-    still = ("ema=0", "optimizer.learning_rate=1e-12", "schedule.small_size=0")
-    train(tiny("epochs=2", *still), dataset, tmp_path / "run")
-    assert best_epoch(tmp_path / "run") == 1
-    shutil.copytree(tmp_path / "run", tmp_path / "moved")
-    longer = tmp_path / "moved" / "recipe.toml"
-    longer.write_text(longer.read_text().replace("epochs = 2", "epochs = 4"))
-    train(tiny("epochs=4", *still), dataset, tmp_path / "moved", resume=True)
-    assert len(history(tmp_path / "moved")) == 4
-    assert best_epoch(tmp_path / "moved") == 1
-
-
 def test_temperatures_are_fitted_without_the_faces_that_training_has_seen(
     tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -522,71 +366,6 @@ def test_temperatures_are_fitted_without_the_faces_that_training_has_seen(
     (faces,) = seen
     assert len(faces) == 20  # the fixture copies one of 21 from Training
     assert not exact_copies(faces.faces, dataset.split("Training").faces).any()
-
-
-class TestStochasticWeightAveraging:
-    @pytest.fixture
-    def ends(self, monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
-        """The first weights at the end of every epoch, as training left them."""
-        found: list[torch.Tensor] = []
-
-        class Watch(StochasticWeightAveraging):
-            def on_train_batch_end(self, trainer: pl.Trainer, module: Any, *rest: Any) -> None:
-                super().on_train_batch_end(trainer, module, *rest)
-                if trainer.is_last_batch:
-                    found.append(next(module.network.parameters()).detach().clone())
-
-        monkeypatch.setattr(fit, "StochasticWeightAveraging", Watch)
-        return found
-
-    def recipe(self, tiny: MakeRecipe, *more: str) -> Recipe:
-        return tiny("epochs=5", "ema=0", "swa=0.6", "schedule.small_size=0", *more)
-
-    def test_the_last_epochs_weights_are_averaged_equally(
-        self, ends: list[torch.Tensor], tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None
-    ) -> None:
-        train(self.recipe(tiny), dataset, tmp_path / "run")
-        weights = torch.load(Run(tmp_path / "run").last, weights_only=False)["state_dict"]
-        first = next(value for key, value in weights.items() if key.startswith("network."))
-        torch.testing.assert_close(first, torch.stack(ends[2:]).mean(0))
-
-    def test_meanwhile_the_learning_rate_stands_still(
-        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None
-    ) -> None:
-        train(self.recipe(tiny), dataset, tmp_path / "run")
-        rates = [float(row["learning_rate"]) for row in history(tmp_path / "run")]
-        assert rates[1] > rates[2] == rates[3] == rates[4]
-
-    def test_the_norms_are_measured_again(
-        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        train(self.recipe(tiny), dataset, tmp_path / "run")
-        monkeypatch.setattr("mien.training.callbacks.update_bn", lambda batches, network: None)
-        train(self.recipe(tiny), dataset, tmp_path / "without")
-        measured, without = history(tmp_path / "run"), history(tmp_path / "without")
-        assert [a["val_loss"] == b["val_loss"] for a, b in zip(measured, without, strict=True)] == (
-            [True, True, True, False, False]  # an average of one is the network itself
-        )
-        assert [row["train_loss"] for row in measured] == [row["train_loss"] for row in without]
-
-    def test_resumed_the_average_is_the_same(
-        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        recipe = self.recipe(tiny)
-        train(recipe, dataset, tmp_path / "whole")
-        steps = fit.ExpressionModule.training_step
-
-        def stop(module: fit.ExpressionModule, batch: Any, index: int) -> Any:
-            if (module.current_epoch, index) == (4, 1):
-                raise KeyboardInterrupt
-            return steps(module, batch, index)
-
-        with monkeypatch.context() as patched:
-            patched.setattr(fit.ExpressionModule, "training_step", stop)
-            with pytest.raises(KeyboardInterrupt):
-                train(recipe, dataset, tmp_path / "run")
-        train(recipe, dataset, tmp_path / "run", resume=True)
-        assert history(tmp_path / "run") == history(tmp_path / "whole")
 
 
 def test_a_device_that_is_not_there_leaves_nothing_behind(
@@ -615,82 +394,6 @@ def test_without_a_compiler_training_goes_on_uncompiled(
     monkeypatch.setattr("mien.training.module.get_cpp_compiler", missing)
     assert not can_compile()
     assert "Install g++" in capsys.readouterr().err
-
-
-class TestStartingFromAnotherRun:
-    def test_its_first_weights_are_the_others_best(
-        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None
-    ) -> None:
-        train(tiny("epochs=2"), dataset, tmp_path / "first")
-        still = [f"initial={tmp_path / 'first'}", "epochs=1", "ema=0", "learning_rate=1e-12"]
-        train(tiny(*still), dataset, tmp_path / "second")
-        before, after = (fit.best_weights(Run(tmp_path / name))[0] for name in ("first", "second"))
-        for name in before:
-            if not name.endswith(("running_mean", "running_var", "num_batches_tracked")):
-                torch.testing.assert_close(after[name], before[name])
-        facts = json.loads(Run(tmp_path / "second").facts.read_text())
-        assert len(facts["initial"]) == 64
-
-    def test_heads_that_it_had_not_start_anew(
-        self, tiny: MakeRecipe, without_votes: FaceDataset, dataset: FaceDataset, tmp_path: Path, unexported: None
-    ) -> None:
-        train(tiny("epochs=1", "stopping.monitor=val_loss", "stopping.mode=min"), without_votes, tmp_path / "first")
-        train(tiny("epochs=1", f"initial={tmp_path / 'first'}"), dataset, tmp_path / "second")
-        assert "heads.ferplus.weight" in fit.best_weights(Run(tmp_path / "second"))[0]
-
-    def test_another_network_is_refused(
-        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None
-    ) -> None:
-        train(tiny("epochs=1"), dataset, tmp_path / "first")
-        with pytest.raises(RecipeError, match=r"expected a run of the same network, but \d+ of its \d+ tensors differ"):
-            train(tiny("network.stem=4", f"initial={tmp_path / 'first'}"), dataset, tmp_path / "second")
-        assert not (tmp_path / "second").exists()
-
-    def test_a_folder_without_a_run_is_refused(self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path) -> None:
-        with pytest.raises(RecipeError, match=r"initial: expected the folder of a run"):
-            train(tiny(f"initial={tmp_path}"), dataset, tmp_path / "second")
-
-    def test_with_a_teacher_it_trains_to_its_end(
-        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None
-    ) -> None:
-        train(tiny("epochs=2", "teacher.bundles=['mien']"), dataset, tmp_path)
-        facts = json.loads(Run(tmp_path).facts.read_text())
-        assert list(facts["teachers"]) == ["mien"]
-
-    def test_faces_that_the_other_run_may_have_learnt_are_told(
-        self,
-        tiny: MakeRecipe,
-        dataset: FaceDataset,
-        tmp_path: Path,
-        unexported: None,
-        capsys: pytest.CaptureFixture[str],
-    ) -> None:
-        words = ["epochs=1", "data.validation=held-out", "data.held_out=0.3"]
-        train(tiny(*words), dataset, tmp_path / "first")
-        train(tiny(*words, f"initial={tmp_path / 'first'}"), dataset, tmp_path / "same")
-        assert "may have learnt" not in capsys.readouterr().err
-        train(tiny(*words, f"initial={tmp_path / 'first'}", "seed=1"), dataset, tmp_path / "other")
-        assert "first may have learnt faces that are held out here" in capsys.readouterr().err
-
-    def test_a_finished_start_is_not_needed_again(
-        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None
-    ) -> None:
-        train(tiny("epochs=1"), dataset, tmp_path / "first")
-        recipe = tiny("epochs=2", f"initial={tmp_path / 'first'}")
-        train(recipe, dataset, tmp_path / "second")
-        (tmp_path / "first").rename(tmp_path / "moved")
-        train(recipe, dataset, tmp_path / "second", resume=True)
-
-    def test_another_teacher_of_that_name_is_refused(
-        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None
-    ) -> None:
-        teacher = tmp_path / "teacher.onnx"
-        teacher.write_bytes(tiny_bundle.content())
-        recipe = tiny("epochs=1", f"teacher.bundles=['{teacher}']")
-        train(recipe, dataset, tmp_path / "run")
-        teacher.write_bytes(tiny_bundle.content(scale=2))
-        with pytest.raises(RecipeError, match="was started with other teachers"):
-            train(recipe, dataset, tmp_path / "run", resume=True)
 
 
 class TestVotesThatTeachNothing:
