@@ -20,6 +20,7 @@ NAMES = (
     "calibration",
     "peers",
     "roofline",
+    "training_steps",
     "released",
     "accuracy",
     "proxies",

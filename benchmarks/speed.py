@@ -1,4 +1,4 @@
-"""How fast everything is: import, process, faces, frames, training. `python -m benchmarks` runs it.
+"""How fast everything is: import, process, faces, frames. `python -m benchmarks` runs it.
 
 Every figure is the median of several runs with their minimum and maximum. Machines are shared and noisy: compare
 figures of one run with each other, not with those of another day.
@@ -6,7 +6,6 @@ figures of one run with each other, not with those of another day.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -26,12 +25,11 @@ from mien.preprocess import FRAME
 
 PHOTOGRAPH = Path(__file__).parents[1] / "examples" / "eileen_collins.jpg"
 FRAME_SIZES = {"640x480": (640, 480), "1920x1080": (1920, 1080)}
-TRAINING_SIZES = (32, 44)
 
 
 def main() -> None:
     print("Other work on this machine shows in these figures; let it rest.\n")
-    figures = {**process(), **classification(), **frames(), **training()}
+    figures = {**process(), **classification(), **frames()}
     print(f"{'':46} {'median':>9} {'least':>9} {'most':>9}")
     for name, figure in figures.items():
         print(f"{name:46} {figure['median']:9.2f} {figure['min']:9.2f} {figure['max']:9.2f} {figure['unit']}")
@@ -97,52 +95,6 @@ def frames() -> dict[str, Any]:
         total = measure(lambda frame=frame: recognizer.predict(frame), 25)
         figures[f"detection, {name} frame"] = figure([value * 1e3 for value in detection], "ms")
         figures[f"detection, crop and reading, {name} frame"] = figure([value * 1e3 for value in total], "ms")
-    return figures
-
-
-def training(*overrides: str, steps: int = 12) -> dict[str, Any]:
-    """Training steps of the shipped recipe on random faces, compiled, after the compilation; {} without torch."""
-    if importlib.util.find_spec("torch") is None:
-        return {}
-    import torch
-
-    from mien.labels import FER2013, FERPLUS
-    from mien.training.data import Batch, Faces48
-    from mien.training.fit import precision_of
-    from mien.training.module import ExpressionModule
-    from mien.training.recipe import load_recipe
-
-    recipe = load_recipe("mien", overrides)
-    count = recipe.batch_size
-    faces = Faces48(
-        crops=torch.randint(0, 256, (count, FRAME, FRAME), dtype=torch.uint8),
-        labels=torch.zeros(count, dtype=torch.int64),
-        targets=torch.eye(len(FER2013))[torch.randint(0, len(FER2013), (count,))],
-        shares=torch.softmax(torch.randn(count, len(FERPLUS)), 1),
-        plurality=torch.zeros(count, dtype=torch.int64),
-        weights=torch.ones(count, 1),
-    )
-    batch = Batch(faces.crops, faces.targets, faces.shares, faces.weights)
-    module = ExpressionModule(recipe, faces, faces, FER2013, with_votes=True)
-    module.log = lambda *arguments, **options: None  # type: ignore[method-assign,assignment]
-    optimizer = torch.optim.AdamW(module.network.parameters(), lr=1e-4)
-    if recipe.compile:
-        module.network.compile()
-    mixed = precision_of("auto", "cpu") == "bf16-mixed"
-
-    def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
-            loss = module.training_step(batch, 0)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-    figures = {}
-    for size in TRAINING_SIZES:
-        module.augment.size = size
-        seconds = measure(step, steps)
-        name = f"training, {size} px, {'bfloat16' if mixed else 'float32'}, {torch.get_num_threads()} threads"
-        figures[name] = figure([count / value for value in seconds], "faces/s")
     return figures
 
 

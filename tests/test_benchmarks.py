@@ -16,9 +16,15 @@ def test_each_is_imported(name: str) -> None:
     importlib.import_module(f"benchmarks.{name}")
 
 
-def test_training_steps_are_timed() -> None:
-    from benchmarks.speed import training
+def test_training_steps_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks.training_steps import PRECISIONS, WAYS, measure
 
-    figures = training("network.widths=[8,8,8,8]", "network.stem=8", "batch_size=8", "compile=false", steps=1)
-    assert len(figures) == 2
-    assert all(figure["median"] > 0 and figure["unit"] == "faces/s" for figure in figures.values())
+    from mien.training.recipe import load_recipe
+
+    compiled: list[object] = []
+    monkeypatch.setattr("mien.training.models.SEResNet.compile", lambda network: compiled.append(network))
+    recipe = load_recipe("mien", ["network.widths=[8,8,8,8]", "network.stem=8", "batch_size=8"])
+    figures = measure(recipe, steps=1)
+    assert {precision: tuple(ways) for precision, ways in figures.items()} == dict.fromkeys(PRECISIONS, WAYS)
+    assert all(figure["median"] > 0 and figure["unit"] == "ms" for ways in figures.values() for figure in ways.values())
+    assert len(compiled) == len(PRECISIONS)

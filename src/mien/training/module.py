@@ -95,7 +95,8 @@ class ExpressionModule(pl.LightningModule):
         if self.class_weights is not None:
             self.class_weights = self.class_weights.to(device)
         self._inputs = self._validation.inputs(self.spec)
-        if self.recipe.compile and can_compile():
+        wanted = device.type != "cpu" if self.recipe.compile == "auto" else self.recipe.compile
+        if wanted and can_compile():
             self.network.compile()
 
     def train_dataloader(self) -> ShuffledBatches:
@@ -253,7 +254,7 @@ def can_compile() -> bool:
     try:
         get_cpp_compiler()
     except RuntimeError:
-        print("no C++ compiler: training goes on uncompiled, which is slower. Install g++ or clang", file=sys.stderr)
+        print("no C++ compiler: training goes on uncompiled. Install g++ or clang", file=sys.stderr)
         return False
     return True
 

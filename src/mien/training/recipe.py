@@ -184,7 +184,9 @@ class Recipe(_Section):
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
         "auto", description="auto: bf16-mixed where the processor multiplies bfloat16 itself, else 32-true"
     )
-    compile: bool = Field(True, description="torch.compile the network (about a minute at the start, then faster)")
+    compile: bool | Literal["auto"] = Field(
+        "auto", description="torch.compile the network, which takes a minute at the start; auto: on a GPU only"
+    )
     max_minutes: float = Field(
         0.0,
         ge=0,
