@@ -37,6 +37,11 @@ def quadrants(size: tuple[int, int] = (64, 48)) -> np.ndarray:
     return picture
 
 
+def red(image: np.ndarray) -> bool:
+    """Whether the live window's mark of a recording is in the picture's upper right corner."""
+    return bool(((image[:40, -200:].astype(int) - (220, 30, 30)).__abs__().max(axis=2) < 12).any())
+
+
 def write_clip(
     path: Path,
     times: Sequence[float],
