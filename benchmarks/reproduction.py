@@ -81,7 +81,7 @@ def main() -> None:
         folder = options.out / system.name
         limit = ["--max-time", f"{options.minutes:g}m"] if options.minutes else []
         train(system.recipe, options.data, folder, system.settings(options.minutes), *limit)
-        rows = [row for row in _rows() if row["name"] != system.name]
+        rows = [row | asdict(known[row["name"]]) for row in _rows() if row["name"] != system.name]
         rows.append(measure(system, folder, dataset))
         rows.sort(key=lambda row: list(known).index(row["name"]))
         write_results("reproduction", {"machine": describe(), "split": SPLIT, "rows": rows})
