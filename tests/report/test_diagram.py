@@ -2,18 +2,21 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
 import torch
+from torch import nn
 
 import tiny
+from backbones import CONFIGS, backbone
 from mien.bundle import released
 from mien.preprocess import InputSpec
 from mien.report.diagram import MOST_BOXES, Block, blocks, count, draw_network, merged
 from mien.runs import open_subject
 from mien.training.export import to_onnx
-from mien.training.models import NETWORKS, build, gflop
+from mien.training.models import NETWORKS, Network, build, gflop
 
 
 def test_blocks_of_a_run_sum_to_its_facts(run: Path) -> None:
@@ -33,17 +36,32 @@ def test_blocks_of_the_released_bundle() -> None:
     assert parts[1].layers == {"conv 3×3": 2, "conv 1×1": 2}
 
 
-@pytest.mark.parametrize("name", sorted(set(NETWORKS) - {"transfer"}))  # whose backbone is on a hub
-def test_every_network_is_read_and_drawn(name: str) -> None:
+def read(name: str, **options: Any) -> tuple[Network, list[Block]]:
+    """A network with random weights, and its blocks."""
     torch.manual_seed(0)
-    network = build(name, {}, {"fer2013": 7}, 48).eval()
-    parts = blocks(to_onnx(network, InputSpec(48)))
+    network = build(name, options, {"fer2013": 7}, 48).eval()
+    for parameter in network.parameters():  # the exporter keeps one of equal ones, such as biases of 0
+        nn.init.normal_(parameter, std=0.1)
+    return network, blocks(to_onnx(network, InputSpec(48)))
+
+
+@pytest.mark.parametrize("name", sorted(set(NETWORKS) - {"transfer"}) + sorted(CONFIGS))
+def test_every_network_is_read_and_drawn(name: str) -> None:
+    network, parts = read("transfer", backbone=str(backbone(name))) if name in CONFIGS else read(name)
     assert sum(part.flop for part in parts) / 1e9 == pytest.approx(gflop(network, 48), rel=0.01)
-    assert parts[-1].name == "heads.fer2013"
+    assert parts[-1].shape == (7,)
+    assert parts[-1].name.partition(".")[0] == ("classifier" if name in CONFIGS else "heads")
     weights = sum(p.numel() for p in network.parameters())
     assert 0.9 * weights < sum(part.parameters for part in parts) <= weights
     names = [text.get_text() for text in draw_network(parts, 48).axes[0].texts]
-    assert {part.name.removeprefix("heads.") for part in parts} <= set(names)
+    drawn = merged(parts) if len(parts) > MOST_BOXES else parts
+    assert {part.name.removeprefix("heads.") for part in drawn} <= set(names)
+
+
+def test_attention_does_not_change_what_a_block_answers() -> None:
+    shapes = [[(part.name, part.shape) for part in read("swish-resnet", attention=a)[1]] for a in ("none", "se", "cbam")]
+    assert shapes[0] == shapes[1] == shapes[2]
+    assert shapes[0][1] == ("blocks.0", (32, 48, 48))
 
 
 def test_a_foreign_graph_is_read_by_its_layers() -> None:

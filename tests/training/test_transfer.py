@@ -18,6 +18,7 @@ from backbones import CONFIGS, backbone
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset
 from mien.errors import MissingExtraError, RecipeError
+from mien.report import write_report
 from mien.training.fit import Run, train
 from mien.training.models import build, transfer
 from mien.training.models.transfer import Transfer
@@ -85,6 +86,7 @@ class TestEveryBackbone:
         assert bundle.heads == ("fer2013", "ferplus")
         assert bundle.metadata.input.to_dict() == {"size": 48, "mean": 0, "std": 255}
         assert json.loads(Run(tmp_path / "run").facts.read_text())["gflop_per_face"] > 0
+        assert "Grad-CAM" in write_report(tmp_path / "run", dataset).read_text(encoding="utf-8")
 
 
 def test_its_bundle_runs_without_torch(recipe: Callable[..., Recipe], dataset: FaceDataset, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -49,19 +49,24 @@ def blocks(model: onnx.ModelProto) -> list[Block]:
     graph = onnx.shape_inference.infer_shapes(model).graph
     shapes = {value.name: _shape(value) for value in [*graph.value_info, *graph.input, *graph.output]}
     weights = {each.name: tuple(each.dims) for each in graph.initializer}
-    readers = {name: node for node in reversed(graph.node) for name in node.input}
+    readers = defaultdict(list)
+    for node in graph.node:
+        for name in node.input:
+            readers[name].append(node)
     found: dict[str, Block] = {}
     counted: set[str] = set()
     for number, node in enumerate(graph.node):
-        named = [name for name in node.input if name in weights and "." in name]
+        named = [name for name in node.input if name in weights and _module(name)]
         layered = node.op_type in _WEIGHTED and len(node.input) > 1 and node.input[1] in weights
         if not (named or layered):
             continue
         near = named
-        if not named and node.output[0] in readers:  # a transposed weight has lost its name, but not the bias after it
-            near = [each for each in readers[node.output[0]].input if each in weights and "." in each]
+        after = readers[node.output[0]]
+        if not named and after:  # a transposed weight has lost its name, but not the bias after it
+            near = [each for each in after[0].input if each in weights and _module(each)]
         block = found.setdefault(name := _block(near, number), Block(name))
-        own = [each for each in node.input if each in weights and (each in named or layered) and each not in counted]
+        learnt = node.input[:3] if node.op_type == "BatchNormalization" else node.input  # less mean and variance
+        own = [each for each in learnt if each in weights and (each in named or layered) and each not in counted]
         counted.update(own)
         block.parameters += sum(int(np.prod(weights[each])) for each in own)
         if layered:
@@ -69,7 +74,8 @@ def blocks(model: onnx.ModelProto) -> list[Block]:
             kernel = weights[node.input[1]]
             block.layers[_kind(node, kernel)] += 1
             block.flop += _flop(node.op_type, shape, kernel)
-            if np.prod(shape[1:]) > 1 or len(shape) < 3 or not block.shape:
+            gate = [each.op_type for each in after] == ["Sigmoid"]  # attention: it weighs what there is
+            if not block.shape or (not gate and (np.prod(shape[1:]) > 1 or len(shape) < 3)):
                 block.shape = shape
     return list(found.values())
 
@@ -79,12 +85,18 @@ def _shape(value: Any) -> tuple[int, ...]:
     return tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)[1:]
 
 
+def _module(name: str) -> list[str]:
+    """Where a weight belongs: ["blocks", "1", "residual"] for network.blocks.1.residual.weight; [] for what is no
+    layer's, such as the mean that faces are normalised with."""
+    return name.removeprefix("network.").split(".")[:-1]
+
+
 def _block(named: list[str], number: int) -> str:
     """ "blocks.1" for network.blocks.1.residual.0.weight, "stem" for network.stem.0.weight; what a backbone of
     transformers is called is left out."""
     if not named:
         return f"layer {number}"
-    parts = named[0].removeprefix("network.").split(".")[:-1]
+    parts = _module(named[0])
     if parts[0] == "backbone" and len(parts) > 1:
         parts = parts[2:] if len(parts) > 2 and parts[1] != "classifier" else parts[1:]
     if parts[0] == "heads":
