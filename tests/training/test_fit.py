@@ -201,6 +201,14 @@ class TestTraining:
         (plain,), (other,) = history(tmp_path / "plain"), history(tmp_path / "other")
         assert plain["val_loss"] != other["val_loss"]
 
+    def test_plateau_lowers_the_rate_after_so_many_epochs_without_a_better_value(
+        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path
+    ) -> None:
+        still = ("optimizer.name=sgd", "optimizer.learning_rate=1e-6", "epochs=6")  # so small that nothing changes
+        train(tiny("schedule.name=plateau", "schedule.plateau_patience=2", *still), dataset, tmp_path / "run")
+        rates = [float(row["learning_rate"]) for row in history(tmp_path / "run")]
+        assert rates == pytest.approx([1e-6, 1e-6, 1e-6, 5e-7, 5e-7, 2.5e-7])
+
     @pytest.mark.parametrize(("wanted", "times"), [("true", 1), ("false", 0), ("auto", 0)])  # auto: not on a CPU
     def test_the_network_is_compiled_where_the_recipe_asks(
         self,

@@ -214,7 +214,10 @@ class ExpressionModule(pl.LightningModule):
         schedule = self.recipe.schedule
         if schedule.name == "plateau":
             plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-                optimizer, self.recipe.stopping.mode, schedule.plateau_factor, schedule.plateau_patience
+                optimizer,
+                self.recipe.stopping.mode,
+                schedule.plateau_factor,
+                schedule.plateau_patience - 1,  # torch counts the epochs that it lets pass
             )
             watched = {"monitor": self.recipe.stopping.monitor, "interval": "epoch"}
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, **watched}}
