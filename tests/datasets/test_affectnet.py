@@ -118,6 +118,13 @@ class TestTables:
         assert dataset.splits.tolist() == ["Validation"] * 2
         assert set(dataset.sources) == {"validation"}
 
+    def test_a_table_without_its_header(self, root: Path) -> None:
+        whole = load_data(root)
+        table = root / "Manually_Annotated_file_lists" / "validation.csv"
+        table.write_text(table.read_text().partition("\n")[2])
+        assert load_data(root).splits.tolist() == whole.splits.tolist()
+        assert load_data(table).labels.tolist() == whole.split("Validation").labels.tolist()
+
     def test_a_bad_box_and_a_missing_picture_are_named(self, root: Path) -> None:
         table = root / "Manually_Annotated_file_lists" / "training.csv"
         text = table.read_text() + self.row("1/1ab.png", 1, "NULL,0,0,0") + "\n" + self.row("5/gone.png", 2) + "\n"

@@ -8,7 +8,9 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,7 @@ from mien.datasets.faces import TRAINING, Progress, part_of
 from mien.datasets.listing import Listing, split_of, subfolders, within
 from mien.datasets.pictures import Box, Picture, find_pictures, fingerprint, in_threads, kept
 from mien.errors import DataError
+from mien.images import SUFFIXES
 from mien.labels import AFFECTNET
 
 CODES = AFFECTNET.names
@@ -26,6 +29,8 @@ _LEFT_OUT = {8: "none", 9: "uncertain", 10: "no face"}
 _UNREADABLE = -1
 _LOOKED_FOR = 20  # pictures of a table by which their folder is found: some may be missing
 _COLUMNS = ("subdirectory_filepath", "face_x", "face_y", "face_width", "face_height", "expression")
+_ALL_COLUMNS = [*_COLUMNS[:5], "facial_landmarks", "expression", "valence", "arousal"]
+"""In the order of the tables of 2017, one of which may be without a header."""
 
 
 def list_arrays(root: Path, cache: bool = True, progress: Progress | None = None) -> Listing | None:
@@ -94,11 +99,28 @@ def _expression(path: Path) -> int:
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file is a csv with the header of AffectNet's of 2017."""
+    """Whether a file is a csv with the header, or at least the columns, of AffectNet's of 2017."""
     if path.suffix.lower() != ".csv":
         return False
-    with path.open("rb") as file:
-        return _COLUMNS[0].encode() in file.read(4096).partition(b"\n")[0].lower()
+    with _opened(path) as file:
+        first = next(csv.reader([file.readline(65536)]), [])
+    return _COLUMNS[0] in _header(first) or _is_row(first)
+
+
+def _opened(table: Path) -> TextIO:
+    return table.open(encoding="utf-8-sig", errors="replace", newline="")
+
+
+def _header(fields: list[str]) -> list[str]:
+    return [title.strip().lower() for title in fields]
+
+
+def _is_row(fields: list[str]) -> bool:
+    """Whether these are a face's, where a header is looked for."""
+    if len(fields) != len(_ALL_COLUMNS) or Path(fields[0].strip()).suffix.lower() not in SUFFIXES:
+        return False
+    expression = fields[_ALL_COLUMNS.index("expression")].strip()
+    return expression.isdecimal() and (int(expression) < len(CODES) or int(expression) in _LEFT_OUT)
 
 
 def list_tables(path: Path) -> Listing | None:
@@ -145,9 +167,11 @@ def _words(table: Path) -> list[str]:
 
 def _rows(table: Path) -> Iterator[tuple[str, int, Box]]:
     """Path, expression and face box of each row; the box is empty where the row has none."""
-    with table.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        lines = csv.reader(file)
-        header = [title.strip().lower() for title in next(lines, [])]
+    with _opened(table) as file:
+        lines: Iterator[list[str]] = csv.reader(file)
+        header = _header(first := next(lines, []))
+        if _is_row(first):
+            header, lines = _ALL_COLUMNS, chain([first], lines)
         missing = [column for column in _COLUMNS if column not in header]
         if missing:
             raise DataError(f"{table}: expected AffectNet's header, got one without {missing}. Use it as it was given.")
