@@ -75,6 +75,18 @@ class TestARun:
             open_subject(folder).predictions()
 
 
+def test_a_released_name_is_no_folder_unless_that_is_a_run(
+    tmp_path: Path, faces: FaceDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mien").mkdir()  # a clone of mien, say
+    assert open_subject("mien").folder is None
+    with pytest.raises(InputError, match="is no run"):
+        open_subject("./mien")
+    write_run(tmp_path / "run", faces).rename(tmp_path / "mien")  # an empty folder gives way
+    assert open_subject("mien").folder == Path("mien")
+
+
 def test_a_bundle_alone_tells_what_its_card_says(tmp_path: Path) -> None:
     path = tmp_path / "some.onnx"
     path.write_bytes(tiny.content())

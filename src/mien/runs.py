@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mien.bundle import Bundle, find
+from mien.bundle import Bundle, find, released
 from mien.errors import BundleError, DataError, InputError, RecipeError
 from mien.files import write_atomically
 from mien.labels import LABEL_SETS
@@ -96,9 +96,11 @@ class Subject:
 def open_subject(source: str | Path, *, threads: int = 0, providers: str | Sequence[str] = CPU) -> Subject:
     """A run's folder, a bundle's file, or the name of a released bundle.
 
-    A folder that is no run is an InputError, a run without a bundle a BundleError.
+    A run's folder goes before a released bundle of its name, any other folder does not. A folder that is no run is an
+    InputError, a run without a bundle a BundleError.
     """
-    if not Path(source).is_dir():
+    is_released = isinstance(source, str) and source in released() and not Run(Path(source)).recipe.is_file()
+    if is_released or not Path(source).is_dir():
         path = find(source)
         bundle = Bundle.load(source, threads=threads, providers=providers)
         card = bundle.metadata.card

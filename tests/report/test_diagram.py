@@ -59,7 +59,9 @@ def test_every_network_is_read_and_drawn(name: str) -> None:
 
 
 def test_attention_does_not_change_what_a_block_answers() -> None:
-    shapes = [[(part.name, part.shape) for part in read("swish-resnet", attention=a)[1]] for a in ("none", "se", "cbam")]
+    shapes = [
+        [(part.name, part.shape) for part in read("swish-resnet", attention=a)[1]] for a in ("none", "se", "cbam")
+    ]
     assert shapes[0] == shapes[1] == shapes[2]
     assert shapes[0][1] == ("blocks.0", (32, 48, 48))
 

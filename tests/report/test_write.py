@@ -194,7 +194,7 @@ class TestARun:
 
     def test_is_honest(self, of_run: Written) -> None:
         words = of_run.page.words
-        assert "were chosen on this split" in words
+        assert "were chosen on these faces" in words
         assert "1 of the split's faces (5 %) stand pixel for pixel in Training too" in words
         assert "not comparable" in words
         assert "not a feeling" in words
@@ -233,10 +233,18 @@ def test_training_faces_and_other_data_are_noted(run: Path, data: FaceDataset) -
 
 
 def test_a_split_that_chose_nothing_is_noted(run: Path, data: FaceDataset) -> None:
-    private = replace(data, splits=np.where(data.splits == "PublicTest", "PrivateTest", data.splits))
+    turned = replace(data, faces=data.faces[:, ::-1])
+    private = replace(turned, splits=np.where(data.splits == "PublicTest", "PrivateTest", data.splits))
     assert "to be opened once" in notes(run, private, "PrivateTest")
-    other = replace(data, splits=np.where(data.splits == "PublicTest", "Test", data.splits))
+    assert "were chosen on other faces (PublicTest)" in notes(run, turned, "PublicTest")
+    other = replace(turned, splits=np.where(data.splits == "PublicTest", "Test", data.splits))
     assert "were chosen on other faces (PublicTest)" in notes(run, other, "Test")
+    assert "on the split PublicTest of the data that it was trained with" in notes(run / "mien.onnx", other, "Test")
+
+
+def test_the_faces_that_chose_are_known_by_any_name(run: Path, data: FaceDataset) -> None:
+    renamed = replace(data, splits=np.where(data.splits == "PublicTest", "Test", data.splits))
+    assert "were chosen on these faces" in notes(run, renamed, "Test")
 
 
 class TestRefusals:
@@ -278,4 +286,4 @@ def test_emotions_have_dots_of_their_colours(of_run: Written) -> None:
 def test_a_missing_extra_says_what_to_install(package: str) -> None:
     code = f"import sys; sys.modules[{package!r}] = None; import mien.report"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "pip install 'mien[report]'" in answer.stderr
+    assert "pip install -c constraints.txt '.[report]'" in answer.stderr

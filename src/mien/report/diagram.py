@@ -188,7 +188,7 @@ def _box(axes: Axes, line: int, left: float, width: float, name: str, shape: str
     )  # fmt: skip
     if note:
         axes.text(left + 0.25, line, name, va="center", fontweight="bold")
-        axes.text(left + 2.15, line, shape, va="center")
+        axes.text(left + 2.9, line, shape, va="center")
         axes.text(left + width - 0.25, line, note, va="center", ha="right", fontsize=7.5, color=SOFT)
     else:
         axes.text(left + width / 2, line - 0.13, name, va="center", ha="center", fontweight="bold")

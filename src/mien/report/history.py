@@ -20,7 +20,7 @@ PANELS = {
     "accuracy": ("train_accuracy", "val_fer2013_accuracy", "val_affectnet_accuracy", "val_ferplus_accuracy"),
     "precision (macro)": ("train_precision", "val_fer2013_precision", "val_affectnet_precision"),
     "recall (macro)": ("train_recall", "val_fer2013_recall", "val_affectnet_recall"),
-    "AUC (macro, one against rest)": ("train_auc", "val_fer2013_auc", "val_affectnet_auc"),
+    "AUC (macro)": ("train_auc", "val_fer2013_auc", "val_affectnet_auc"),
     "macro-F1": ("val_fer2013_macro_f1", "val_affectnet_macro_f1"),
     "negative log-likelihood": ("val_fer2013_nll", "val_affectnet_nll"),
     "learning rate": ("learning_rate",),

@@ -201,7 +201,9 @@ def risk_coverage(p: Probabilities, labels: Labels) -> Figure:
             xytext=(-6, 6), textcoords="offset points", ha="right", va="bottom", fontsize=8,
         )  # fmt: skip
     axes.set_xlim(0, 1.01)
-    axes.set_ylim(0, max(1.35 * max(error, float(risk[n // 20 :].max())), 0.02))
+    top = max(1.35 * max(error, float(risk[n // 20 :].max())), 0.02)  # room for the legend
+    axes.set_ylim(0, top)
+    axes.set_yticks([tick for tick in axes.get_yticks() if tick <= min(top, 1)])
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
     axes.set_xlabel("faces answered, the surest first")

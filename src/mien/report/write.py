@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 
 from mien import __version__, metrics
@@ -16,7 +18,7 @@ from mien.report import chapters
 from mien.report.diagram import Block, blocks
 from mien.report.page import write_page
 from mien.report.views import View, evaluate_views, interval, percent
-from mien.runs import Subject, open_subject
+from mien.runs import Predictions, Subject, open_subject
 
 Progress = Callable[[str, float], None]
 
@@ -85,7 +87,7 @@ def _tile(view: View) -> dict[str, Any]:
 
 def _notes(subject: Subject, dataset: FaceDataset, evaluation: Evaluation, views: list[View]) -> Iterator[str]:
     """What a reader must know before believing the figures."""
-    if note := _note_on_split(evaluation.split, subject):
+    if note := _note_on_split(evaluation.split, dataset.split(evaluation.split), subject):
         yield note
     if evaluation.copies:
         share = 100 * evaluation.copies / len(dataset.split(evaluation.split))
@@ -119,17 +121,25 @@ def _is_rare(scores: dict[str, float]) -> bool:
     return 0 < scores["support"] < 100
 
 
-def _note_on_split(split: str, subject: Subject) -> str:
+def _note_on_split(split: str, faces: FaceDataset, subject: Subject) -> str:
     chosen_on = _data(subject).get("validation", "PublicTest") if "best_epoch" in subject.facts else None
-    if split == chosen_on:
-        return "The epoch and the temperatures were chosen on this split, so unseen faces are read a little worse."
+    kept = subject.predictions()
+    if chosen_on and (_are_those(faces, kept) if kept else split == chosen_on):
+        return "The epoch and the temperatures were chosen on these faces, so unseen ones are read a little worse."
     if split == "Training":
         return "The model was trained on these very faces: the figures say what it remembers, not how good it is."
     if split == "PrivateTest":
         return "PrivateTest is to be opened once, for a model that is chosen already; a choice made by it spoils it."
     if chosen_on:
-        return f"The epoch and the temperatures were chosen on other faces ({chosen_on}): these were new to the model."
+        where = f"other faces ({chosen_on})" if kept else f"the split {chosen_on} of the data that it was trained with"
+        return f"The epoch and the temperatures were chosen on {where}."
     return ""
+
+
+def _are_those(faces: FaceDataset, kept: Predictions) -> bool:
+    """Whether a run was judged on these very faces, though its split may have had another name."""
+    renamed = replace(faces, splits=np.full(len(faces), kept.split))
+    return renamed.faces_digest == kept.digest
 
 
 def _facts(
@@ -156,7 +166,9 @@ def _facts(
             f"{facts.get('epochs_run')} epochs in {minutes:.0f} minutes; kept: epoch {facts['best_epoch']}",
         )
     if isinstance(machine := facts.get("machine"), dict):
-        yield "machine", f"{machine.get('processor')}, {machine.get('threads')} threads, {machine.get('system')}"
+        threads = machine.get("threads")
+        plural = "" if threads == 1 else "s"
+        yield "machine", f"{machine.get('processor')}, {threads} thread{plural}, {machine.get('system')}"
     if "started" in facts:
         yield "started", str(facts["started"])[:16].replace("T", " ")
     if facts.get("mien"):
