@@ -28,7 +28,7 @@ def test_every_error_is_in_the_tree_and_its_drawing() -> None:
 
 def test_a_missing_extra_prints_the_line_that_installs_it() -> None:
     error = MissingExtraError("training", "train")
-    assert "pip install 'mien[train]'" in str(error)
+    assert "pip install -c constraints.txt '.[train]'" in str(error)
     assert isinstance(error, ImportError)
 
 

@@ -117,4 +117,4 @@ def test_without_the_extra_training_says_what_to_install(at_home: Path) -> None:
         "except MienError as error: print(error)"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install 'mien[train]'" in answer.stdout
+    assert "pip install -c constraints.txt '.[train]'" in answer.stdout

@@ -94,13 +94,18 @@ def first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
+PINS = {"federated": "-c constraints-federated.txt ", "export-litert": ""}
+"""The pinned versions of extras that want others than constraints.txt has."""
+
+
 class MissingExtraError(MienError, ImportError):
     """An optional dependency is not installed; the message is the line that installs it."""
 
     def __init__(self, purpose: str, extra: str) -> None:
+        pinned = PINS.get(extra, "-c constraints.txt ")
         super().__init__(
-            f"{purpose} needs the optional dependencies '{extra}'. Install them with:\n"
-            f"    pip install 'mien[{extra}]'\nor, in a clone of mien:\n    pip install '.[{extra}]'"
+            f"{purpose} needs the optional dependencies '{extra}'. Install them in a clone of mien with:\n"
+            f"    pip install {pinned}'.[{extra}]'"
         )
         self.purpose = purpose
         self.extra = extra

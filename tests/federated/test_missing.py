@@ -17,4 +17,4 @@ def test_without_flower_the_extra_is_named(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "flwr", None)
     assert main(["federated", "simulate", "--data", str(tmp_path), "--out", str(tmp_path / "run")]) == 2
-    assert "pip install 'mien[federated]'" in capsys.readouterr().err
+    assert "pip install -c constraints-federated.txt '.[federated]'" in capsys.readouterr().err

@@ -127,7 +127,7 @@ def test_help_tells_of_every_option(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(sys.modules, "mien.serve.server", None)
     assert main(["serve"]) == 2
-    assert "pip install 'mien[serve]'" in capsys.readouterr().err
+    assert "pip install -c constraints.txt '.[serve]'" in capsys.readouterr().err
 
 
 def test_the_command_line_loads_nothing_of_the_service() -> None:
