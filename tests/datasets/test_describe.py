@@ -73,7 +73,14 @@ def test_without_votes_and_near(dataset: FaceDataset) -> None:
 def test_the_table_and_the_json(dataset: FaceDataset, tmp_path: Path) -> None:
     description = describe(dataset)
     table = description.table()
-    for line in ("Training  Test", "angry and disgust", "one shade", "a note", "label is FER+'s plurality"):
+    for line in (
+        "Training  Test",
+        "redundant within  identical",
+        "angry and disgust",
+        "one shade",
+        "a note",
+        "label is FER+'s plurality",
+    ):
         assert line in table
     path = description.to_json(tmp_path / "out" / "data.json")
     assert json.loads(path.read_text()) == description.to_dict()

@@ -176,6 +176,10 @@ class Description:
             keys = ("redundant", "groups", "largest_group", "groups_with_several_labels", "faces_with_several_labels")
             rows.append([kind, *(f"{found[key]:,}" for key in keys)])
         tables = [align(rows)]
+        rows = [["redundant within", *kinds]]
+        within = [self._copies_in(groups)["redundant_within"] for groups in kinds.values()]
+        rows += [[split, *(f"{found[split]:,}" for found in within)] for split in self.splits]
+        tables.append(align(rows))
         if len(self.splits) > 1:
             rows = [["faces of", "also in", *kinds]]
             for one in self.splits:

@@ -177,7 +177,8 @@ def _only_csv(source: Path, members: list[str]) -> str:
         listed = ", ".join(members[:20]) + (", ..." if len(members) > 20 else "")
         raise DataError(
             f"{source}: expected exactly one {' or '.join(_CSV_NAMES)} in the archive, got {len(matching)}. "
-            f"Unpack the right one and give its path. Members: {listed or 'none'}"
+            "Unpack the right one and give its path; pictures too are read unpacked, by their folder. "
+            f"Members: {listed or 'none'}"
         )
     return matching[0]
 

@@ -101,13 +101,14 @@ def _list(root: Path, tree: Tree, numbers: str | None) -> Listing:
 def _unknown(folder: Path, order: LabelSet | None) -> DataError:
     try:
         AFFECTNET.index(folder.name)
-        hint = ""
+        hint = "."
     except InputError as error:
-        hint = str(error).partition("; ")[2]
+        hint = "; " + str(error).partition("; ")[2]
+        hint += "" if hint.endswith("?") else "."
     known = f" or a number from 0 to {len(order) - 1}" if order else ""
     return DataError(
-        f"{folder}: expected a class folder named for an emotion{known}, got {folder.name!r}; {hint} "
-        "Rename it, or move it away"
+        f"{folder}: expected a class folder named for an emotion{known}, got {folder.name!r}{hint} "
+        "Rename it, or move it away."
     )
 
 

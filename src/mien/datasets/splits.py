@@ -23,7 +23,7 @@ def hold_out(dataset: FaceDataset, share: float, seed: int) -> FaceDataset:
     """
     if not 0 < share < 1:
         raise InputError(f"share to hold out: expected a number between 0 and 1, got {share}")
-    return _moved(dataset, _positions(dataset, seed) < share, f"hold out {share:g}")
+    return _moved(dataset, _positions(dataset, seed) < share, f"hold out {share:g} of")
 
 
 def fold(dataset: FaceDataset, folds: int, index: int, seed: int) -> FaceDataset:
@@ -63,7 +63,7 @@ def _moved(dataset: FaceDataset, chosen: npt.NDArray[np.bool_], purpose: str) ->
     training = int((dataset.splits == TRAINING).sum())
     if not chosen.any() or chosen.sum() == training:
         raise DataError(
-            f"cannot {purpose} {training} Training faces: expected faces on both sides, got {int(chosen.sum())} to "
+            f"cannot {purpose} {training} Training faces: expected faces on both sides, got {int(chosen.sum())} and "
             f"{training - int(chosen.sum())}. Add faces, or give a validation split of its own"
         )
     return replace(dataset, splits=np.where(chosen, VALIDATION, dataset.splits))

@@ -148,10 +148,13 @@ class ScheduleRecipe(_Section):
     warmup: float = Field(0.08, ge=0, lt=1, description="share of the steps in which the learning rate rises")
     final: float = Field(1e-3, ge=0, le=1, description="share of the learning rate at the end of cosine and one-cycle")
     plateau_factor: float = Field(0.5, gt=0, lt=1, description="what plateau multiplies the learning rate with")
-    plateau_patience: int = Field(3, ge=0, description="epochs without a better value before plateau does")
+    plateau_patience: int = Field(3, ge=1, description="epochs without a better value before plateau does")
     frozen: float = Field(0.0, ge=0, lt=1, description="share of the run, at its start, in which only the heads learn")
     small_size: int = Field(
-        0, ge=0, description="input side of the first epochs (progressive resizing); 0: full size throughout"
+        0,
+        ge=0,
+        description="input side of the first epochs (progressive resizing), for networks that read any size; 0: full "
+        "size throughout",
     )
     small_until: float = Field(0.5, ge=0, le=1, description="share of the run at `small_size`")
 
@@ -241,9 +244,9 @@ def load_recipe(source: str | Path, overrides: list[str] | tuple[str, ...] = ())
     Keys are dotted (`augment.mixup=0.2`), and their last word will do where only one section has it; values are TOML,
     and a word that is no TOML value is a string. An unknown key or a bad value is a RecipeError that names it.
     """
-    path, shipped = Path(source), shipped_recipes()
-    if str(source) in shipped:
-        path = shipped[str(source)]
+    path, shipped, called = Path(source), shipped_recipes(), str(source)
+    if called in shipped:
+        path, called = shipped[called], f"recipe {called!r}"
     if not path.is_file():
         raise RecipeError(f"no recipe {str(source)!r}: neither a .toml file nor one of {', '.join(shipped)}")
     try:
@@ -256,7 +259,7 @@ def load_recipe(source: str | Path, overrides: list[str] | tuple[str, ...] = ())
         if not equals:
             raise RecipeError(f"--set {override!r}: expected key=value, for example --set augment.mixup=0.2")
         _put(values, _full(key.strip(), values).split("."), _toml_value(value.strip()), override)
-    return make_recipe(values, str(path))
+    return make_recipe(values, ", ".join([called, *overrides]))
 
 
 def make_recipe(values: dict[str, Any], source: str = "recipe") -> Recipe:
@@ -264,7 +267,10 @@ def make_recipe(values: dict[str, Any], source: str = "recipe") -> Recipe:
     try:
         return Recipe(**values)
     except ValidationError as error:
-        lines = [_complaint(problem, _network_of(values)) for problem in error.errors()]
+        network = _network_of(values)
+        lines = [_complaint(problem, network) for problem in error.errors()]
+        if any(line.startswith("unknown key") and "did you mean" not in line for line in lines):
+            lines.append(f"known keys: {', '.join(keys(network))}")
         raise RecipeError(f"{source}: " + "; ".join(lines)) from error
 
 
@@ -291,20 +297,20 @@ def keys(network: str = "", model: type[BaseModel] = Recipe, prefix: str = "") -
 def _complaint(problem: Any, network: str) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"unknown key {key!r}; {_nearest_key(key, network)}"
+        return f"unknown key {key!r}{_nearest_key(key, network)}"
     if problem["type"] == "value_error":  # one of ours, which says what came
         return f"{key or 'recipe'}: {problem['ctx']['error']}"
     return f"{key or 'recipe'}: {problem['msg']}, got {problem['input']!r}"
 
 
 def _nearest_key(key: str, network: str) -> str:
-    """A hint: the nearest key or section, also where only the section is missing or wrong."""
+    """A hint: the nearest key or section, also where only the section is missing or wrong; "" if nothing is near."""
     full = list(keys(network))
     known = {name.rpartition(".")[2]: name for name in full} | {name.rpartition(".")[0]: "" for name in full}
     known |= {name: name for name in full}
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
     close = close or difflib.get_close_matches(key.rpartition(".")[2], known, n=1, cutoff=0.75)
-    return f"did you mean {known[close[0]] or close[0]!r}?" if close else f"known keys: {', '.join(full)}"
+    return f"; did you mean {known[close[0]] or close[0]!r}?" if close else ""
 
 
 def _network_of(values: dict[str, Any]) -> str:
