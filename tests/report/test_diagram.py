@@ -58,6 +58,11 @@ def test_every_network_is_read_and_drawn(name: str) -> None:
     assert {part.name.removeprefix("heads.") for part in drawn} <= set(names)
 
 
+def test_pooling_belongs_to_the_block_before_it() -> None:
+    _, parts = read("plain-cnn")
+    assert [(part.shape, part.layers["max-pool 2×2"]) for part in parts[:2]] == [((32, 24, 24), 1), ((64, 12, 12), 1)]
+
+
 def test_attention_does_not_change_what_a_block_answers() -> None:
     shapes = [
         [(part.name, part.shape) for part in read("swish-resnet", attention=a)[1]] for a in ("none", "se", "cbam")

@@ -56,6 +56,10 @@ def blocks(model: onnx.ModelProto) -> list[Block]:
     found: dict[str, Block] = {}
     counted: set[str] = set()
     for number, node in enumerate(graph.node):
+        if node.op_type == "MaxPool" and (before := [each for each in found.values() if each.layers]):
+            block = before[-1]
+            block.layers[_pool(node)] += 1
+            block.shape = shapes.get(node.output[0], ())
         named = [name for name in node.input if name in weights and _module(name)]
         layered = node.op_type in _WEIGHTED and len(node.input) > 1 and node.input[1] in weights
         if not (named or layered):
@@ -77,7 +81,19 @@ def blocks(model: onnx.ModelProto) -> list[Block]:
             gate = [each.op_type for each in after] == ["Sigmoid"]  # attention: it weighs what there is
             if not block.shape or (not gate and (np.prod(shape[1:]) > 1 or len(shape) < 3)):
                 block.shape = shape
-    return list(found.values())
+    return _with_norms(found.values())
+
+
+def _with_norms(parts: Iterable[Block]) -> list[Block]:
+    """What has weights but no layers, such as a batch normalisation behind an activation, as a part of what is before
+    it."""
+    found: list[Block] = []
+    for part in parts:
+        if part.layers or not found:
+            found.append(part)
+        else:
+            found[-1].parameters += part.parameters
+    return found
 
 
 def _shape(value: Any) -> tuple[int, ...]:
@@ -111,8 +127,15 @@ def _kind(node: Any, kernel: tuple[int, ...]) -> str:
     if node.op_type != "Conv":
         return "dense"
     groups = next((each.i for each in node.attribute if each.name == "group"), 1)
-    sides = "×".join(map(str, kernel[2:]))
-    return f"{'depthwise' if groups > 1 else 'conv'} {sides}"
+    return f"{'depthwise' if groups > 1 else 'conv'} {_sides(kernel[2:])}"
+
+
+def _pool(node: Any) -> str:
+    return f"max-pool {_sides(next(each.ints for each in node.attribute if each.name == 'kernel_shape'))}"
+
+
+def _sides(kernel: Iterable[int]) -> str:
+    return "×".join(map(str, kernel))
 
 
 def _flop(kind: str, shape: tuple[int, ...], kernel: tuple[int, ...]) -> int:

@@ -150,5 +150,5 @@ def _two_lines(axes: Axes, emotion: str, first: str, second: str) -> None:
     """A caption below a face: its first line beside a dot of the emotion's colour."""
     axes.plot(0.035, -0.105, "o", transform=axes.transAxes, clip_on=False, color=rgb(emotion),
               markeredgecolor=SOFT, markeredgewidth=0.5, markersize=5)  # fmt: skip
-    axes.text(0.11, -0.045, first, transform=axes.transAxes, va="top", fontsize=7.3, fontweight="bold")
-    axes.text(0.11, -0.185, second, transform=axes.transAxes, va="top", fontsize=7)
+    axes.text(0.11, -0.045, first, transform=axes.transAxes, va="top", fontsize=6.9, fontweight="bold")
+    axes.text(0.11, -0.185, second, transform=axes.transAxes, va="top", fontsize=6.8)
