@@ -99,7 +99,7 @@ def test_what_computes_is_told(files: dict[str, Path], suffix: str) -> None:
 def test_a_runtime_that_is_not_installed(files: dict[str, Path], suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, MODULES[suffix], None)
     monkeypatch.setitem(sys.modules, f"{MODULES[suffix]}.interpreter", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'mien\["):
+    with pytest.raises(MissingExtraError, match=r"pip install -c constraints.txt '\.\["):
         Bundle.load(files[suffix])
 
 

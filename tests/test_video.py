@@ -272,7 +272,7 @@ def test_without_pyav(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return imported(name, *rest, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MissingExtraError, match=r"pip install 'mien\[video\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install -c constraints.txt '\.\[video\]'"):
         open_source(path)
 
 

@@ -87,7 +87,7 @@ def test_a_store_without_its_client_names_the_extra(monkeypatch: pytest.MonkeyPa
         raise ImportError(url)
 
     monkeypatch.setattr(fsspec.core, "url_to_fs", missing)
-    with pytest.raises(MissingExtraError, match=rf"pip install 'mien\[{extra}\]'"):
+    with pytest.raises(MissingExtraError, match=rf"pip install -c constraints.txt '\.\[{extra}\]'"):
         find_files([f"{scheme}://bucket/in"])
     with pytest.raises(InputError, match=r"dropbox://in.*Install the package"):
         find_files(["dropbox://in"])

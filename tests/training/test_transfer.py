@@ -154,7 +154,7 @@ def test_random_weights_on_request(folders: dict[str, Path]) -> None:
 
 def test_without_transformers_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'mien\[transfer\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install -c constraints.txt '\.\[transfer\]'"):
         transfer.load_backbone(str(tmp_path), 7, pretrained=True)
 
 
