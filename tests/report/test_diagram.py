@@ -50,6 +50,7 @@ def test_every_network_is_read_and_drawn(name: str) -> None:
     network, parts = read("transfer", backbone=str(backbone(name))) if name in CONFIGS else read(name)
     assert sum(part.flop for part in parts) / 1e9 == pytest.approx(gflop(network, 48), rel=0.01)
     assert parts[-1].shape == (7,)
+    assert all(part.layers for part in parts)  # a batch norm behind an activation is a part of what is before it
     assert parts[-1].name.partition(".")[0] == ("classifier" if name in CONFIGS else "heads")
     weights = sum(p.numel() for p in network.parameters())
     assert 0.9 * weights < sum(part.parameters for part in parts) <= weights

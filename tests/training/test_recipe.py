@@ -83,6 +83,10 @@ def test_an_unknown_key_suggests_the_nearest(override: str, key: str, near: str)
 def test_an_unknown_key_that_resembles_none_lists_them() -> None:
     with pytest.raises(RecipeError, match=r"unknown key 'qqq'; known keys: .*epochs.*augment\.mixup"):
         load_recipe("mien", ["qqq=1"])
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("mien", ["qqq=1", "zzz=2"])
+    assert str(caught.value).startswith("recipe 'mien', qqq=1, zzz=2: unknown key")
+    assert str(caught.value).count("known keys: ") == 1
 
 
 @pytest.mark.parametrize(
