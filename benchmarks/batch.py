@@ -30,10 +30,10 @@ from benchmarks.machine import describe, write_results
 from benchmarks.speed import PHOTOGRAPH
 from mien import EmotionRecognizer
 from mien.batch.cluster import read_parts, workers_ready
-from mien.batch.plan import Part, cut
-from mien.batch.reading import Report
-from mien.batch.run import Tally, run_batch
-from mien.batch.settings import Order, Settings
+from mien.batch.plan import BatchPart, cut
+from mien.batch.reading import PartReport
+from mien.batch.run import BatchProgress, run_batch
+from mien.batch.settings import ReaderConfig, ReadSettings
 from mien.batch.sources import find_files
 from mien.errors import ImageError
 
@@ -148,16 +148,16 @@ def one_process(folder: Path) -> dict[str, float]:
 
 def batch(folder: Path, out: Path, workers: int) -> dict[str, float]:
     """Images per second of `mien batch`."""
-    reports: list[Report] = []
+    reports: list[PartReport] = []
 
-    def note(tally: Tally, report: Report | None) -> None:
+    def note(tally: BatchProgress, report: PartReport | None) -> None:
         reports.extend([report] if report else [])
 
     began = time.perf_counter()
-    tally = run_batch([str(folder / "pictures")], str(out), Settings(), workers=workers, progress=note)
+    tally = run_batch([str(folder / "pictures")], str(out), ReadSettings(), workers=workers, progress=note)
     ended = time.perf_counter()
     assert tally.complete, tally.failed
-    by_worker: dict[str, list[Report]] = defaultdict(list)
+    by_worker: dict[str, list[PartReport]] = defaultdict(list)
     for report in reports:
         by_worker[report.worker].append(report)
     steady = sum(sum(each.files for each in mine) / sum(each.seconds for each in mine) for mine in by_worker.values())
@@ -195,8 +195,10 @@ def empty_parts(folder: Path, count: int = 400) -> float:
     out.mkdir()
     for name in names:
         (out / name).touch()
-    todo = [Part(name, ("/nothing.jpg",)) for name in names]
-    times = [time.perf_counter() for _ in read_parts(todo, Order.of(Settings()), str(out), 2, 1, mien.__version__)]
+    todo = [BatchPart(name, ("/nothing.jpg",)) for name in names]
+    times = [
+        time.perf_counter() for _ in read_parts(todo, ReaderConfig.of(ReadSettings()), str(out), 2, 1, mien.__version__)
+    ]
     return (count - 1) / (times[-1] - times[0])
 
 

@@ -24,10 +24,15 @@ from benchmarks.coverage import SPLIT
 from benchmarks.machine import describe, write_results
 from benchmarks.options import parser
 from benchmarks.page import write_table
-from mien import metrics
-from mien.bundle import Bundle, released
-from mien.calibration import ClassScaling, choose_class_scaling, fit_class_scaling, fit_temperature, softmax
+from mien.bundle import Bundle, released, softmax
 from mien.datasets import TRAINING, FaceDataset, exact_copies, load_data, plurality
+from mien.evaluation import metrics, significance
+from mien.evaluation.calibration import (
+    ClassScaling,
+    choose_class_scaling,
+    fit_class_scaling,
+    fit_temperature,
+)
 
 FOLDS, DRAWS = 5, 3
 SHOWN = ("accuracy", "ece", "nll", "brier")
@@ -131,7 +136,7 @@ def _answers(method: Method, logits: Floats, labels: Labels, folds: npt.NDArray[
 
 def scores(draws: list[Floats], labels: Labels) -> dict[str, Any]:
     """metric -> its mean over the draws, and the 95 % bootstrap interval of the first, moved there."""
-    intervals = metrics.bootstrap_interval(draws[0], labels, SHOWN)
+    intervals = significance.bootstrap_interval(draws[0], labels, SHOWN)
     found = {}
     for name in SHOWN:
         values = [metrics.METRICS[name](probabilities, labels) for probabilities in draws]

@@ -16,7 +16,7 @@ from benchmarks.options import parser
 from benchmarks.page import write_table
 from mien.bundle import DEFAULT, Bundle
 from mien.datasets import load_data, plurality
-from mien.metrics import aurc
+from mien.evaluation.metrics import aurc
 
 SPLIT = "PublicTest"
 COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)

@@ -23,7 +23,8 @@ from benchmarks.page import write_table
 from benchmarks.paired import HEADING, Right, cells, paired, right_answers
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset, load_fer2013
-from mien.detect import CenterFace, Detections
+from mien.detection.centerface import CenterFace
+from mien.detection.detections import Detections
 from mien.preprocess import FRAME, Framing, crop_faces
 
 Picture = np.ndarray[Any, np.dtype[np.uint8]]

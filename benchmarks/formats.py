@@ -22,8 +22,8 @@ from benchmarks.page import write_table
 from mien.bundle import DEFAULT, Bundle
 from mien.datasets import load_data, plurality
 from mien.errors import MissingExtraError
+from mien.evaluation.metrics import ece
 from mien.export import FORMATS, export
-from mien.metrics import ece
 
 SPLIT = "PublicTest"
 ROUNDS = 25

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import mien.machine
+
 from mien.files import write_atomically
 
 RESULTS = Path(__file__).parent / "results"
@@ -15,7 +16,7 @@ PACKAGES = ("mien", "numpy", "onnxruntime", "opencv-python", "torch")
 
 def describe() -> dict[str, Any]:
     """The machine, and the versions that decide speed."""
-    return mien.machine.describe(PACKAGES)
+    return mien.runs.describe(PACKAGES)
 
 
 def write_results(name: str, values: dict[str, Any]) -> Path:

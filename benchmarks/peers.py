@@ -34,7 +34,8 @@ from benchmarks.peers_video import versions
 from benchmarks.speed import figure
 from mien.bundle import released
 from mien.datasets import load_data
-from mien.metrics import accuracy, bootstrap_interval
+from mien.evaluation.metrics import accuracy
+from mien.evaluation.significance import bootstrap_interval
 
 RUNS = 5
 TIMED = 400

@@ -99,7 +99,7 @@ def cleaned(data: Path, votes: Path, folder: Path) -> Path:
     if not path.is_file():
         reasons = "conflict,no-face,flat,copy"
         command = ["data", "clean", data, "--votes", votes, "--out", path, "--reasons", reasons]
-        subprocess.run([sys.executable, "-m", "mien.cli", *map(str, command)], check=True)
+        subprocess.run([sys.executable, "-m", "mien", *map(str, command)], check=True)
     return path
 
 

@@ -17,10 +17,18 @@ from benchmarks.coverage import SPLIT
 from benchmarks.machine import describe, write_results
 from benchmarks.options import parser
 from benchmarks.page import write_table
-from mien import cards, metrics
+from mien import model_card
 from mien.bundle import DEFAULT, Bundle, released
 from mien.datasets import FaceDataset, load_data
-from mien.evaluate import WITHOUT_COPIES, WITHOUT_NEAR_COPIES, EvalResult, Evaluation, evaluate_bundle, test_sets
+from mien.evaluation import metrics
+from mien.evaluation.evaluate import (
+    WITHOUT_COPIES,
+    WITHOUT_NEAR_COPIES,
+    EvalResult,
+    Evaluation,
+    evaluate_bundle,
+    test_sets,
+)
 
 CORNERS = ((0, 0), (-2, -2), (-2, 2), (2, -2), (2, 2))
 LABELS = {"fer2013": "FER2013's label, 7 emotions", "ferplus": "FER+, plurality of eight"}
@@ -82,10 +90,10 @@ def titles(evaluation: Evaluation) -> dict[str, str]:
 def overview(evaluation: Evaluation, test_set: str) -> list[str]:
     result = evaluation[test_set]
     without = [
-        cards.accuracy(evaluation[test_set + ending].to_dict()) for ending in (WITHOUT_COPIES, WITHOUT_NEAR_COPIES)
+        model_card.accuracy(evaluation[test_set + ending].to_dict()) for ending in (WITHOUT_COPIES, WITHOUT_NEAR_COPIES)
     ]
     return [
-        cards.accuracy(result.to_dict()),
+        model_card.accuracy(result.to_dict()),
         *without,
         f"{result.metrics['macro_f1']:.3f}",
         f"{result.metrics['ece']:.3f}",
@@ -100,7 +108,7 @@ def in_full(result: EvalResult, model: dict[str, Any]) -> list[str]:
     ]
     return [
         f"{result.n:,}",
-        cards.accuracy(result.to_dict()),
+        model_card.accuracy(result.to_dict()),
         f"{100 * found['balanced_accuracy']:.1f}",
         *(f"{found[name]:.3f}" for name in ("macro_f1", "nll", "brier", "ece")),
         *several,
@@ -110,7 +118,7 @@ def in_full(result: EvalResult, model: dict[str, Any]) -> list[str]:
 def per_class(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
     """Heading and rows of the classes of each head."""
     rows = []
-    for head, result in cards.main_of([result.to_dict() for result in evaluation.results]).items():
+    for head, result in model_card.main_of([result.to_dict() for result in evaluation.results]).items():
         rows.append([f"**{LABELS[head]}**", "", "", "", ""])
         for emotion, found in result["per_class"].items():
             figures = [f"{found[name]:.2f}" for name in ("recall", "precision", "f1")]

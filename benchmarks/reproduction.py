@@ -19,10 +19,10 @@ from benchmarks.machine import RESULTS, describe, write_results
 from benchmarks.options import parser
 from benchmarks.page import write_table
 from benchmarks.training import train
-from mien import metrics
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset, load_fer2013
-from mien.evaluate import evaluate_bundle
+from mien.evaluation import metrics
+from mien.evaluation.evaluate import evaluate_bundle
 from mien.runs import Run
 
 SPLIT = "PublicTest"

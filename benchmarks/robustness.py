@@ -15,10 +15,10 @@ from benchmarks.machine import describe, write_results
 from benchmarks.options import parser
 from benchmarks.page import write_table
 from mien.bundle import DEFAULT, released
-from mien.corruptions import CORRUPTIONS, LEVELS
 from mien.datasets import load_data
-from mien.robustness import measure_robustness
-from mien.runs import open_subject
+from mien.evaluation.corruptions import CORRUPTIONS, LEVELS
+from mien.evaluation.robustness import measure_robustness
+from mien.runs import open_model_source
 
 SEEN = "ferplus, plurality of eight"
 
@@ -32,7 +32,7 @@ def main() -> None:
     sources = {name: name for name in released()} | {"usual": options.usual, "spoilt": options.spoilt}
     measured = {}
     for name, source in sources.items():
-        measured[name] = measure_robustness(open_subject(source).bundle, dataset, SPLIT)
+        measured[name] = measure_robustness(open_model_source(source).bundle, dataset, SPLIT)
         print(f"{name}: {measured[name].mean('fer2013'):.3f}, {measured[name].mean(SEEN):.3f}", flush=True)
     models = {name: each.to_dict() for name, each in measured.items()}
     write_results("robustness", {"machine": describe(), "models": models})

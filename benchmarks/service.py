@@ -32,7 +32,7 @@ from PIL import Image
 from benchmarks.machine import describe, write_results
 from benchmarks.speed import PHOTOGRAPH
 from mien import EmotionRecognizer
-from mien.document import document
+from mien.results import document
 from mien.serve.engine import usable_cores
 
 CLIENTS = (1, 16, 128)
@@ -182,7 +182,7 @@ class Service:
     """`mien serve` on a free port, without a limit on requests."""
 
     def __enter__(self) -> Service:
-        command = [sys.executable, "-m", "mien.cli", "serve", "--port", "0", "--rate", "0"]
+        command = [sys.executable, "-m", "mien", "serve", "--port", "0", "--rate", "0"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         assert self.process.stdout is not None
         self.port = int(re.findall(r":(\d+)$", self.process.stdout.readline().strip())[0])

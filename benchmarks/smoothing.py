@@ -18,11 +18,10 @@ import numpy.typing as npt
 from benchmarks.machine import describe, write_results
 from benchmarks.options import parser
 from benchmarks.page import write_table
-from mien.bundle import DEFAULT, Bundle
-from mien.calibration import softmax
+from mien.bundle import DEFAULT, Bundle, softmax
 from mien.datasets import load_data
 from mien.labels import FERPLUS
-from mien.track import Smoother
+from mien.video.tracking.smoothing import Smoother
 
 Array = npt.NDArray[Any]
 

@@ -60,7 +60,7 @@ def process() -> dict[str, Any]:
 def run_process(*arguments: str) -> tuple[float, float]:
     """Wall seconds and peak resident megabytes of one `mien` process."""
     start = time.perf_counter()
-    child = subprocess.Popen([sys.executable, "-m", "mien.cli", *arguments], stdout=subprocess.DEVNULL)
+    child = subprocess.Popen([sys.executable, "-m", "mien", *arguments], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
     seconds = time.perf_counter() - start
     if os.waitstatus_to_exitcode(status) != 0:

@@ -31,7 +31,7 @@ from scipy.optimize import linear_sum_assignment
 from benchmarks.machine import describe, write_results
 from benchmarks.page import write_table
 from mien.images import load_image
-from mien.track import Tracker, TrackOptions, look_of
+from mien.video.tracking.tracker import Tracker, TrackOptions, appearance_of
 
 Pixels = npt.NDArray[np.uint8]
 Array = npt.NDArray[Any]
@@ -132,7 +132,7 @@ def gather(heads: list[Head], walls: list[Pixels]) -> Scenes:
             columns["times"].append(seconds)
             columns["boxes"].append(boxes)
             columns["people"].append(people)
-            columns["looks"].append(look_of(image, boxes))
+            columns["looks"].append(appearance_of(image, boxes))
             starts.append(starts[-1] + len(boxes))
     joined = {name: np.concatenate(columns[name]) for name in ("boxes", "people", "looks")}
     return Scenes(**{name: np.array(columns[name]) for name in ("kinds", "scenes", "times")},

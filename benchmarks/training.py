@@ -15,7 +15,7 @@ def train(recipe: str, data: Path, folder: Path, overrides: Sequence[str], *word
     run = Run(folder)
     if run.evaluation.is_file():
         return
-    command = [sys.executable, "-m", "mien.cli", "train", "--recipe", recipe, "--data", data, "--out", folder, *words]
+    command = [sys.executable, "-m", "mien", "train", "--recipe", recipe, "--data", data, "--out", folder, *words]
     command += [word for override in overrides for word in ("--set", override)]
     command += ["--resume"] if run.recipe.is_file() else []
     print("training", folder.name, flush=True)

@@ -21,7 +21,7 @@ from benchmarks.page import write_table
 from benchmarks.speed import figure
 from mien.labels import FER2013, FERPLUS
 from mien.preprocess import FRAME
-from mien.training.data import Batch, Faces48
+from mien.training.batches import Batch, FaceTensors
 from mien.training.module import ExpressionModule
 from mien.training.recipe import Recipe, load_recipe
 
@@ -67,7 +67,7 @@ def measure(recipe: Recipe, steps: int) -> dict[str, dict[str, Any]]:
 def training_step(recipe: Recipe, dtype: torch.dtype, *, compiled: bool) -> Callable[[], None]:
     """A step of a recipe's network and optimizer on one batch of random faces."""
     count = recipe.batch_size
-    faces = Faces48(
+    faces = FaceTensors(
         crops=torch.randint(0, 256, (count, FRAME, FRAME), dtype=torch.uint8),
         labels=torch.zeros(count, dtype=torch.int64),
         targets=torch.eye(len(FER2013))[torch.randint(0, len(FER2013), (count,))],

@@ -27,13 +27,14 @@ from benchmarks.machine import describe, write_results
 from benchmarks.page import write_table
 from benchmarks.speed import PHOTOGRAPH, figure
 from mien import EmotionRecognizer, Moment
-from mien.ahead import Ahead
-from mien.draw import VideoPen
-from mien.encode import VideoWriter
+from mien.drawing import VideoAnnotator
 from mien.images import load_image
-from mien.live import LiveOptions, show_live
-from mien.video import Sampling, open_source
-from mien.watching import watch
+from mien.live.show import LiveOptions, show_live
+from mien.video.analysis import analyze
+from mien.video.io.opening import open_source
+from mien.video.io.prefetch import Prefetcher
+from mien.video.io.writer import VideoWriter
+from mien.video.options import Sampling
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -154,11 +155,11 @@ def make_clip(path: Path, size: tuple[int, int], crowd: int, seconds: float, lea
 
 def read_clip(recognizer: EmotionRecognizer, clip: Path, annotated: Path | None = None) -> dict[str, Any]:
     """All frames, as fast as they go, as `mien video` does: frames a second, rows, mean milliseconds of every step."""
-    costs, pen, frames, rows = defaultdict[str, list[float]](list), VideoPen(), 0, 0
+    costs, pen, frames, rows = defaultdict[str, list[float]](list), VideoAnnotator(), 0, 0
     began = time.perf_counter()
     writer = VideoWriter(annotated, rate=RATE) if annotated else None
-    with watch(recognizer, str(clip)) as watching:
-        for moment in Ahead((moment for moment in watching), depth=2):
+    with analyze(recognizer, str(clip)) as watching:
+        for moment in Prefetcher((moment for moment in watching), depth=2):
             frames, rows = frames + 1, rows + len(moment.faces)
             for step, value in moment.stages.items():
                 costs[step].append(value)
@@ -236,7 +237,7 @@ def memory() -> dict[str, Any]:
             f"{folder}/t.html",
         ]
         began, samples = time.monotonic(), []
-        child = subprocess.Popen([sys.executable, "-m", "mien.cli", "video", str(clip), *outputs])
+        child = subprocess.Popen([sys.executable, "-m", "mien", "video", str(clip), *outputs])
         watched = psutil.Process(child.pid)
         while child.poll() is None:
             try:

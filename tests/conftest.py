@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import tiny
+from helpers import tiny_bundle
 from mien.labels import FER2013, FERPLUS
 
 
@@ -98,7 +98,7 @@ def fer2013_csv(tmp_path: Path) -> tuple[Path, Path]:
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The tiny bundle, whose answers do not matter here."""
     path = tmp_path_factory.mktemp("model") / "tiny.onnx"
-    path.write_bytes(tiny.content())
+    path.write_bytes(tiny_bundle.content())
     return str(path)
 
 

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import tiny
-from mien.bundle import DEFAULT, Bundle, Head, Metadata, released
-from mien.calibration import softmax
+from helpers import tiny_bundle
+from mien.bundle import DEFAULT, Bundle, Head, Metadata, released, softmax
 from mien.errors import BundleError, InputError
 from mien.labels import FER2013, FERPLUS
 from mien.preprocess import InputSpec
@@ -90,7 +89,7 @@ def test_flip_is_the_mean_with_the_mirror_image(bundle: Bundle) -> None:
 
 
 def test_temperatures() -> None:
-    bundle = Bundle(tiny.content(), "tiny", threads=1)
+    bundle = Bundle(tiny_bundle.content(), "tiny", threads=1)
     faces = crops(3)
     logits, probabilities, shares = bundle.logits(faces), bundle.probabilities(faces), bundle.shares(faces)
     for head in WIDTHS:
@@ -101,7 +100,7 @@ def test_temperatures() -> None:
 
 
 def test_the_network_sees_the_pixels_as_the_input_spec_says() -> None:
-    bundle = Bundle(tiny.content(), "tiny", threads=1)
+    bundle = Bundle(tiny_bundle.content(), "tiny", threads=1)
     face = np.full((1, 48, 48), 255, np.uint8)
     face[:, 16:32, 16:32] = 192  # the window of 16: (192 - 128) / 64 = 1
     np.testing.assert_allclose(
@@ -110,8 +109,8 @@ def test_the_network_sees_the_pixels_as_the_input_spec_says() -> None:
 
 
 def test_a_bundle_without_votes_has_no_shares() -> None:
-    heads = [{**head, "share_temperature": None} for head in tiny.metadata()["heads"]]
-    bundle = Bundle(tiny.content(json.dumps(tiny.metadata(heads=heads))), "tiny", threads=1)
+    heads = [{**head, "share_temperature": None} for head in tiny_bundle.metadata()["heads"]]
+    bundle = Bundle(tiny_bundle.content(json.dumps(tiny_bundle.metadata(heads=heads))), "tiny", threads=1)
     assert bundle.vote_head is None
     assert bundle.shares(crops(1)) is None
 
@@ -138,13 +137,13 @@ def test_metadata_round_trip() -> None:
 )
 @pytest.mark.parametrize("method", ["logits", "probabilities", "shares"])
 def test_wrong_crops(method: str, faces: Any, got: str) -> None:
-    bundle = Bundle(tiny.content(), "tiny", threads=1)
+    bundle = Bundle(tiny_bundle.content(), "tiny", threads=1)
     with pytest.raises(InputError, match=got):
         getattr(bundle, method)(faces)
 
 
 def test_unknown_head_and_batch_size() -> None:
-    bundle = Bundle(tiny.content(), "tiny", threads=1)
+    bundle = Bundle(tiny_bundle.content(), "tiny", threads=1)
     with pytest.raises(InputError, match="did you mean 'ferplus'"):
         bundle.head("ferplsu")
     with pytest.raises(InputError, match="at least 1, got 0"):
@@ -155,14 +154,14 @@ def test_unknown_head_and_batch_size() -> None:
 
 
 def bad_files(folder: Path) -> dict[str, Any]:
-    whole = tiny.content()
+    whole = tiny_bundle.content()
     contents = {
         "empty": b"",
         "text": b"not a model at all",
         "truncated": whole[: len(whole) // 2],
         "zeros": bytes(2000),
-        "foreign": tiny.content(text=""),
-        "newer": tiny.content(json.dumps(tiny.metadata(format_version=2))),
+        "foreign": tiny_bundle.content(text=""),
+        "newer": tiny_bundle.content(json.dumps(tiny_bundle.metadata(format_version=2))),
     }
     for name, content in contents.items():
         (folder / name).write_bytes(content)
@@ -199,8 +198,8 @@ def test_bad_files(kind: str, words: str, tmp_path: Path) -> None:
 
 
 def changed_head(**changes: Any) -> dict[str, Any]:
-    first, *others = tiny.metadata()["heads"]
-    return tiny.metadata(heads=[first | changes, *others])
+    first, *others = tiny_bundle.metadata()["heads"]
+    return tiny_bundle.metadata(heads=[first | changes, *others])
 
 
 @pytest.mark.parametrize(
@@ -210,23 +209,26 @@ def changed_head(**changes: Any) -> dict[str, Any]:
         ("[1, 2]", "Download or export the bundle again"),
         ("null", "Download or export the bundle again"),
         ("[" * 100_000, "Download or export the bundle again"),
-        (tiny.metadata(format_version=None), "format_version"),
-        (tiny.metadata(format_version="1"), "format_version '1'"),
-        (tiny.metadata(format_version=0), "format_version 0"),
-        (tiny.metadata(name=None), "name"),
-        (tiny.metadata(heads=None), "heads"),
-        (tiny.metadata(heads=[]), "heads"),
-        (tiny.metadata(heads=[1]), "Download or export"),
-        (tiny.metadata(heads=tiny.metadata()["heads"][:1] * 2), "heads .*fer2013.*fer2013"),
-        (tiny.metadata(card=None), "card"),
-        (tiny.metadata(card=[1]), "Download or export"),
-        (tiny.metadata(input=None), "input"),
-        (tiny.metadata(input={"size": 16, "mean": 0.0, "std": 0.0}), "positive std"),
-        (tiny.metadata(input={"size": 16, "mean": float("nan"), "std": 1.0}), "finite mean"),
-        (tiny.metadata(input={"size": 17, "mean": 0.0, "std": 1.0}), "even number"),
-        (tiny.metadata(input={"size": "16", "mean": 0.0, "std": 1.0}), "TypeError"),
-        (tiny.metadata(input={"size": 16, "mean": 0.0, "std": 1.0, "gamma": 2}), "gamma"),
-        (tiny.metadata(input={"size": 20, "mean": 0.0, "std": 1.0}), "does not fit its metadata.*Export it again"),
+        (tiny_bundle.metadata(format_version=None), "format_version"),
+        (tiny_bundle.metadata(format_version="1"), "format_version '1'"),
+        (tiny_bundle.metadata(format_version=0), "format_version 0"),
+        (tiny_bundle.metadata(name=None), "name"),
+        (tiny_bundle.metadata(heads=None), "heads"),
+        (tiny_bundle.metadata(heads=[]), "heads"),
+        (tiny_bundle.metadata(heads=[1]), "Download or export"),
+        (tiny_bundle.metadata(heads=tiny_bundle.metadata()["heads"][:1] * 2), "heads .*fer2013.*fer2013"),
+        (tiny_bundle.metadata(card=None), "card"),
+        (tiny_bundle.metadata(card=[1]), "Download or export"),
+        (tiny_bundle.metadata(input=None), "input"),
+        (tiny_bundle.metadata(input={"size": 16, "mean": 0.0, "std": 0.0}), "positive std"),
+        (tiny_bundle.metadata(input={"size": 16, "mean": float("nan"), "std": 1.0}), "finite mean"),
+        (tiny_bundle.metadata(input={"size": 17, "mean": 0.0, "std": 1.0}), "even number"),
+        (tiny_bundle.metadata(input={"size": "16", "mean": 0.0, "std": 1.0}), "TypeError"),
+        (tiny_bundle.metadata(input={"size": 16, "mean": 0.0, "std": 1.0, "gamma": 2}), "gamma"),
+        (
+            tiny_bundle.metadata(input={"size": 20, "mean": 0.0, "std": 1.0}),
+            "does not fit its metadata.*Export it again",
+        ),
         (changed_head(temperature=-1.0), "temperature -1.0"),
         (changed_head(temperature=0), "temperature 0"),
         (changed_head(temperature="warm"), "warm"),
@@ -243,21 +245,21 @@ def changed_head(**changes: Any) -> dict[str, Any]:
 def test_damaged_metadata(values: Any, words: str) -> None:
     text = values if isinstance(values, str) else json.dumps(values)
     with pytest.raises(BundleError, match=words) as caught:
-        Bundle(tiny.content(text), "party.onnx", threads=1)
+        Bundle(tiny_bundle.content(text), "party.onnx", threads=1)
     assert "party.onnx" in str(caught.value)
 
 
 def test_a_network_for_one_face_at_a_time_is_refused() -> None:
     with pytest.raises(BundleError, match="does not fit its metadata"):
-        Bundle(tiny.content(faces=1), "single.onnx", threads=1)
+        Bundle(tiny_bundle.content(faces=1), "single.onnx", threads=1)
 
 
 def test_a_network_that_answers_nan_is_refused() -> None:
     with pytest.raises(BundleError, match=r"NaN or infinity.*Download or export"):
-        Bundle(tiny.content(scale=float("nan")), "nan.onnx", threads=1)
+        Bundle(tiny_bundle.content(scale=float("nan")), "nan.onnx", threads=1)
 
 
-TINY = tiny.content()
+TINY = tiny_bundle.content()
 
 
 @settings(max_examples=150, deadline=None)
@@ -283,4 +285,4 @@ def test_mutated_bundles_answer_or_are_refused(changes: list[tuple[int, int]], l
 
 def test_a_provider_that_is_not_installed_is_named() -> None:
     with pytest.raises(InputError, match=r"coreml is not in the installed ONNX Runtime, which has .*cpu"):
-        Bundle(tiny.content(), "tiny", providers=("CoreMLExecutionProvider", "cpu"))
+        Bundle(tiny_bundle.content(), "tiny", providers=("CoreMLExecutionProvider", "cpu"))

@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from helpers.data_trees import write_classes
+from helpers.paths import ROOT
 from mien import EmotionRecognizer
 from mien.bundle import released
-from mien.cli import main
+from mien.cli.main import main
 from mien.labels import FER2013
-from trees import write_classes
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")

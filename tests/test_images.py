@@ -16,10 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from helpers.paths import EILEEN_COLLINS
 from mien.errors import ImageError, InputError
 from mien.images import MAX_PIXELS, describe_source, find_images, load_image, save_image
-
-EXAMPLE = Path(__file__).parents[1] / "examples" / "eileen_collins.jpg"
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -172,7 +171,7 @@ def test_pillows_own_size_warning_does_not_leak() -> None:
 
 
 def bad_files(folder: Path) -> dict[str, object]:
-    jpeg = EXAMPLE.read_bytes()
+    jpeg = EILEEN_COLLINS.read_bytes()
     (folder / "empty.jpg").write_bytes(b"")
     (folder / "text.jpg").write_text("not a picture")
     (folder / "cut.jpg").write_bytes(jpeg[: len(jpeg) // 2])
@@ -247,7 +246,7 @@ def test_unreadable(tmp_path: Path) -> None:
 
 
 def test_a_lazy_pil_image_that_is_damaged() -> None:
-    lazy = Image.open(io.BytesIO(EXAMPLE.read_bytes()[:9000]))
+    lazy = Image.open(io.BytesIO(EILEEN_COLLINS.read_bytes()[:9000]))
     with pytest.raises(ImageError, match="cut short"):
         load_image(lazy)
 
@@ -313,7 +312,7 @@ def test_random_bytes(content: bytes) -> None:
 
 def test_threads_leave_the_warning_filters_as_they_were() -> None:
     before = list(warnings.filters)
-    content = EXAMPLE.read_bytes()
+    content = EILEEN_COLLINS.read_bytes()
     threads = [threading.Thread(target=load_image, args=(content,)) for _ in range(8)]
     for thread in threads:
         thread.start()

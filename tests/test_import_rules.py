@@ -13,7 +13,14 @@ import pytest
 import mien
 
 SOURCE = Path(mien.__file__).parent
-CLI = {"mien.cli", "mien.commands", "mien.predict", "mien.record", "mien.timeline", "mien.cards"}
+CLI = {
+    "mien.cli.main",
+    "mien.commands",
+    "mien.cli.output",
+    "mien.video.recording",
+    "mien.video.timeline.writing",
+    "mien.model_card",
+}
 """The command line and the modules that serve it."""
 LEARNING = {
     "torch",
@@ -29,9 +36,17 @@ LEARNING = {
 DRAWING = {"matplotlib", "seaborn", "sklearn", "jinja2"}
 APPLICATIONS = {
     "mien.batch": set(),
-    "mien.serve": {"pydantic", "mien.timeline"},
+    "mien.serve": {"pydantic", "mien.video.timeline.writing"},
     "mien.export": {"torch"},
-    "mien.federated": {"torch", "lightning", "tomli_w", "matplotlib", "mien.training", "mien.report", "mien.cards"},
+    "mien.federated": {
+        "torch",
+        "lightning",
+        "tomli_w",
+        "matplotlib",
+        "mien.training",
+        "mien.report",
+        "mien.model_card",
+    },
 }
 """The packages of the third tier, each with what it may import besides the inference tier and its own extra."""
 ON_REQUEST = {
@@ -77,7 +92,7 @@ def broken(name: str, forbidden: set[str]) -> list[str]:
 
 
 def test_the_tiers_are_found() -> None:
-    assert {"mien", "mien.recognizer", "mien.bundle", "mien.datasets.fer2013", "mien.evaluate"} <= INFERENCE
+    assert {"mien", "mien.recognizer", "mien.bundle", "mien.datasets.fer2013", "mien.evaluation.evaluate"} <= INFERENCE
     assert {"mien.training.fit", "mien.training.models.base"} <= TRAINING
     assert {"mien.report", "mien.report.write"} <= REPORT
     assert {"mien.batch.run", "mien.serve.app", "mien.serve.settings", "mien.export.compare"} <= set(APPLIED)
@@ -124,13 +139,13 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def test_the_inference_tier_loads_nothing_of_training() -> None:
-    loaded = loaded_by("import mien, mien.recognizer, mien.evaluate")
+    loaded = loaded_by("import mien, mien.recognizer, mien.evaluation.evaluate")
     assert {"mien", "numpy"} <= loaded
     assert loaded & (LEARNING | DRAWING) == set()
 
 
 def test_the_command_line_loads_nothing_of_training() -> None:
-    assert loaded_by("import mien.cli, mien.predict, mien.cards") & LEARNING == set()
+    assert loaded_by("import mien.cli.main, mien.cli.output, mien.model_card") & LEARNING == set()
 
 
 def test_reports_load_torch_only_when_they_need_it() -> None:

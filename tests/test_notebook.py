@@ -10,7 +10,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-ROOT = Path(__file__).parents[1]
+from helpers.paths import ROOT
+
 NOTEBOOK = ROOT / "notebooks" / "quickstart.ipynb"
 SHORT = {"DATA = None": "DATA = {data!r}", "EPOCHS = 10": "EPOCHS = 1"}
 

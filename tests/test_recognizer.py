@@ -13,17 +13,18 @@ import pytest
 from PIL import Image
 
 import mien
-import tiny
+from helpers import tiny_bundle
+from helpers.paths import EXAMPLES
 from mien.bundle import Bundle
-from mien.detect import Detections
+from mien.detection.detections import Detections
 from mien.errors import BundleError, DetectorError, ImageError, InputError
 from mien.images import load_image
 from mien.labels import FER2013, FERPLUS
+from mien.pipeline import pick_vote_shares
 from mien.preprocess import crop_faces
-from mien.recognizer import PICTURES_AT_ONCE, EmotionRecognizer, intensities_of
+from mien.recognizer import PICTURES_AT_ONCE, EmotionRecognizer
 from mien.results import Faces
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
 COLLINS = EXAMPLES / "eileen_collins.jpg"
 FACE = np.array([182, 58, 270, 178], np.float32)
 
@@ -46,7 +47,7 @@ def portrait() -> np.ndarray:
 @pytest.fixture(scope="module")
 def whole() -> EmotionRecognizer:
     """The tiny model on whole pictures: fast, and every picture has one face."""
-    return EmotionRecognizer(Bundle(tiny.content(), "tiny", threads=1), detector="whole")
+    return EmotionRecognizer(Bundle(tiny_bundle.content(), "tiny", threads=1), detector="whole")
 
 
 def scaled(image: np.ndarray, factor: float) -> np.ndarray:
@@ -61,7 +62,7 @@ def assert_same(left: Faces, right: Faces, atol: float = 1e-3) -> None:
     assert left.emotions == right.emotions
     np.testing.assert_allclose(left.boxes, right.boxes, atol=0.01)
     np.testing.assert_allclose(left.probabilities, right.probabilities, atol=atol)
-    np.testing.assert_allclose(left.intensities, right.intensities, atol=atol)
+    np.testing.assert_allclose(left.vote_shares, right.vote_shares, atol=atol)
 
 
 # --- one picture ---
@@ -77,8 +78,8 @@ def test_eileen_collins_is_happy(labels: str, bundle: Bundle) -> None:
     assert abs(faces.boxes[0] - FACE).max() < 12
     assert faces[0].confidence > 0.5
     assert faces[0].landmarks is not None
-    assert faces[0].intensity is not None
-    assert faces[0].intensity > 0.5
+    assert faces[0].vote_share is not None
+    assert faces[0].vote_share > 0.5
 
 
 def test_path_bytes_pil_and_array_give_the_same(recognizer: EmotionRecognizer, portrait: np.ndarray) -> None:
@@ -155,7 +156,7 @@ def test_flip_averages_with_the_mirror_image(bundle: Bundle, portrait: np.ndarra
 
 
 @pytest.mark.parametrize("labels", ["ferplus", "fer2013"])
-def test_intensity_is_the_vote_heads_share_of_the_emotion(labels: str, bundle: Bundle, portrait: np.ndarray) -> None:
+def test_vote_share_is_the_vote_heads_share_of_the_emotion(labels: str, bundle: Bundle, portrait: np.ndarray) -> None:
     crops = np.stack(
         [scaled(portrait[58:178, 166:286, 0], 0.4), *np.random.default_rng(1).integers(0, 256, (5, 48, 48))]
     )
@@ -167,29 +168,29 @@ def test_intensity_is_the_vote_heads_share_of_the_emotion(labels: str, bundle: B
         wanted = share[FERPLUS.index(face.emotion)]
         if labels == "fer2013" and face.emotion == "disgust":
             wanted += share[FERPLUS.index("contempt")]
-        assert face.intensity == pytest.approx(wanted, abs=1e-5)
+        assert face.vote_share == pytest.approx(wanted, abs=1e-5)
 
 
 def test_a_contemptuous_share_counts_as_disgust_among_seven() -> None:
     """The tiny model finds bright faces contemptuous, its last label; with fer2013's seven it needs the fold."""
-    bundle = Bundle(tiny.content(), "tiny", threads=1)
+    bundle = Bundle(tiny_bundle.content(), "tiny", threads=1)
     crops = np.full((1, 48, 48), 250, np.uint8)
-    whole, folded = bundle.shares(crops), EmotionRecognizer(bundle, labels="fer2013").read(crops)[1]
+    whole, folded = bundle.shares(crops), EmotionRecognizer(bundle, labels="fer2013").classify(crops)[1]
     assert whole is not None
     assert folded is not None
     expected = whole[0, FERPLUS.index("disgust")] + whole[0, FERPLUS.index("contempt")]
     column = np.array([FER2013.index("disgust")])
-    assert intensities_of(column, folded).tolist() == [pytest.approx(expected)]
+    assert pick_vote_shares(column, folded).tolist() == [pytest.approx(expected)]
 
 
-def test_intensity_is_unknown_without_votes() -> None:
+def test_vote_share_is_unknown_without_votes() -> None:
     import json
 
-    heads = [{**head, "share_temperature": None} for head in tiny.metadata()["heads"]]
-    bundle = Bundle(tiny.content(json.dumps(tiny.metadata(heads=heads))), "tiny", threads=1)
+    heads = [{**head, "share_temperature": None} for head in tiny_bundle.metadata()["heads"]]
+    bundle = Bundle(tiny_bundle.content(json.dumps(tiny_bundle.metadata(heads=heads))), "tiny", threads=1)
     reader = EmotionRecognizer(bundle, detector="whole")
     assert reader.labels == FER2013  # the first head
-    assert reader.predict(gray(9))[0].intensity is None
+    assert reader.predict(gray(9))[0].vote_share is None
 
 
 def test_predict_crops(bundle: Bundle, recognizer: EmotionRecognizer) -> None:
@@ -317,7 +318,7 @@ def test_predict_each_is_lazy(whole: EmotionRecognizer) -> None:
     ],
 )
 def test_any_callable_detects(answer: Any, scores: list[float]) -> None:
-    reader = EmotionRecognizer(Bundle(tiny.content(), "tiny", threads=1), detector=lambda image: answer)
+    reader = EmotionRecognizer(Bundle(tiny_bundle.content(), "tiny", threads=1), detector=lambda image: answer)
     faces = reader.predict(gray(100))
     assert faces.scores.tolist() == scores
     assert faces.boxes.tolist() == [[0, 0, 50, 60], [5, 5, 30, 40]][: len(scores)]

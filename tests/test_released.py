@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import tomllib
-from pathlib import Path
 
 import pytest
 
-from mien import cards
+from helpers.paths import ROOT
+from mien import model_card
 from mien.bundle import Bundle, released
-
-ROOT = Path(__file__).parents[1]
 
 PAPERS = ROOT / "docs" / "runs"
 BARS = {  # bytes, GFLOP a face, accuracy on FER2013's label and on FER+'s plurality
@@ -38,7 +36,7 @@ def test_is_small(bundle: Bundle) -> None:
 
 
 def test_reaches_its_bars_on_public_test(bundle: Bundle) -> None:
-    results = cards.main_results(bundle)
+    results = model_card.main_results(bundle)
     assert {name: result["n"] for name, result in results.items()} == {"fer2013": 3589, "ferplus": 3579}
     assert {result["split"] for result in results.values()} == {"PublicTest"}
     _, _, labels, seen = BARS[bundle.name]
@@ -73,6 +71,6 @@ def test_the_papers_of_its_run_are_its_own(bundle: Bundle) -> None:
 def test_the_readme_and_the_model_card_show_its_figures(bundle: Bundle) -> None:
     for page in ("README.md", "docs/model-card.md"):
         text = (ROOT / page).read_text(encoding="utf-8")
-        for result in cards.main_results(bundle).values():
-            assert cards.accuracy(result) in text
+        for result in model_card.main_results(bundle).values():
+            assert model_card.accuracy(result) in text
             assert f"{result['metrics']['ece']:.3f}" in text

@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mien import draw
+from mien import drawing
 from mien.errors import InputError, MissingExtraError
+from mien.face import Face
 from mien.labels import FER2013, FERPLUS, color
-from mien.results import Face, Faces
+from mien.results import Faces
 
 EMOTIONS = ["happy", "sad", "contempt"]
-FACE_KEYS = ["box", "score", "landmarks", "emotion", "confidence", "intensity", "probabilities", "track"]
+FACE_KEYS = ["box", "score", "landmarks", "emotion", "confidence", "vote_share", "probabilities", "track"]
 
 
 def make(n: int = 3, **changes: Any) -> Faces:
-    """Up to three faces: the second has no landmarks, the third no intensity."""
+    """Up to three faces: the second has no landmarks, the third no vote_share."""
     probabilities = np.full((3, 8), 0.05, np.float32)
     for row, emotion in enumerate(EMOTIONS):
         probabilities[row, FERPLUS.index(emotion)] = 0.65
@@ -32,7 +33,7 @@ def make(n: int = 3, **changes: Any) -> Faces:
         "scores": np.array([0.9, 0.8, 0.7], np.float32)[:n],
         "landmarks": landmarks[:n],
         "probabilities": probabilities[:n],
-        "intensities": np.array([0.5, 0.25, np.nan], np.float32)[:n],
+        "vote_shares": np.array([0.5, 0.25, np.nan], np.float32)[:n],
         "labels": FERPLUS,
         "size": (200, 160),
         "source": "party.jpg",
@@ -63,8 +64,8 @@ def picture(width: int = 200, height: int = 160) -> np.ndarray:
         ({"probabilities": np.full((3, 8), 12.5, np.float32)}, "sum to 1"),  # percent
         ({"probabilities": np.full((3, 8), np.nan, np.float32)}, "sum to 1"),
         ({"probabilities": np.tile([2, -1, 0, 0, 0, 0, 0, 0], (3, 1)).astype(np.float32)}, "from 0"),
-        ({"intensities": np.ones(4, np.float32)}, r"intensities: expected float32 \(3,\)"),
-        ({"intensities": np.ones(3, np.int64)}, "intensities.*got int64"),
+        ({"vote_shares": np.ones(4, np.float32)}, r"vote_shares: expected float32 \(3,\)"),
+        ({"vote_shares": np.ones(3, np.int64)}, "vote_shares.*got int64"),
         ({"track_ids": np.zeros(2, np.int64)}, r"track_ids: expected int64 \(3,\)"),
         ({"track_ids": np.zeros(3, np.float32)}, "track_ids.*got float32"),
         ({"track_ids": [1, 2, 3]}, "track_ids.*got list"),
@@ -87,7 +88,7 @@ def test_one_face() -> None:
     assert (face.emotion, face.confidence) == ("happy", pytest.approx(0.65))
     assert list(face.probabilities) == list(FERPLUS.names)
     assert sum(face.probabilities.values()) == pytest.approx(1)
-    assert face.intensity == 0.5
+    assert face.vote_share == 0.5
     assert face.track is None
     assert all(type(value) is float for value in (*face.box, face.score, face.confidence, *face.probabilities.values()))
 
@@ -95,10 +96,10 @@ def test_one_face() -> None:
 def test_what_is_unknown_is_none() -> None:
     faces = make()
     assert [face.landmarks is None for face in faces] == [False, True, False]
-    assert [face.intensity is None for face in faces] == [False, False, True]
+    assert [face.vote_share is None for face in faces] == [False, False, True]
     values = [face.to_dict() for face in faces]
     assert values[1]["landmarks"] is None
-    assert values[2]["intensity"] is None
+    assert values[2]["vote_share"] is None
 
 
 @pytest.mark.parametrize("index", [1, -2, np.int64(1)])
@@ -170,7 +171,7 @@ def test_json_is_rounded_to_what_it_is_worth() -> None:
     assert values["box"] == [120.1, 30.0, 180.0, 100.0]
     assert values["score"] == 0.8
     assert values["confidence"] == 0.65
-    assert values["intensity"] == 0.25
+    assert values["vote_share"] == 0.25
     assert values["probabilities"]["fear"] == 0.05
 
 
@@ -182,7 +183,7 @@ def test_rows_and_columns_agree() -> None:
     assert rows[0]["source"] == "party.jpg"
     assert [rows[0][side] for side in ("left", "top", "right", "bottom")] == [10, 20, 110, 90]
     assert rows[0]["contempt"] == 0.05
-    assert rows[2]["intensity"] is None
+    assert rows[2]["vote_share"] is None
 
 
 def test_pandas() -> None:
@@ -263,7 +264,7 @@ def test_captions_leave_other_faces_free() -> None:
     """The second face stands right below the first: the caption of the first moves above it."""
     boxes = np.array([[60, 100, 160, 220], [60, 225, 140, 330]], np.float32)
     faces = replace(make(2), boxes=boxes, size=(220, 400))
-    drawn = draw.draw_faces(picture(220, 400), faces)
+    drawn = drawing.draw_faces(picture(220, 400), faces)
     for left, upper, right, lower in boxes.astype(int):
         inside = drawn[upper + 8 : lower - 8, left + 8 : right - 8]
         assert (inside == 90).all()

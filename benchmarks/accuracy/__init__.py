@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.page import write_table
-from mien import cards
+from mien import model_card
 from mien.files import write_atomically
 from mien.runs import Run, flat, read_history
 from mien.training.recipe import Recipe
@@ -71,7 +71,7 @@ def judged(run: Run) -> dict[str, dict[str, Any]]:
     return {
         head: {"accuracy": found["metrics"]["accuracy"], "interval": found["intervals"]["accuracy"]}
         | {name: found["metrics"][name] for name in ("nll", "ece")}
-        for head, found in cards.main_of(results).items()
+        for head, found in model_card.main_of(results).items()
     }
 
 

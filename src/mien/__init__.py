@@ -11,16 +11,16 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from mien.version import __version__
 
 _HOMES = {
     "EmotionRecognizer": "mien.recognizer",
-    "Face": "mien.results",
+    "Face": "mien.face",
     "Faces": "mien.results",
     "Bundle": "mien.bundle",
-    "Detections": "mien.detect",
+    "Detections": "mien.detection.detections",
     "LabelSet": "mien.labels",
-    "Moment": "mien.watching",
+    "Moment": "mien.video.moment",
     "MienError": "mien.errors",
     "ImageError": "mien.errors",
     "VideoError": "mien.errors",
@@ -31,16 +31,16 @@ __all__ = ["__version__", *sorted(_HOMES)]
 
 if TYPE_CHECKING:
     from mien.bundle import Bundle as Bundle
-    from mien.detect import Detections as Detections
+    from mien.detection.detections import Detections as Detections
     from mien.errors import BundleError as BundleError
     from mien.errors import ImageError as ImageError
     from mien.errors import MienError as MienError
     from mien.errors import VideoError as VideoError
+    from mien.face import Face as Face
     from mien.labels import LabelSet as LabelSet
     from mien.recognizer import EmotionRecognizer as EmotionRecognizer
-    from mien.results import Face as Face
     from mien.results import Faces as Faces
-    from mien.watching import Moment as Moment
+    from mien.video.moment import Moment as Moment
 
 
 def __getattr__(name: str) -> Any:

@@ -7,9 +7,11 @@ The format is described in docs/bundle-format.md. This module knows heads and ca
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mien.calibration import softmax
 from mien.errors import BundleError, InputError, first_line, kind_of, nearest
 from mien.labels import LABEL_SETS, LabelSet
 from mien.preprocess import FRAME, InputSpec, check_crops, to_input
@@ -132,6 +133,7 @@ class Bundle:
     ):
         self.file = file if isinstance(file, ModelFile) else ModelFile(file)
         self.source = source
+        self._options: dict[str, Any] = {"threads": threads, "providers": providers}
         self._runtime = open_runtime(self.file, source, threads=threads, providers=providers)
         if self._runtime.metadata is None:
             raise BundleError(
@@ -140,6 +142,10 @@ class Bundle:
             )
         self.metadata = Metadata.from_json(self._runtime.metadata, source)
         self._check_outputs()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy the file; the session is made again, so that process pools work."""
+        return partial(type(self), self.file, self.source, **self._options), ()
 
     @classmethod
     def load(cls, source: str | Path = DEFAULT, **options: Any) -> Bundle:
@@ -261,3 +267,15 @@ def find(source: str | Path) -> Path:
     raise BundleError(
         f"no bundle {str(source)!r}: neither a file nor a released bundle ({', '.join(names) or 'none is installed'})"
     )
+
+
+def softmax(logits: npt.NDArray[np.floating], temperature: float = 1.0) -> npt.NDArray[np.float32]:
+    """Probabilities float32 of `logits / temperature`, over the last axis; logits are float `(..., K)`."""
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise InputError(f"temperature: expected a positive number, got {temperature}")
+    return np.asarray(np.exp(_log_softmax(np.asarray(logits, np.float64) / temperature)), np.float32)
+
+
+def _log_softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)), np.float64)

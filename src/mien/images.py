@@ -47,36 +47,65 @@ _UPRIGHT = {
 
 Pixels = npt.NDArray[np.uint8]
 
+IMAGE_FORMATS = ("RGB", "BGR")
+"""Orders of an array's colours."""
 
-def load_image(source: Any, max_pixels: int = MAX_PIXELS) -> Pixels:
-    """A picture as RGB uint8 (H, W, 3).
 
-    `source` is a path, the bytes of a file, a PIL image, or an array uint8: RGB (H, W, 3), gray (H, W), or RGBA
-    (H, W, 4). Pictures are turned upright by their EXIF note; of an animation the first frame counts; transparency
-    is laid on white; 16-bit gray (Pillow's modes I;16 and I) is divided by 257, never stretched to the picture's own
-    range. OpenCV's arrays are BGR, which cannot be told from RGB: turn them first.
+def load_image(source: Any, max_pixels: int = MAX_PIXELS, *, image_format: str = "RGB") -> Pixels:
+    """Read a picture as RGB uint8 (H, W, 3).
 
-    Raises ImageError for what cannot be read or has more than `max_pixels`, and InputError for other types.
+    Pictures are turned upright by their EXIF note; of an animation the first frame counts; transparency is laid on
+    white; 16-bit gray (Pillow's modes I;16 and I) is divided by 257, never stretched to the picture's own range.
+
+    Args:
+        source: a path, the bytes of a file, a binary file object, a PIL image, or an array uint8: colour (H, W, 3),
+            gray (H, W), or colour with transparency (H, W, 4).
+        max_pixels: larger pictures are refused.
+        image_format: order of an array's colours, "RGB" or "BGR" (what `cv2.imread` gives); the two cannot be told
+            apart by their values.
+
+    Raises:
+        ImageError: the picture cannot be read, or has more than `max_pixels`.
+        InputError: the source is something else.
     """
+    if image_format not in IMAGE_FORMATS:
+        raise InputError(f"image_format: expected {' or '.join(IMAGE_FORMATS)}, got {image_format!r}")
     name = describe_source(source)
     if isinstance(source, np.ndarray):
-        return _from_array(source, name, max_pixels)
+        return _from_array(source, name, max_pixels, image_format)
     if isinstance(source, Image.Image):
         return _decode(source, name, max_pixels)
-    if isinstance(source, str | Path):
+    if isinstance(source, str | os.PathLike):
         return _open(_read(source, name), name, max_pixels)
     if isinstance(source, bytes | bytearray | memoryview):
         return _open(bytes(source), name, max_pixels)
-    raise InputError(f"image: expected a path, bytes, PIL image or uint8 array, got {type(source).__name__}")
+    if hasattr(source, "read"):
+        return _open(_read_object(source, name), name, max_pixels)
+    raise InputError(
+        "image: expected a path, bytes, a binary file object, a PIL image or a uint8 array, got "
+        f"{type(source).__name__}"
+    )
+
+
+def is_one_image(source: Any) -> bool:
+    """Say whether something is meant as one picture, rather than as several."""
+    if isinstance(source, np.ndarray):
+        return source.ndim < 4 and source.dtype != object
+    return isinstance(source, str | os.PathLike | bytes | bytearray | memoryview | Image.Image) or hasattr(
+        source, "read"
+    )
 
 
 def describe_source(source: Any) -> str:
-    """What a picture is called in results and messages: its path, or what kind of thing it is."""
-    if isinstance(source, str | Path):
-        return str(source)
+    """Return what a picture is called in results and messages: its path, or what kind of thing it is."""
+    if isinstance(source, str | os.PathLike):
+        return os.fsdecode(source)
     if isinstance(source, np.ndarray):
         return "array"
-    return "bytes" if isinstance(source, bytes | bytearray | memoryview) else "image"
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "bytes"
+    name = getattr(source, "name", None) if hasattr(source, "read") else None
+    return name if isinstance(name, str) and name else "image"
 
 
 def save_image(path: str | Path, pixels: Pixels) -> Path:
@@ -132,7 +161,24 @@ def _is_picture(file: Path) -> bool:
     return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
 
 
-def _read(path: str | Path, name: str) -> bytes:
+def _read_object(file: Any, name: str) -> bytes:
+    """The rest of a binary file object."""
+    try:
+        content = file.read()
+    except ValueError as error:  # it is closed
+        raise InputError(
+            f"image: expected an open file, got one that cannot be read ({error}). Open it again"
+        ) from error
+    except OSError as error:
+        raise ImageError(f"cannot be read: {error.strerror or error}. Check the file", name) from error
+    if not isinstance(content, bytes | bytearray):
+        raise InputError(
+            f"image: expected a file opened for bytes, got one that gives {type(content).__name__}. Open it with mode 'rb'"
+        )
+    return bytes(content)
+
+
+def _read(path: str | os.PathLike[str], name: str) -> bytes:
     try:
         if os.path.isdir(path):
             raise ImageError("expected a picture, got a folder. Name a file in it", name)
@@ -261,7 +307,7 @@ def _to_rgb(image: Image.Image, name: str) -> Pixels:
     return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def _from_array(array: npt.NDArray[Any], name: str, max_pixels: int) -> Pixels:
+def _from_array(array: npt.NDArray[Any], name: str, max_pixels: int, image_format: str) -> Pixels:
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or channels not in (1, 3, 4) or array.size == 0:
         raise InputError(
@@ -272,6 +318,8 @@ def _from_array(array: npt.NDArray[Any], name: str, max_pixels: int) -> Pixels:
         raise ImageError(f"expected at most {max_pixels:,} pixels, got {array.shape[1]} x {array.shape[0]}", name)
     if array.ndim == 2 or channels == 1:
         return np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=2)
+    if image_format == "BGR":
+        array = array[..., [2, 1, 0, 3][:channels]]
     if channels == 4:
-        return _to_rgb(Image.fromarray(array), name)
+        return _to_rgb(Image.fromarray(np.ascontiguousarray(array)), name)
     return np.ascontiguousarray(array)

@@ -4,62 +4,25 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import InputError, MissingExtraError, kind_of
+from mien.errors import ImageError, InputError, MissingExtraError, kind_of
+from mien.face import Face
 from mien.labels import UNCERTAIN, LabelSet, color
+from mien.version import __version__
+
+if TYPE_CHECKING:
+    from mien.recognizer import EmotionRecognizer
+
+SCHEMA = 2
+"""Version of the documents that mien writes as JSON."""
 
 FloatArray = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Face:
-    """One face.
-
-    `box` is (left, top, right, bottom) in pixels of the original, upright picture; `score` the detector's certainty
-    from 0 to 1; `landmarks` the (x, y) of both eyes, nose and mouth corners, from the picture's left to its right,
-    or None where the detector gives none; `emotion` the likeliest one, or "uncertain" where it is less likely than was
-    asked for; `confidence` the calibrated chance that it is right; `probabilities` the whole distribution; `intensity`
-    the estimated share of people who would see that emotion in this face, from 0 to 1, or None from a model that was
-    not trained on votes; `track` the person's number in a video, else None.
-    """
-
-    box: tuple[float, float, float, float]
-    score: float
-    landmarks: tuple[tuple[float, float], ...] | None
-    emotion: str
-    confidence: float
-    probabilities: dict[str, float]
-    intensity: float | None
-    track: int | None = None
-
-    def top(self, count: int) -> list[tuple[str, float]]:
-        """The `count` likeliest emotions with their probabilities, likeliest first."""
-        return sorted(self.probabilities.items(), key=lambda item: -item[1])[:count]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, rounded to what they are worth: 0.1 pixel and 0.0001."""
-        return {
-            "box": [round(value, 1) for value in self.box],
-            "score": round(self.score, 4),
-            "landmarks": self.landmarks and [[round(x, 1), round(y, 1)] for x, y in self.landmarks],
-            "emotion": self.emotion,
-            "confidence": round(self.confidence, 4),
-            "intensity": None if self.intensity is None else round(self.intensity, 4),
-            "probabilities": {name: round(value, 4) for name, value in self.probabilities.items()},
-            "track": self.track,
-        }
-
-    def __str__(self) -> str:
-        left, top, right, bottom = self.box
-        width, height = right - left, bottom - top
-        seen = "" if self.intensity is None else f", seen by {self.intensity:.0%}"
-        return f"{self.emotion} {self.confidence:.0%}{seen} ({width:.0f}x{height:.0f} at {left:.0f}, {top:.0f})"
 
 
 def _check(name: str, array: Any, shape: tuple[int, ...], dtype: type[np.generic]) -> None:
@@ -76,7 +39,7 @@ class Faces:
     landmarks      float32 (n, 5, 2)  x, y of left eye, right eye, nose, left and right mouth corner as they lie in
                                       the picture; NaN where the detector gives none
     probabilities  float32 (n, K)     calibrated, over `labels`
-    intensities    float32 (n,)       estimated share of people who would see the emotion; NaN where unknown
+    vote_shares    float32 (n,)       estimated share of people who would see the emotion; NaN where unknown
     labels         LabelSet           of the columns of `probabilities`
     size           (width, height)    of the picture, in pixels
     source         str                its path, or a description
@@ -92,7 +55,7 @@ class Faces:
     scores: FloatArray
     landmarks: FloatArray
     probabilities: FloatArray
-    intensities: FloatArray
+    vote_shares: FloatArray
     labels: LabelSet
     size: tuple[int, int]
     source: str = "image"
@@ -107,7 +70,7 @@ class Faces:
             "scores": (n,),
             "landmarks": (n, 5, 2),
             "probabilities": (n, len(self.labels)),
-            "intensities": (n,),
+            "vote_shares": (n,),
         }
         for name, shape in expected.items():
             _check(name, getattr(self, name), shape, np.float32)
@@ -119,6 +82,24 @@ class Faces:
             _check("reported", self.reported, (n,), np.int64)
             if n and not (self.reported.min() >= 0 and self.reported.max() < len(self.labels)):
                 raise InputError(f"Faces.reported: expected columns 0 to {len(self.labels) - 1}, got {self.reported}")
+
+    @classmethod
+    def none(
+        cls, labels: LabelSet, size: tuple[int, int] = (0, 0), source: str = "image", *, with_tracks: bool = False
+    ) -> Faces:
+        """Return the result of a picture without faces."""
+        empty = np.zeros(0, np.float32)
+        return cls(
+            boxes=empty.reshape(0, 4),
+            scores=empty,
+            landmarks=empty.reshape(0, 5, 2),
+            probabilities=empty.reshape(0, len(labels)),
+            vote_shares=empty,
+            labels=labels,
+            size=size,
+            source=source,
+            track_ids=np.zeros(0, np.int64) if with_tracks else None,
+        )
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -139,7 +120,7 @@ class Faces:
                 scores=self.scores[index],
                 landmarks=self.landmarks[index],
                 probabilities=self.probabilities[index],
-                intensities=self.intensities[index],
+                vote_shares=self.vote_shares[index],
                 track_ids=None if self.track_ids is None else self.track_ids[index],
                 reported=None if self.reported is None else self.reported[index],
             )
@@ -154,7 +135,7 @@ class Faces:
             emotion=self._name(best, float(probabilities[best])),
             confidence=float(probabilities[best]),
             probabilities=dict(zip(self.labels.names, map(float, probabilities), strict=True)),
-            intensity=None if np.isnan(self.intensities[index]) else float(self.intensities[index]),
+            vote_share=None if np.isnan(self.vote_shares[index]) else float(self.vote_shares[index]),
             track=None if self.track_ids is None else int(self.track_ids[index]),
         )
 
@@ -189,7 +170,7 @@ class Faces:
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """One flat dict per face: source, face, box, score, emotion, confidence, intensity, a column per emotion."""
+        """One flat dict per face: source, face, box, score, emotion, confidence, vote_share, a column per emotion."""
         return [
             {
                 "source": self.source,
@@ -198,7 +179,7 @@ class Faces:
                 "score": values["score"],
                 "emotion": values["emotion"],
                 "confidence": values["confidence"],
-                "intensity": values["intensity"],
+                "vote_share": values["vote_share"],
                 **values["probabilities"],
             }
             for number, values in enumerate(face.to_dict() for face in self)
@@ -217,7 +198,7 @@ class Faces:
             "score",
             "emotion",
             "confidence",
-            "intensity",
+            "vote_share",
         ]
         return [*fixed, *labels.names]
 
@@ -231,7 +212,7 @@ class Faces:
 
     def draw(self, image: Any, top: int = 3) -> npt.NDArray[np.uint8]:
         """A copy of the picture (anything that `predict` takes) with a box and `top` bars per face, uint8 RGB."""
-        from mien.draw import draw_faces
+        from mien.drawing import draw_faces
         from mien.images import load_image
 
         pixels = load_image(image)
@@ -261,7 +242,7 @@ class Faces:
                 f'width:{200 * value:.1f}px;background:rgb{color(name)}"></span>'
                 for name, value in face.top(len(self.labels))
             )
-            seen = "" if face.intensity is None else f"{face.intensity:.0%}"
+            seen = "" if face.vote_share is None else f"{face.vote_share:.0%}"
             box = " ".join(f"{value:.0f}" for value in face.box)
             cells = (
                 str(number),
@@ -275,3 +256,18 @@ class Faces:
         head = "".join(f"<th>{title}</th>" for title in ("", "emotion", "confidence", "seen by", "all", "box"))
         table = f"<table><tr>{head}</tr>{''.join(rows)}</table>" if len(self) else ""
         return f"<p>{html.escape(self._headline())}</p>{table}"
+
+
+def document(recognizer: EmotionRecognizer, results: Iterable[Faces | ImageError]) -> dict[str, Any]:
+    """Schema, model and labels; one object per picture; and what could not be read, with the reason."""
+    results = list(results)
+    return {
+        "schema": SCHEMA,
+        "mien": __version__,
+        "model": recognizer.bundle.name,
+        "labels": {"name": recognizer.labels.name, "emotions": list(recognizer.labels.names)},
+        "images": [result.to_dict() for result in results if isinstance(result, Faces)],
+        "errors": [
+            {"source": error.source, "reason": error.reason} for error in results if isinstance(error, ImageError)
+        ],
+    }

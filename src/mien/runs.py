@@ -8,10 +8,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import platform
 import tomllib
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +26,6 @@ from mien.bundle import Bundle, find, released
 from mien.errors import BundleError, DataError, InputError, RecipeError
 from mien.files import write_atomically
 from mien.labels import LABEL_SETS
-from mien.machine import first_process
 from mien.runtimes import CPU
 
 Row = dict[str, float]
@@ -42,6 +45,12 @@ class Run:
         self.checkpoints = folder / "checkpoints"
         self.last = self.checkpoints / "last.ckpt"
         self.best = self.checkpoints / "best.ckpt"
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch whose weights were kept, from 1; None while the run goes on."""
+        found = json.loads(self.facts.read_text(encoding="utf-8")).get("best_epoch")
+        return None if found is None else int(found)
 
     def check_unused(self, resume: bool) -> None:
         """A RecipeError if a run is here already and is not to be resumed; the first of several processes tells."""
@@ -67,7 +76,7 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class Subject:
+class ModelSource:
     """A model to report on or to compare: a finished run, or a bundle alone.
 
     folder is the run's, or None; history has a row per epoch, or none; recipe has nested keys, as in the file.
@@ -93,7 +102,7 @@ class Subject:
         return read_predictions(path) if path is not None and path.is_file() else None
 
 
-def open_subject(source: str | Path, *, threads: int = 0, providers: str | Sequence[str] = CPU) -> Subject:
+def open_model_source(source: str | Path, *, threads: int = 0, providers: str | Sequence[str] = CPU) -> ModelSource:
     """A run's folder, a bundle's file, or the name of a released bundle.
 
     A run's folder goes before a released bundle of its name, any other folder does not. A folder that is no run is an
@@ -104,7 +113,7 @@ def open_subject(source: str | Path, *, threads: int = 0, providers: str | Seque
         path = find(source)
         bundle = Bundle.load(source, threads=threads, providers=providers)
         card = bundle.metadata.card
-        return Subject(path.stem, path, bundle, recipe=_dict(card, "recipe"), facts=_dict(card, "training"))
+        return ModelSource(path.stem, path, bundle, recipe=_dict(card, "recipe"), facts=_dict(card, "training"))
     folder = Path(source)
     run = Run(folder)
     recipe = _read(run.recipe, tomllib.loads, folder)
@@ -117,7 +126,7 @@ def open_subject(source: str | Path, *, threads: int = 0, providers: str | Seque
     history = read_history(run.history) if run.history.is_file() else ()
     name = folder.resolve().name
     bundle = Bundle.load(path, threads=threads, providers=providers)
-    return Subject(name, path, bundle, folder, history, recipe, facts)
+    return ModelSource(name, path, bundle, folder, history, recipe, facts)
 
 
 def read_history(path: str | Path) -> tuple[Row, ...]:
@@ -180,3 +189,38 @@ def _read(path: Path, parse: Callable[[str], Any], folder: Path) -> dict[str, An
 def _dict(values: dict[str, Any], key: str) -> dict[str, Any]:
     found = values.get(key)
     return dict(found) if isinstance(found, dict) else {}
+
+
+def describe(packages: Iterable[str]) -> dict[str, object]:
+    """Date, processor, cores, system, and the versions of Python and of the packages that are installed."""
+    found = {name: number for name in packages if (number := _version(name)) is not None}
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "versions": {"python": platform.python_version(), **found},
+    }
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def first_process() -> bool:
+    """Whether this is the process that writes and speaks, of the several that torchrun, Lightning or Slurm started."""
+    ranks = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+    return next((rank for rank in ranks if rank is not None), "0") == "0"

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from clips import levels, write_clip
+from helpers.data_trees import write_picture
+from helpers.video_clips import levels, write_clip
 from mien.batch import cluster
-from mien.batch.plan import Part
-from mien.batch.reading import Reader, Report
-from mien.batch.settings import Order, Settings
-from trees import write_picture
+from mien.batch.plan import BatchPart
+from mien.batch.reading import PartReport, Reader
+from mien.batch.settings import ReaderConfig, ReadSettings
 
 
 @pytest.fixture
-def settings(model: str) -> Settings:
+def settings(model: str) -> ReadSettings:
     """The tiny bundle, and every picture one face."""
-    return Settings(model=model, detector="whole")
+    return ReadSettings(model=model, detector="whole")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def serial(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def ready(workers: int | None, threads: int, address: str | None) -> Iterator[int]:
         yield workers or 1
 
-    def read(parts: Sequence[Part], order: Order, out: str, *_: Any) -> Iterator[Report]:
+    def read(parts: Sequence[BatchPart], order: ReaderConfig, out: str, *_: Any) -> Iterator[PartReport]:
         reader = Reader(order, out)
         for part in parts:
             handed.append(part.name)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.data_trees import textures, write_picture
 from mien.datasets import DataWarning, load_data
 from mien.errors import DataError
 from mien.labels import AFFECTNET, FER2013
-from trees import textures, write_picture
 
 HEADER = "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.data_trees import textures
 from mien.datasets import VOTE_COLUMNS, FaceDataset, leave_out, near_copies
 from mien.datasets.clean import DEFAULT_REASONS, REASONS, find_unfit, is_no_face, write_list
 from mien.errors import DataError, InputError
-from trees import textures
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.data_trees import textures
 from mien.datasets import FaceDataset, load_data
 from mien.datasets.describe import describe
 from mien.datasets.duplicates import copy_groups
 from mien.labels import FERPLUS
-from trees import textures
 
 
 @pytest.fixture

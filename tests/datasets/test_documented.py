@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.data_trees import textures
+from helpers.paths import ROOT
 from mien.datasets import FaceDataset
 from mien.datasets.clean import DEFAULT_REASONS, REASONS
 from mien.datasets.describe import describe
-from trees import textures
 
-TEXT = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("reason", REASONS)

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from helpers.data_trees import textures
 from mien.datasets.duplicates import copy_groups, is_flat, join_groups, likeness, near_copies, stand_in
-from trees import textures
 
 
 def shifted(face: np.ndarray) -> np.ndarray:

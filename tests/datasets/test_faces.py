@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.data_trees import textures
 from mien.datasets import FaceDataset, combine, load_fer2013
 from mien.datasets.faces import relabel
 from mien.errors import InputError
 from mien.labels import AFFECTNET, FER2013
-from trees import textures
 
 
 def faces(n: int = 4, **fields: Any) -> FaceDataset:

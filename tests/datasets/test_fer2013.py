@@ -489,7 +489,7 @@ def test_a_mutated_file_reads_or_is_refused(
 def test_needs_neither_torch_nor_pandas() -> None:
     import subprocess
 
-    code = "import sys, mien.datasets, mien.evaluate; print({'torch', 'pandas', 'scipy'} & set(sys.modules))"
+    code = "import sys, mien.datasets, mien.evaluation.evaluate; print({'torch', 'pandas', 'scipy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

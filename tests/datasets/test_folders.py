@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.data_trees import textures, write_classes, write_picture
 from mien.datasets import DataWarning, FaceDataset, load_data
 from mien.errors import DataError, InputError
 from mien.labels import AFFECTNET, FER2013
-from trees import textures, write_classes, write_picture
 
 WORDS = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.datasets.pictures import Picture, find_pictures, in_threads, read_face, read_pictures
+from helpers.data_trees import textures, write_picture
+from mien.datasets.pictures import PictureFile, find_pictures, in_threads, read_face, read_pictures
 from mien.errors import ImageError
-from trees import textures, write_picture
 
 
 def test_a_frame_is_not_moved(tmp_path: Path) -> None:
@@ -62,17 +62,17 @@ def test_finds_pictures_in_order(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> tuple[Path, list[Picture]]:
+def folder(tmp_path: Path) -> tuple[Path, list[PictureFile]]:
     """150 pictures, of which number 70 is broken and number 71 is missing."""
     names = [f"{k:03d}.png" for k in range(150)]
     for k, name in enumerate(names):
         Image.fromarray(textures(1, k % 7)[0]).save(tmp_path / name)
     (tmp_path / "070.png").write_bytes(b"no picture")
     (tmp_path / "071.png").unlink()
-    return tmp_path, [Picture(name) for name in names]
+    return tmp_path, [PictureFile(name) for name in names]
 
 
-def test_reads_all_but_the_broken(folder: tuple[Path, list[Picture]]) -> None:
+def test_reads_all_but_the_broken(folder: tuple[Path, list[PictureFile]]) -> None:
     seen: list[float] = []
     faces, problems = read_pictures(*folder, progress=seen.append)
     assert list(problems) == [70, 71]
@@ -86,7 +86,7 @@ def test_reads_all_but_the_broken(folder: tuple[Path, list[Picture]]) -> None:
 
 class TestCache:
     def test_keeps_faces_and_problems(
-        self, folder: tuple[Path, list[Picture]], monkeypatch: pytest.MonkeyPatch
+        self, folder: tuple[Path, list[PictureFile]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         faces, problems = read_pictures(*folder)
         monkeypatch.setattr("mien.datasets.pictures._read_all", None)  # a second reading would fail
@@ -94,7 +94,7 @@ class TestCache:
         assert np.array_equal(again[0], faces)
         assert again[1] == problems
 
-    def test_follows_the_files(self, folder: tuple[Path, list[Picture]]) -> None:
+    def test_follows_the_files(self, folder: tuple[Path, list[PictureFile]]) -> None:
         root, pictures = folder
         read_pictures(root, pictures)
         write_picture(root / "070.png", seed=70)
@@ -103,19 +103,19 @@ class TestCache:
         assert list(problems) == [71]
         assert np.array_equal(faces[70], textures(1, 70)[0])
 
-    def test_follows_the_boxes(self, folder: tuple[Path, list[Picture]]) -> None:
+    def test_follows_the_boxes(self, folder: tuple[Path, list[PictureFile]]) -> None:
         root, pictures = folder
         whole, _ = read_pictures(root, pictures[:1])
-        part, _ = read_pictures(root, [Picture(pictures[0].path, (0, 0, 20, 20))])
+        part, _ = read_pictures(root, [PictureFile(pictures[0].path, (0, 0, 20, 20))])
         assert not np.array_equal(whole, part)
 
-    def test_can_be_damaged(self, folder: tuple[Path, list[Picture]], own_cache: Path) -> None:
+    def test_can_be_damaged(self, folder: tuple[Path, list[PictureFile]], own_cache: Path) -> None:
         faces, _ = read_pictures(*folder)
         (kept,) = (own_cache / "datasets").iterdir()
         kept.write_bytes(kept.read_bytes()[:1000])
         assert np.array_equal(read_pictures(*folder)[0], faces)
 
-    def test_can_be_left_out(self, folder: tuple[Path, list[Picture]], own_cache: Path) -> None:
+    def test_can_be_left_out(self, folder: tuple[Path, list[PictureFile]], own_cache: Path) -> None:
         read_pictures(*folder, cache=False)
         assert not (own_cache / "datasets").exists()
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.data_trees import write_classes
 from mien.datasets import load_data, load_fer2013, summary
 from mien.datasets.sources import ordered_splits
 from mien.errors import DataError, InputError
 from mien.labels import AFFECTNET, FER2013, FERPLUS
-from trees import write_classes
 
 Csv = tuple[Path, Path]
 

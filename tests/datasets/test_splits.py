@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from helpers.data_trees import textures
 from mien.datasets import FaceDataset, fold, hold_out
 from mien.datasets.duplicates import copy_groups
 from mien.errors import DataError, InputError
-from trees import textures
 
 
 @pytest.fixture

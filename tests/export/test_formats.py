@@ -7,14 +7,14 @@ import onnx
 import pytest
 import torch
 
-import tiny
-from mien import cli
+from helpers import tiny_bundle
 from mien.bundle import Bundle
-from mien.commands.export import FORMATS as OFFERED
+from mien.cli.export import FORMATS as OFFERED
+from mien.cli.main import main
 from mien.datasets import load_fer2013
 from mien.errors import ExportError, InputError, MissingExtraError
 from mien.export import FORMATS, export, formats
-from mien.export.compare import Bound, Comparison, HeadComparison, compare, faces_of_the_sample
+from mien.export.compare import ExportComparison, HeadComparison, Tolerance, compare, faces_of_the_sample
 from mien.export.from_onnx import OnnxNetwork
 from mien.export.onnx_files import _with_pools
 from mien.runtimes import ModelFile
@@ -30,7 +30,7 @@ HERE = sorted(set(FORMATS) - {LITERT})
 
 @pytest.fixture(scope="module")
 def original() -> Bundle:
-    return Bundle(tiny.content(), "tiny", threads=1)
+    return Bundle(tiny_bundle.content(), "tiny", threads=1)
 
 
 @pytest.mark.parametrize("name", HERE)
@@ -131,7 +131,7 @@ def test_a_file_that_disagrees_is_not_written(
         ".onnx",
         formats.EXACT,
         lambda bundle, crops: None,
-        lambda network, metadata: ModelFile(tiny.content(metadata, scale=1.01)),
+        lambda network, metadata: ModelFile(tiny_bundle.content(metadata, scale=1.01)),
     )
     monkeypatch.setitem(FORMATS, "worse", worse)
     with pytest.raises(ExportError, match=r"should agree with the original within 0.005.*Nothing was written"):
@@ -139,9 +139,9 @@ def test_a_file_that_disagrees_is_not_written(
     assert not list(tmp_path.iterdir())
 
 
-def comparison(**values: float) -> Comparison:
+def comparison(**values: float) -> ExportComparison:
     fine = {"difference": 0.0, "agreement": 1.0, "accuracy_before": 0.7, "accuracy_after": 0.7}
-    return Comparison((HeadComparison("fer2013", 100, **(fine | values)),))
+    return ExportComparison((HeadComparison("fer2013", 100, **(fine | values)),))
 
 
 @pytest.mark.parametrize(
@@ -159,12 +159,12 @@ def comparison(**values: float) -> Comparison:
     ],
 )
 def test_bounds(values: dict[str, float], words: str) -> None:
-    said = comparison(**values).beyond(Bound(difference=0.1, agreement=0.95, accuracy=0.0100001))
+    said = comparison(**values).beyond(Tolerance(difference=0.1, agreement=0.95, accuracy=0.0100001))
     assert (words in said) if words else said == ""
 
 
 def test_what_is_compared(original: Bundle) -> None:
-    other = Bundle(tiny.content(scale=-1.0), "other", threads=1)
+    other = Bundle(tiny_bundle.content(scale=-1.0), "other", threads=1)
     faces = np.stack([np.full((48, 48), value, np.uint8) for value in (0, 120, 255)])
     labels = original.logits(faces)["fer2013"].argmax(axis=1)
     head = compare(original, other, faces, ("fer2013", labels)).heads[0]
@@ -188,7 +188,7 @@ def test_every_recipe_s_network_is_translated(recipe: str) -> None:
 
 
 def test_an_operator_that_is_not_translated(tmp_path: Path) -> None:
-    model = onnx.load_from_string(tiny.content())
+    model = onnx.load_from_string(tiny_bundle.content())
     model.graph.node[0].op_type = "GlobalMaxPool"
     with pytest.raises(ExportError, match="GlobalMaxPool, which mien does not translate"):
         export(Bundle(model.SerializeToString(), "odd"), "torch", tmp_path / "a.pt2")
@@ -219,15 +219,15 @@ def test_the_command(
 ) -> None:
     bundle, out = original.save(tmp_path / "tiny.onnx"), tmp_path / "small.onnx"
     words = ["export", str(bundle), "--format", "onnx-int8", "--data", str(fer2013_csv[0]), "--out", str(out)]
-    assert cli.main(words) == 0
+    assert main(words) == 0
     said = capsys.readouterr().out
     assert "fer2013: 21 faces, same emotion for" in said
     assert f"wrote {out}" in said
-    assert cli.main(["info", str(out)]) == 0
+    assert main(["info", str(out)]) == 0
     said = capsys.readouterr().out
     assert "onnx-int8" in said
     assert "ONNX Runtime" in said
-    assert cli.main(["export", str(bundle), "--format", "onnx-int8"]) == 2
+    assert main(["export", str(bundle), "--format", "onnx-int8"]) == 2
     assert "--data" in capsys.readouterr().err
 
 

@@ -16,14 +16,14 @@ from mien.errors import InputError
 from mien.federated.client import Client, LocalModule
 from mien.federated.plan import Plan, federated
 from mien.federated.weights import Arrays, arrays_of, load_arrays
-from mien.training.data import Faces48
+from mien.training.batches import FaceTensors
 from mien.training.recipe import Recipe
 
 
 @pytest.fixture
 def module(recipe: Recipe, dataset: FaceDataset) -> LocalModule:
     torch.manual_seed(0)
-    faces = Faces48.of(dataset.split("Training"))
+    faces = FaceTensors.of(dataset.split("Training"))
     return LocalModule(federated(recipe, Plan(3, 4)), faces, faces, dataset.label_set, with_votes=False)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mien.cli import main
+from mien.cli.main import main
 
 
 def test_without_flower_the_extra_is_named(

@@ -14,11 +14,11 @@ import pytest
 
 pytest.importorskip("flwr", reason="the extra 'federated' is not installed here: see docs/federated.md")
 
-from mien.cli import main
+from mien.cli.main import main
 from mien.datasets import FaceDataset
 from mien.errors import InputError, TrainingError
 from mien.federated.network import _check_address, join
-from mien.runs import Run, open_subject, read_history
+from mien.runs import Run, open_model_source, read_history
 
 LIMIT = 240
 """Seconds after which a test that hangs has failed."""
@@ -34,7 +34,7 @@ def start(folder: Path, name: str, *words: str) -> subprocess.Popen[bytes]:
     """A mien process whose words go to NAME.txt."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     with (folder / f"{name}.txt").open("wb") as file:
-        command = [sys.executable, "-m", "mien.cli", "federated", *words]
+        command = [sys.executable, "-m", "mien", "federated", *words]
         return subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
 
 
@@ -72,7 +72,7 @@ def test_a_killed_client_does_not_stop_the_rounds(
     assert history[0]["clients"] == 3
     assert history[-1]["clients"] == 2
     assert history[-1]["train_loss"] < history[0]["train_loss"]
-    facts = open_subject(out).facts
+    facts = open_model_source(out).facts
     assert facts["federated"]["clients"] == 3
     assert facts["data"]["training"] == 63  # with those of the client that died later
     assert (out / "report" / "federated.html").is_file()

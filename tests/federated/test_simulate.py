@@ -15,7 +15,7 @@ pytest.importorskip("flwr", reason="the extra 'federated' is not installed here:
 from flwr.common import Code, FitRes, Status, ndarrays_to_parameters, parameters_to_ndarrays
 from flwr.server import SimpleClientManager
 
-from mien.cli import main
+from mien.cli.main import main
 from mien.datasets import FaceDataset
 from mien.errors import RecipeError, TrainingError
 from mien.federated import federation
@@ -24,7 +24,7 @@ from mien.federated.federation import Federation
 from mien.federated.plan import Plan
 from mien.federated.server import make_strategy
 from mien.federated.simulate import InProcess, simulate
-from mien.runs import Run, open_subject, read_history
+from mien.runs import Run, open_model_source, read_history
 from mien.training.recipe import Recipe, make_recipe
 
 
@@ -62,7 +62,7 @@ def test_a_simulation_ends_with_an_ordinary_bundle_and_a_report(
     assert main(line) == 0
     assert f"wrote {out / 'mien.onnx'}" in capsys.readouterr().out
 
-    subject = open_subject(out)
+    subject = open_model_source(out)
     assert [row["epoch"] for row in subject.history] == [1, 2, 3]
     assert all(row["clients"] == 3 and row["failed"] == 0 for row in subject.history)
     assert subject.history[-1]["train_loss"] < subject.history[0]["train_loss"]
@@ -193,10 +193,10 @@ def test_the_first_weights_may_be_those_of_a_run(
     recipe: Recipe, dataset: FaceDataset, tmp_path: Path, unexported: None
 ) -> None:
     first = Federation(recipe, Plan(2, 1), dataset.split("PublicTest"), tmp_path / "first")
-    first.ledger.judge(1, [weights + 1 for weights in first.ledger.weights()], {})
+    first.history.judge(1, [weights + 1 for weights in first.history.weights()], {})
     going_on = make_recipe(recipe.to_dict() | {"initial": str(tmp_path / "first")}, recipe.name)
     second = Federation(going_on, Plan(2, 1), dataset.split("PublicTest"), tmp_path / "second")
-    for before, after in zip(first.ledger.weights(), second.ledger.weights(), strict=True):
+    for before, after in zip(first.history.weights(), second.history.weights(), strict=True):
         np.testing.assert_array_equal(before, after)
     assert len(second.facts["initial"]) == 64
     missing = make_recipe(recipe.to_dict() | {"initial": str(tmp_path / "gone")}, recipe.name)

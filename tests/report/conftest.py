@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-import tiny
+from helpers import tiny_bundle
 from mien.datasets import FaceDataset, load_fer2013
 from mien.training.fit import train
 from mien.training.recipe import AugmentRecipe, load_recipe
@@ -77,5 +77,5 @@ def other_run(make_run: MakeRun) -> Path:
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny bundle, which knows only how bright a face is."""
     path = tmp_path_factory.mktemp("bundles") / "tiny.onnx"
-    path.write_bytes(tiny.content())
+    path.write_bytes(tiny_bundle.content())
     return path

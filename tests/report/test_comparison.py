@@ -5,22 +5,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finished import write_run
-from mien.cli import main
-from mien.compare import Comparison, compare, facts_rows, scores_rows
+from helpers.finished_runs import write_run
+from mien.cli.main import main
 from mien.datasets import FaceDataset
+from mien.evaluation.compare import ModelComparison, compare, facts_rows, scores_rows
 from mien.report.comparison import draw_accuracies, draw_curves, write_comparison
 from mien.runs import read_history
 
 
 @pytest.fixture
-def comparison(tmp_path: Path, data: FaceDataset) -> Comparison:
+def comparison(tmp_path: Path, data: FaceDataset) -> ModelComparison:
     faces = data.split("PublicTest")
     folders = [write_run(tmp_path / f"run{i}", faces, scale=scale, seed=i) for i, scale in enumerate((1.0, -2.0, 0.5))]
     return compare(folders, bootstrap=100)
 
 
-def test_the_page_holds_the_tables(comparison: Comparison, tmp_path: Path) -> None:
+def test_the_page_holds_the_tables(comparison: ModelComparison, tmp_path: Path) -> None:
     shares: list[float] = []
     path = write_comparison(comparison, tmp_path / "out", shares.append)
     text = path.read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def test_the_page_holds_the_tables(comparison: Comparison, tmp_path: Path) -> No
     assert shares[-1] == 1
 
 
-def test_accuracies_have_their_intervals(comparison: Comparison) -> None:
+def test_accuracies_have_their_intervals(comparison: ModelComparison) -> None:
     figure = draw_accuracies(comparison)
     assert [axes.get_title(loc="left") for axes in figure.axes] == [each.name for each in comparison.test_sets]
     bars = [line.get_xdata() for line in figure.axes[0].lines if len(line.get_xdata()) == 2]

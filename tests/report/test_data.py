@@ -9,11 +9,11 @@ pytest.importorskip("seaborn")
 
 from PIL import Image
 
+from helpers.data_trees import textures
 from mien.datasets import FaceDataset
 from mien.datasets.describe import Description, describe
 from mien.labels import AFFECTNET
 from mien.report.data import draw_all
-from trees import textures
 
 ALL = ["classes", "samples", "across_splits", "conflicts", "near_copies", "no_faces", "ferplus"]
 

@@ -9,18 +9,18 @@ import pytest
 import torch
 from torch import nn
 
-import tiny
-from backbones import CONFIGS, backbone
+from helpers import tiny_bundle
+from helpers.tiny_backbones import CONFIGS, backbone
 from mien.bundle import released
 from mien.preprocess import InputSpec
 from mien.report.diagram import MOST_BOXES, Block, blocks, count, draw_network, merged
-from mien.runs import open_subject
+from mien.runs import open_model_source
 from mien.training.export import to_onnx
 from mien.training.models import NETWORKS, Network, build, gflop
 
 
 def test_blocks_of_a_run_sum_to_its_facts(run: Path) -> None:
-    subject = open_subject(run)
+    subject = open_model_source(run)
     parts = blocks(onnx.load(subject.path))
     assert [part.name for part in parts] == ["stem", "blocks.0", "blocks.1", "heads.fer2013", "heads.ferplus"]
     assert [part.shape for part in parts] == [(8, 44, 44), (8, 22, 22), (16, 11, 11), (7,), (8,)]
@@ -31,7 +31,7 @@ def test_blocks_of_a_run_sum_to_its_facts(run: Path) -> None:
 
 def test_blocks_of_the_released_bundle() -> None:
     parts = blocks(onnx.load(released()["mien"]))
-    facts = open_subject("mien").facts
+    facts = open_model_source("mien").facts
     assert sum(part.flop for part in parts) / 1e9 == pytest.approx(facts["gflop_per_face"], abs=5e-5)
     assert parts[1].layers == {"conv 3×3": 2, "conv 1×1": 2}
 
@@ -73,7 +73,7 @@ def test_attention_does_not_change_what_a_block_answers() -> None:
 
 
 def test_a_foreign_graph_is_read_by_its_layers() -> None:
-    parts = blocks(onnx.load_from_string(tiny.content()))
+    parts = blocks(onnx.load_from_string(tiny_bundle.content()))
     assert [(part.shape, part.parameters, part.flop) for part in parts] == [((7,), 14, 14), ((8,), 16, 16)]
 
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from mien.datasets import FaceDataset
 from mien.errors import BundleError, InputError
 from mien.preprocess import InputSpec, to_input
-from mien.report import chapters, gradcam
+from mien.report import gradcam, sections
 from mien.report.gradcam import grad_cam, load_network, occlusion, on_frame, overlay
-from mien.runs import open_subject
+from mien.runs import open_model_source
 
 CORNERS = (slice(0, 24), slice(24, 48))
 
@@ -134,7 +134,7 @@ def test_occlusion_lights_only_the_corner_that_counts() -> None:
 
 
 def test_batches_change_nothing(run: Path, data: FaceDataset) -> None:
-    network = load_network(open_subject(run))
+    network = load_network(open_model_source(run))
     spec = InputSpec(44)
     faces = data.split("PublicTest")
     one = grad_cam(network, faces.faces, "ferplus", faces.labels, spec)
@@ -150,7 +150,7 @@ def test_outside_the_window_there_is_nothing() -> None:
 
 
 def test_the_network_of_a_run_answers_as_its_bundle(run: Path, data: FaceDataset) -> None:
-    subject = open_subject(run)
+    subject = open_model_source(run)
     network = load_network(subject)
     crops = data.faces[:8]
     with torch.no_grad():
@@ -161,7 +161,7 @@ def test_the_network_of_a_run_answers_as_its_bundle(run: Path, data: FaceDataset
 
 def test_a_bundle_alone_has_no_network(bundle: Path) -> None:
     with pytest.raises(InputError, match=r"needs a run with checkpoints/best\.ckpt"):
-        load_network(open_subject(bundle))
+        load_network(open_model_source(bundle))
 
 
 def test_weights_of_another_network_are_told(run: Path, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_weights_of_another_network_are_told(run: Path, tmp_path: Path) -> None:
     recipe = (folder / "recipe.toml").read_text()
     (folder / "recipe.toml").write_text(recipe.replace("stem = 8", "stem = 12"))
     with pytest.raises(BundleError, match="do not fit the network 'se-resnet'"):
-        load_network(open_subject(folder))
+        load_network(open_model_source(folder))
 
 
 def test_a_network_without_feature_maps_is_told() -> None:
@@ -203,10 +203,10 @@ def test_without_gradients_the_report_falls_back(run: Path, where: str, monkeypa
     def refuse(*_: object) -> None:
         raise InputError("no network")
 
-    subject = open_subject(run)
-    assert chapters._with_gradients(subject) is not None
+    subject = open_model_source(run)
+    assert sections._with_gradients(subject) is not None
     monkeypatch.setattr(gradcam, where, refuse)
-    assert chapters._with_gradients(subject) is None
+    assert sections._with_gradients(subject) is None
 
 
 def test_overlays_are_warm_where_the_map_is_high() -> None:

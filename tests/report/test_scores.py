@@ -5,10 +5,10 @@ import pytest
 from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from mien import metrics
+from mien.evaluation import metrics
+from mien.figure_style import to_png, to_svg
 from mien.labels import FER2013, FERPLUS
 from mien.report import scores
-from mien.report.style import to_png, to_svg
 
 NAMES = FER2013.names
 

@@ -10,8 +10,8 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
+from mien.figure_style import INK, VARIABLES, new_figure, rgb, show_face, styled, to_png, to_svg
 from mien.labels import FERPLUS, color
-from mien.report.style import INK, VARIABLES, new_figure, rgb, show_face, styled, to_png, to_svg
 
 
 @styled

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.cli import main
+from mien.cli.main import main
 from mien.datasets import FaceDataset
 from mien.errors import BundleError, DataError, InputError
 from mien.labels import FER2013, FERPLUS
 from mien.report import write_report
-from mien.report.views import evaluate_views
+from mien.report.evaluations import evaluate_heads
 from mien.report.write import _notes
-from mien.runs import open_subject
+from mien.runs import open_model_source
 
 
 class Page(HTMLParser):
@@ -219,8 +219,8 @@ class TestABundle:
 
 def notes(source: Path, data: FaceDataset, split: str) -> str:
     """What a report would say of how far to trust it."""
-    subject = open_subject(source)
-    evaluation, views = evaluate_views(subject.bundle, data, split, lambda share: None)
+    subject = open_model_source(source)
+    evaluation, views = evaluate_heads(subject.bundle, data, split, lambda share: None)
     return " ".join(_notes(subject, data, evaluation, views))
 
 

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import tiny
+from helpers import tiny_bundle
+from helpers.paths import EILEEN_COLLINS
 
 if TYPE_CHECKING:
-    from serve.page import Server
+    from helpers.page_driver import Server
 
 
 @pytest.fixture(scope="session")
 def bundle_file(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("service") / "tiny.onnx"
-    path.write_bytes(tiny.content())
+    path.write_bytes(tiny_bundle.content())
     return str(path)
 
 
 @pytest.fixture(scope="module")
 def client(bundle_file: str) -> Iterator[Any]:
-    from serve.service import serving
+    from helpers.service_client import serving
 
     with serving(model=bundle_file, max_jobs=50) as found:
         yield found
@@ -31,13 +31,13 @@ def client(bundle_file: str) -> Iterator[Any]:
 
 @pytest.fixture
 def picture() -> bytes:
-    return (Path(__file__).parents[2] / "examples" / "eileen_collins.jpg").read_bytes()
+    return EILEEN_COLLINS.read_bytes()
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """The service with the released model, for the tests of its page."""
-    from serve.page import serving
+    from helpers.page_driver import serving
 
     with serving() as running:
         yield running
@@ -45,7 +45,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from serve.page import chromium
+    from helpers.page_driver import chromium
 
     with chromium() as running:
         yield running
@@ -53,7 +53,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any, server: Server) -> Iterator[Any]:
-    from serve.page import page_of
+    from helpers.page_driver import page_of
 
     with page_of(browser, server) as opened:
         yield opened

@@ -10,7 +10,7 @@ import pytest
 
 from mien.datasets import FaceDataset
 from mien.training.recipe import Recipe
-from mien.training.splits import arrange
+from mien.training.validation import arrange
 
 MakeRecipe = Callable[..., Recipe]
 

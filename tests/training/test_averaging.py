@@ -10,12 +10,12 @@ import lightning.pytorch as pl
 import pytest
 import torch
 
+from helpers.compare_runs import history
 from mien.datasets import FaceDataset
 from mien.training import fit
 from mien.training.callbacks import StochasticWeightAveraging, warming_ema
 from mien.training.fit import Run, train
 from mien.training.recipe import Recipe
-from whole_runs import history
 
 MakeRecipe = Callable[..., Recipe]
 

@@ -32,7 +32,7 @@ STILL = (
 
 def words(data: Path, out: Path, *more: str) -> list[str]:
     settings = [word for override in STILL for word in ("--set", override)]
-    command = ["-m", "mien.cli", "train", "--recipe", "compact-cnn", "--device", "cpu"]
+    command = ["-m", "mien", "train", "--recipe", "compact-cnn", "--device", "cpu"]
     return [*command, "--data", str(data), "--out", str(out), *settings, *more]
 
 

@@ -15,11 +15,11 @@ import torch
 from torch.nn import functional as F
 
 import mien
-from mien import metrics
-from mien.bundle import Bundle
-from mien.calibration import HIGHEST, LOWEST, ClassScaling, fit_temperature, softmax
+from mien.bundle import Bundle, softmax
 from mien.datasets import FaceDataset, plurality, vote_shares
 from mien.errors import ExportError
+from mien.evaluation import metrics
+from mien.evaluation.calibration import HIGHEST, LOWEST, ClassScaling, fit_temperature
 from mien.labels import FER2013, FERPLUS
 from mien.preprocess import InputSpec, to_input
 from mien.training import export

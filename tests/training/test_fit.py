@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.compare_runs import assert_same_run, best_epoch, history
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset, exact_copies
 from mien.errors import DataError, InputError, RecipeError, TrainingError
@@ -22,7 +23,6 @@ from mien.training.callbacks import AtomicCheckpoints
 from mien.training.fit import Hardware, Run, train
 from mien.training.module import can_compile, logged
 from mien.training.recipe import Recipe, load_recipe
-from whole_runs import assert_same_run, best_epoch, history
 
 MakeRecipe = Callable[..., Recipe]
 

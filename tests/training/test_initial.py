@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-import tiny as tiny_bundle
+from helpers import tiny_bundle
 from mien.datasets import FaceDataset
 from mien.errors import RecipeError
 from mien.training import fit

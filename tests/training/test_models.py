@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from backbones import backbone
+from helpers.tiny_backbones import backbone
 from mien.training.models import NETWORKS, Network, build, gflop, register
 from mien.training.models.attention import CBAM, ChannelAttention, SpatialAttention
 from mien.training.module import trainable_parameters

@@ -13,7 +13,7 @@ from torch import Tensor
 from mien.datasets import FaceDataset
 from mien.labels import FERPLUS
 from mien.preprocess import InputSpec, to_input
-from mien.training.data import Faces48, OrderedBatches, ShuffledBatches
+from mien.training.batches import FaceTensors, OrderedBatches, ShuffledBatches
 from mien.training.module import ExpressionModule, seed_of
 from mien.training.recipe import Recipe
 
@@ -21,7 +21,7 @@ MakeRecipe = Callable[..., Recipe]
 
 
 def module_of(recipe: Recipe, dataset: FaceDataset) -> ExpressionModule:
-    training, validation = (Faces48.of(dataset.split(name)) for name in ("Training", "PublicTest"))
+    training, validation = (FaceTensors.of(dataset.split(name)) for name in ("Training", "PublicTest"))
     return ExpressionModule(recipe, training, validation, dataset.label_set, with_votes=dataset.votes is not None)
 
 
@@ -94,9 +94,9 @@ def test_the_weights_of_faces_weigh(tiny: MakeRecipe, dataset: FaceDataset) -> N
 
 def test_weights_of_the_data_set_reach_the_batches(dataset: FaceDataset) -> None:
     weights = np.linspace(0.5, 2, len(dataset)).astype(np.float32)
-    faces = Faces48.of(replace(dataset, weights=weights))
+    faces = FaceTensors.of(replace(dataset, weights=weights))
     assert faces.weights[:, 0].tolist() == weights.tolist()
-    assert Faces48.of(dataset).weights.unique().tolist() == [1]
+    assert FaceTensors.of(dataset).weights.unique().tolist() == [1]
 
 
 def test_balanced_sampling_draws_every_class_alike() -> None:
@@ -155,10 +155,10 @@ def test_the_schedule_spans_all_steps_of_the_run(tiny: MakeRecipe, dataset: Face
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0, abs=1e-9)
 
 
-def numbered(n: int) -> Faces48:
+def numbered(n: int) -> FaceTensors:
     """Faces whose every array holds their number."""
     numbers = torch.arange(n)
-    return Faces48(
+    return FaceTensors(
         crops=numbers.to(torch.uint8)[:, None, None].expand(n, 48, 48),
         labels=numbers % 7,
         targets=numbers[:, None].float(),
@@ -214,7 +214,7 @@ def test_ordered_batches_cover_everything_in_order() -> None:
 
 def test_a_split_becomes_tensors(dataset: FaceDataset) -> None:
     split = dataset.split("PublicTest")
-    faces = Faces48.of(split)
+    faces = FaceTensors.of(split)
     assert len(faces) == 21
     assert faces.targets.argmax(1).tolist() == split.labels.tolist()
     assert faces.targets.sum(1).tolist() == [1] * 21
@@ -225,7 +225,7 @@ def test_a_split_becomes_tensors(dataset: FaceDataset) -> None:
 
 
 def test_a_split_without_votes_has_shares_of_zero_and_no_plurality(without_votes: FaceDataset) -> None:
-    faces = Faces48.of(without_votes)
+    faces = FaceTensors.of(without_votes)
     assert not faces.shares.any()
     assert set(faces.plurality.tolist()) == {-1}
 
@@ -234,7 +234,7 @@ def test_a_face_without_a_vote_has_no_plurality(dataset: FaceDataset) -> None:
     assert dataset.votes is not None
     votes = dataset.votes.copy()
     votes[3, : len(FERPLUS)] = 0
-    faces = Faces48.of(replace(dataset, votes=votes))
+    faces = FaceTensors.of(replace(dataset, votes=votes))
     assert faces.plurality[3] == -1
     assert (faces.plurality >= 0).sum() == len(dataset) - 1
 

@@ -10,7 +10,7 @@ import pytest
 
 from mien.training import schedule
 from mien.training.recipe import Recipe
-from mien.training.schedule import CURVES, Pace, cosine, one_cycle
+from mien.training.schedule import CURVES, TrainingClock, cosine, one_cycle
 
 MakeRecipe = Callable[..., Recipe]
 
@@ -57,7 +57,7 @@ def test_a_run_of_one_step_has_every_schedule(name: str, tiny: MakeRecipe) -> No
 class Clock:
     """A run whose epochs take as long as they are told, in batches of ten."""
 
-    def __init__(self, pace: Pace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, pace: TrainingClock, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pace, self.now, self.monkeypatch = pace, 0.0, monkeypatch
         self.trainer: Any = SimpleNamespace(
             current_epoch=0,
@@ -80,18 +80,18 @@ class Clock:
 
 
 def test_without_a_budget_every_epoch_is_one_step_of_the_way(tiny: MakeRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(Pace(tiny("epochs=4")), monkeypatch)
+    clock = Clock(TrainingClock(tiny("epochs=4")), monkeypatch)
     assert [clock.epoch(seconds) for seconds in (1, 500, 3, 7)] == [0.25, 0.5, 0.75, 1]
     assert not clock.trainer.should_stop  # Lightning counts its epochs itself
 
 
 def test_a_budget_that_is_large_enough_changes_nothing(tiny: MakeRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(Pace(tiny("epochs=4", "max_minutes=10")), monkeypatch)
+    clock = Clock(TrainingClock(tiny("epochs=4", "max_minutes=10")), monkeypatch)
     assert [clock.epoch(20) for _ in range(4)] == pytest.approx([0.25, 0.5, 0.75, 1])
 
 
 def test_a_budget_ends_the_run_and_its_schedule_inside_it(tiny: MakeRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(Pace(tiny("epochs=100", "max_minutes=5")), monkeypatch)
+    clock = Clock(TrainingClock(tiny("epochs=100", "max_minutes=5")), monkeypatch)
     way = []
     while not clock.trainer.should_stop:
         way.append(clock.epoch(40))
@@ -102,7 +102,7 @@ def test_a_budget_ends_the_run_and_its_schedule_inside_it(tiny: MakeRecipe, monk
 
 
 def test_a_slower_machine_shortens_what_is_left(tiny: MakeRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(Pace(tiny("epochs=100", "max_minutes=10")), monkeypatch)
+    clock = Clock(TrainingClock(tiny("epochs=100", "max_minutes=10")), monkeypatch)
     for _ in range(3):
         clock.epoch(20)
     while not clock.trainer.should_stop:
@@ -112,7 +112,7 @@ def test_a_slower_machine_shortens_what_is_left(tiny: MakeRecipe, monkeypatch: p
 
 
 def test_compiling_at_the_start_is_no_pace(tiny: MakeRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(Pace(tiny("epochs=100", "max_minutes=10")), monkeypatch)
+    clock = Clock(TrainingClock(tiny("epochs=100", "max_minutes=10")), monkeypatch)
     clock.epoch(20, first_half=120)
     clock.pace.on_train_epoch_start(clock.trainer, None)  # type: ignore[arg-type]
     assert clock.pace.epochs_left == (600 - 20) // 20
@@ -120,11 +120,11 @@ def test_compiling_at_the_start_is_no_pace(tiny: MakeRecipe, monkeypatch: pytest
 
 def test_a_run_resumed_goes_on_with_its_way_and_its_time(tiny: MakeRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = tiny("epochs=100", "max_minutes=5")
-    whole, half = Clock(Pace(recipe), monkeypatch), Clock(Pace(recipe), monkeypatch)
+    whole, half = Clock(TrainingClock(recipe), monkeypatch), Clock(TrainingClock(recipe), monkeypatch)
     expected = [whole.epoch(40) for _ in range(7)]
     for _ in range(3):
         half.epoch(40)
-    again = Clock(Pace(recipe), monkeypatch)
+    again = Clock(TrainingClock(recipe), monkeypatch)
     again.pace.load_state_dict(half.pace.state_dict())
     again.trainer.current_epoch = 3
     assert [again.epoch(40) for _ in range(4)] == pytest.approx(expected[3:])
@@ -132,10 +132,10 @@ def test_a_run_resumed_goes_on_with_its_way_and_its_time(tiny: MakeRecipe, monke
 
 
 def test_a_finished_run_stays_finished(tiny: MakeRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(Pace(tiny("epochs=100", "max_minutes=1")), monkeypatch)
+    clock = Clock(TrainingClock(tiny("epochs=100", "max_minutes=1")), monkeypatch)
     while not clock.trainer.should_stop:
         clock.epoch(30)
-    again = Clock(Pace(tiny("epochs=100", "max_minutes=1")), monkeypatch)
+    again = Clock(TrainingClock(tiny("epochs=100", "max_minutes=1")), monkeypatch)
     again.pace.load_state_dict(clock.pace.state_dict())
     again.pace.on_train_start(again.trainer, None)  # type: ignore[arg-type]
     assert again.trainer.should_stop

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from helpers.compare_runs import assert_same_run, best_epoch, history
 from mien.datasets import FaceDataset, load_fer2013
 from mien.training import fit
 from mien.training.fit import Hardware, Run, train
 from mien.training.recipe import Recipe
-from whole_runs import assert_same_run, best_epoch, history
 
 MakeRecipe = Callable[..., Recipe]
 
@@ -31,7 +31,7 @@ class TestStopping:
     ) -> Callable[..., subprocess.Popen[str]]:
         def start(out: Path, *words: str) -> subprocess.Popen[str]:
             data, votes = map(str, fer2013_csv)
-            command = [sys.executable, "-m", "mien.cli", "train", "--data", data, "--votes", votes, "--out", str(out)]
+            command = [sys.executable, "-m", "mien", "train", "--data", data, "--votes", votes, "--out", str(out)]
             return subprocess.Popen(
                 [*command, *tiny_words, "--set", "epochs=12", "--device", "cpu", *words],
                 stdout=subprocess.PIPE,

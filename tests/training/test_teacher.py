@@ -10,12 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-import tiny as tiny_bundle
-from mien.bundle import Bundle
-from mien.calibration import softmax
+from helpers import tiny_bundle
+from mien.bundle import Bundle, softmax
 from mien.datasets import FaceDataset
 from mien.errors import RecipeError
-from mien.training.data import Faces48, ShuffledBatches
+from mien.training.batches import FaceTensors, ShuffledBatches
 from mien.training.module import ExpressionModule
 from mien.training.recipe import Recipe, TeacherRecipe
 from mien.training.teacher import Teachers
@@ -70,7 +69,7 @@ def test_without_votes_only_the_label_head_is_taught(bundles: list[str]) -> None
 def test_teacher_and_student_see_the_same_view(bundles: list[str], tiny: MakeRecipe, dataset: FaceDataset) -> None:
     """Flipped, turned, erased and mixed alike: the teacher's answer is the one to what the network is given."""
     recipe = tiny(f"teacher.bundles={bundles[:1]}", "teacher.weight=1.0", "mixup=1.0", "input.size=48", "small_size=0")
-    faces = Faces48.of(dataset.split("Training"))
+    faces = FaceTensors.of(dataset.split("Training"))
     module = ExpressionModule(recipe, faces, faces, dataset.label_set, with_votes=True)
     seen, (targets, _, _) = module.augmented(next(iter(ShuffledBatches(faces, 16, 0))))
     bundle = Bundle.load(bundles[0])
@@ -80,7 +79,7 @@ def test_teacher_and_student_see_the_same_view(bundles: list[str], tiny: MakeRec
 
 
 def test_a_teacher_sees_a_face_before_it_is_spoilt(bundles: list[str], tiny: MakeRecipe, dataset: FaceDataset) -> None:
-    faces = Faces48.of(dataset.split("Training"))
+    faces = FaceTensors.of(dataset.split("Training"))
 
     def augmented(**augment: float) -> tuple[Tensor, Tensor]:
         words = [f"augment.{key}={value}" for key, value in augment.items()]

@@ -14,7 +14,7 @@ import pytest
 import torch
 import transformers
 
-from backbones import CONFIGS, backbone
+from helpers.tiny_backbones import CONFIGS, backbone
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset
 from mien.errors import MissingExtraError, RecipeError
@@ -126,13 +126,13 @@ def test_the_side_is_the_processors(values: dict[str, Any], side: int, tmp_path:
 
 def test_without_normalisation_colours_stay_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "preprocessor_config.json").write_text(json.dumps({"size": 64, "do_normalize": False}))
-    assert transfer.what_it_reads(str(tmp_path), None) == transfer.Reads(64, (0.0,) * 3, (1.0,) * 3)
+    assert transfer.what_it_reads(str(tmp_path), None) == transfer.BackboneInput(64, (0.0,) * 3, (1.0,) * 3)
 
 
 def test_a_timm_backbone_says_itself_what_it_reads(tmp_path: Path) -> None:
     config = transformers.PretrainedConfig()
     config.pretrained_cfg = {"input_size": [3, 160, 160], "mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]}
-    assert transfer.what_it_reads(str(tmp_path), config) == transfer.Reads(160, (0.5,) * 3, (0.2,) * 3)
+    assert transfer.what_it_reads(str(tmp_path), config) == transfer.BackboneInput(160, (0.5,) * 3, (0.2,) * 3)
 
 
 def test_a_backbone_without_a_processor_is_told(tmp_path: Path, folders: dict[str, Path]) -> None:

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from mien.batch.plan import Part
-from mien.batch.reading import Reader, Report
-from mien.batch.settings import Order
+from mien.batch.plan import BatchPart
+from mien.batch.reading import PartReport, Reader
+from mien.batch.settings import ReaderConfig
 from mien.errors import InputError, MissingExtraError, first_line
 
 RETRIES = 3
@@ -29,11 +29,11 @@ BLOCKS = 10_000
 class RayReader:
     """A `Reader` as Ray Data calls it: a row with a part in, a row with its report out."""
 
-    def __init__(self, order: Order, out: str, threads: int, version: str) -> None:
+    def __init__(self, order: ReaderConfig, out: str, threads: int, version: str) -> None:
         self._reader = Reader(order, out, threads, version)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        return asdict(self._reader.read(Part(row["name"], tuple(row["sources"]))))
+        return asdict(self._reader.read(BatchPart(row["name"], tuple(row["sources"]))))
 
 
 def check_ray() -> None:
@@ -72,8 +72,8 @@ def workers_ready(workers: int | None, threads: int, address: str | None) -> Ite
 
 
 def read_parts(
-    parts: Sequence[Part], order: Order, out: str, workers: int, threads: int, version: str
-) -> Iterator[Report]:
+    parts: Sequence[BatchPart], order: ReaderConfig, out: str, workers: int, threads: int, version: str
+) -> Iterator[PartReport]:
     """Reads parts on so many workers, in any order; a report as each is through.
 
     A worker that is lost is started again, and what it had not finished is read again. A part without a report was
@@ -84,24 +84,24 @@ def read_parts(
     if not ray.util.client.ray.is_connected():
         yield from _reports(*arguments)
         return
-    driver = ray.remote(num_cpus=0)(Driver).remote(*arguments)
+    driver = ray.remote(num_cpus=0)(ClusterDriver).remote(*arguments)
     while (report := ray.get(driver.next.remote())) is not None:
         yield report
 
 
-class Driver:
+class ClusterDriver:
     """Drives the workers from inside the cluster, since Ray Data does not work through `ray://`."""
 
     def __init__(self, *arguments: Any) -> None:
         self._reports = _reports(*arguments)
 
-    def next(self) -> Report | None:
+    def next(self) -> PartReport | None:
         return next(self._reports, None)
 
 
 def _reports(
-    parts: Sequence[Part], order: Order, out: str, workers: int, threads: int, version: str
-) -> Iterator[Report]:
+    parts: Sequence[BatchPart], order: ReaderConfig, out: str, workers: int, threads: int, version: str
+) -> Iterator[PartReport]:
     ray = _ray()
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
@@ -122,7 +122,7 @@ def _reports(
         )
         try:
             for batch in reports.iter_batches(batch_size=None, prefetch_batches=0, batch_format="pyarrow"):
-                yield from (Report(**row) for row in batch.to_pylist())
+                yield from (PartReport(**row) for row in batch.to_pylist())
         except ray.exceptions.RayError as error:
             reason = str(error).strip().splitlines()[-1]
             raise InputError(f"the workers cannot start, or cannot go on: {reason}") from error

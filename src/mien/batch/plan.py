@@ -20,12 +20,13 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from mien import __version__
-from mien.batch.settings import Order
+from mien.batch.settings import ReaderConfig
 from mien.batch.sources import is_video
 from mien.batch.store import Store
-from mien.batch.table import SCHEMA, parquet
+from mien.batch.table import parquet
 from mien.errors import InputError
+from mien.results import SCHEMA
+from mien.version import __version__
 
 MANIFEST = "_manifest.json"
 PLANS = "_plan"
@@ -38,7 +39,7 @@ PARTS = 64
 
 
 @dataclass(frozen=True)
-class Part:
+class BatchPart:
     """Files that are read together, in this order, into the file `name`."""
 
     name: str
@@ -50,16 +51,16 @@ def pictures_per_part(count: int) -> int:
     return min(MOST, max(FEWEST, count // PARTS // FEWEST * FEWEST))
 
 
-def cut(sources: Sequence[str], key: str) -> list[Part]:
+def cut(sources: Sequence[str], key: str) -> list[BatchPart]:
     """Sorted files as parts: each video by itself, pictures together; `key` stands for what they are read with."""
     pictures = [source for source in sources if not is_video(source)]
     step = pictures_per_part(len(pictures))
     groups = [tuple(pictures[start : start + step]) for start in range(0, len(pictures), step)]
     groups = [(source,) for source in sources if is_video(source)] + groups  # the longest first
-    return [Part(f"part-{_digest([key, *group])}.parquet", group) for group in groups]
+    return [BatchPart(f"part-{_digest([key, *group])}.parquet", group) for group in groups]
 
 
-def begin(store: Store, order: Order, labels: Sequence[str]) -> dict[str, Any]:
+def begin(store: Store, order: ReaderConfig, labels: Sequence[str]) -> dict[str, Any]:
     """The manifest: a new one, or the one that is there, if the same was asked for; else an InputError."""
     wanted = {"schema": SCHEMA, "emotions": list(labels), "settings": order.to_dict()}
     content = store.read(MANIFEST)
@@ -83,7 +84,7 @@ def begin(store: Store, order: Order, labels: Sequence[str]) -> dict[str, Any]:
     return dict(manifest)
 
 
-def parts_of(store: Store, sources: Sequence[str], order: Order) -> list[Part]:
+def parts_of(store: Store, sources: Sequence[str], order: ReaderConfig) -> list[BatchPart]:
     """Every part there is to be: those of the plans that are there, and new ones for files that are in none."""
     plans = [store.read(f"{PLANS}/{name}") for name in store.names(PLANS)]
     parts = [part for content in plans if content is not None for part in _read_plan(content)]
@@ -96,13 +97,13 @@ def parts_of(store: Store, sources: Sequence[str], order: Order) -> list[Part]:
     return parts
 
 
-def left_of(store: Store, parts: Iterable[Part]) -> list[Part]:
+def left_of(store: Store, parts: Iterable[BatchPart]) -> list[BatchPart]:
     """The parts that are not done."""
     done = set(store.names())
     return [part for part in parts if part.name not in done]
 
 
-def finish(store: Store, manifest: dict[str, Any], parts: Sequence[Part]) -> None:
+def finish(store: Store, manifest: dict[str, Any], parts: Sequence[BatchPart]) -> None:
     """Writes into the manifest that all parts are there, and over which files."""
     sources = sorted(source for part in parts for source in part.sources)
     complete = {"files": len(sources), "parts": len(parts), "listing": _digest(sources)}
@@ -130,7 +131,7 @@ def _short(value: Any) -> str:
     return text[:12] if len(text) == 64 else text
 
 
-def _write_plan(parts: Sequence[Part]) -> bytes:
+def _write_plan(parts: Sequence[BatchPart]) -> bytes:
     arrow, files = parquet()
     rows = [(part.name, source) for part in parts for source in part.sources]
     sources = [source.encode(errors="surrogateescape") for _, source in rows]  # names on Linux are bytes
@@ -140,13 +141,13 @@ def _write_plan(parts: Sequence[Part]) -> bytes:
     return content.getvalue()
 
 
-def _read_plan(content: bytes) -> list[Part]:
+def _read_plan(content: bytes) -> list[BatchPart]:
     arrow, files = parquet()
     table = files.read_table(io.BytesIO(content))
     names = table.column("source").cast(arrow.binary()).to_pylist()
     sources = [name.decode(errors="surrogateescape") for name in names]
     rows = zip(table.column("part").to_pylist(), sources, strict=True)
-    return [Part(name, tuple(source for _, source in group)) for name, group in groupby(rows, key=itemgetter(0))]
+    return [BatchPart(name, tuple(source for _, source in group)) for name, group in groupby(rows, key=itemgetter(0))]
 
 
 def _digest(words: Iterable[str]) -> str:

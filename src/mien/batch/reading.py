@@ -12,22 +12,22 @@ from typing import Any
 
 import cv2
 
-from mien import __version__
-from mien.batch.plan import Part
-from mien.batch.settings import Order
+from mien.batch.plan import BatchPart
+from mien.batch.settings import ReaderConfig
 from mien.batch.sources import as_file, fetch, is_video
 from mien.batch.store import Store
-from mien.batch.table import Table
+from mien.batch.table import ParquetTable
 from mien.errors import ImageError, InputError, MienError, MissingExtraError, VideoError
 from mien.recognizer import PICTURES_AT_ONCE
 from mien.results import Faces
-from mien.rows import rows_of
+from mien.version import __version__
+from mien.video.rows import rows_of
 
 Content = str | bytes | ImageError
 
 
 @dataclass(frozen=True)
-class Report:
+class PartReport:
     """What came of a part.
 
     part     its name
@@ -53,7 +53,7 @@ class Report:
 class Reader:
     """Reads parts with one recognizer of so many threads into the folder `out`."""
 
-    def __init__(self, order: Order, out: str, threads: int = 1, version: str = __version__) -> None:
+    def __init__(self, order: ReaderConfig, out: str, threads: int = 1, version: str = __version__) -> None:
         if version != __version__:
             raise InputError(f"expected mien {version} on every machine, got {__version__} on {socket.gethostname()}")
         cv2.setNumThreads(threads)
@@ -61,14 +61,14 @@ class Reader:
         self._recognizer = order.recognizer(threads)
         self._store = Store(out)
 
-    def read(self, part: Part) -> Report:
+    def read(self, part: BatchPart) -> PartReport:
         """Writes the part's file, unless it is there; a file that cannot be read is a row, never an exception."""
         began, spent, worker = time.perf_counter(), time.process_time(), f"{socket.gethostname()}:{os.getpid()}"
         faces = errors = 0
         failed = ""
         try:
             if not self._store.has(part.name):
-                table = Table(self._recognizer.labels)
+                table = ParquetTable(self._recognizer.labels)
                 for rows in self._rows(part.sources):
                     table.add(rows)
                     faces += sum(row.get("emotion") is not None for row in rows)
@@ -76,7 +76,7 @@ class Reader:
                 self._store.write(part.name, table.content())
         except Exception as error:  # a store that does not answer, a full disk: nothing that a file can help
             failed = f"{type(error).__name__}: {error}"
-        return Report(
+        return PartReport(
             part.name,
             len(part.sources),
             faces,
@@ -126,13 +126,13 @@ class Reader:
         common: dict[str, Any] = {"source": source, "kind": "video"}
         seen, problems = 0, []
         try:
-            with as_file(source) as path, self._recognizer.track(path, **self._settings.watching) as watching:
-                for moment in watching:
+            with as_file(source) as path, self._recognizer.track(path, **self._settings.analysis) as analysis:
+                for moment in analysis:
                     common["width"], common["height"] = moment.faces.size
-                    rows = rows_of(moment.time, moment.frame, moment.faces)
+                    rows = rows_of(moment)
                     seen += len(rows)
                     yield [common | row for row in rows]
-                problems = list(watching.notes)
+                problems = list(analysis.notes)
         except (ImageError, VideoError) as error:
             problems = [error.reason]
         except MissingExtraError:

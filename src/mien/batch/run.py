@@ -6,17 +6,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from mien import __version__
 from mien.batch import cluster, plan
-from mien.batch.reading import Report
-from mien.batch.settings import Order, Settings
+from mien.batch.reading import PartReport
+from mien.batch.settings import ReaderConfig, ReadSettings
 from mien.batch.sources import find_files, is_video
 from mien.batch.store import Store
-from mien.video import pyav
+from mien.version import __version__
+from mien.video.io.container import pyav
 
 
 @dataclass
-class Tally:
+class BatchProgress:
     """How far a batch is.
 
     files    files that this run is to read, in `parts` parts on `workers` workers; `before`: those done by earlier runs
@@ -35,7 +35,7 @@ class Tally:
     seconds: float = 0.0
     failed: dict[str, str] = field(default_factory=dict)
 
-    def add(self, report: Report) -> None:
+    def add(self, report: PartReport) -> None:
         if report.failed:
             self.failed[report.part] = report.failed
             return
@@ -52,13 +52,13 @@ class Tally:
 def run_batch(
     sources: Sequence[str],
     out: str,
-    settings: Settings | None = None,
+    settings: ReadSettings | None = None,
     *,
     workers: int | None = None,
     threads: int = 1,
     address: str | None = None,
-    progress: Callable[[Tally, Report | None], None] = lambda tally, report: None,
-) -> Tally:
+    progress: Callable[[BatchProgress, PartReport | None], None] = lambda tally, report: None,
+) -> BatchProgress:
     """Reads files into Parquet files in the folder `out`; what is there already is not read again.
 
     sources   paths, folders, globs, addresses (s3://...), or lists of such as "@FILE"
@@ -71,7 +71,7 @@ def run_batch(
     read is a row. `docs/scale.md` describes the folder.
     """
     cluster.check_ray()
-    order = Order.of(settings or Settings())
+    order = ReaderConfig.of(settings or ReadSettings())
     labels = order.recognizer(threads).labels
     store = Store(out)
     files = find_files(sources)
@@ -82,7 +82,7 @@ def run_batch(
     parts = plan.parts_of(store, files, order)
     left = plan.left_of(store, parts)
     count = sum(len(part.sources) for part in left)
-    tally = Tally(count, len(left), before=sum(len(part.sources) for part in parts) - count)
+    tally = BatchProgress(count, len(left), before=sum(len(part.sources) for part in parts) - count)
     if left:
         plan.reopen(store, manifest)
         with cluster.workers_ready(workers, threads, address) as tally.workers:

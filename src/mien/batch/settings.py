@@ -7,20 +7,23 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mien.bundle import DEFAULT, Bundle
+from mien.options import same_option
 from mien.recognizer import EmotionRecognizer
 from mien.runtimes import ModelFile
-from mien.video import Sampling
+from mien.video.options import AnalysisOptions
+
+VIDEO_OPTIONS = ("every", "fps", "detect_every", "smoothing", "max_gap")
+"""Those of `AnalysisOptions` that a batch has."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class ReadSettings:
     """How files are read.
 
     model                                    a released bundle's name or a file
     detector, labels, size, min_face, flip   as `EmotionRecognizer` takes them
     provider                                 what computes the model
-    every, fps                               which frames of videos are looked at
-    detect_every, smoothing, max_gap         how people in videos are found and followed, as `mien.watching.watch` says
+    every, fps, detect_every, smoothing, max_gap   how videos are analyzed, as in `mien.video.options.AnalysisOptions`
     """
 
     model: str = DEFAULT
@@ -30,31 +33,31 @@ class Settings:
     min_face: float = 0.0
     flip: bool = False
     provider: str = "cpu"
-    every: int = 1
-    fps: float | None = None
-    detect_every: int | None = None
-    smoothing: float = 0.2
-    max_gap: float = 2.0
+    every: int = same_option(AnalysisOptions, "every")
+    fps: float | None = same_option(AnalysisOptions, "fps")
+    detect_every: int | None = same_option(AnalysisOptions, "detect_every")
+    smoothing: float = same_option(AnalysisOptions, "smoothing")
+    max_gap: float = same_option(AnalysisOptions, "max_gap")
 
     def __post_init__(self) -> None:
-        Sampling(self.every, self.fps)  # raises what is wrong with them
+        AnalysisOptions(**self.analysis)  # raises what is wrong with them
 
     @property
-    def watching(self) -> dict[str, Any]:
-        """The words for `EmotionRecognizer.track`."""
-        return {name: getattr(self, name) for name in ("every", "fps", "detect_every", "smoothing", "max_gap")}
+    def analysis(self) -> dict[str, Any]:
+        """How videos are analyzed: options of `EmotionRecognizer.track`."""
+        return {name: getattr(self, name) for name in VIDEO_OPTIONS}
 
 
 @dataclass(frozen=True)
-class Order:
+class ReaderConfig:
     """What every worker is given: the settings, and the model's own file, so that all read with the same."""
 
-    settings: Settings
+    settings: ReadSettings
     file: ModelFile
     source: str
 
     @classmethod
-    def of(cls, settings: Settings) -> Order:
+    def of(cls, settings: ReadSettings) -> ReaderConfig:
         """The order for settings; raises what `Bundle.load` raises."""
         bundle = Bundle.load(settings.model, providers=settings.provider)
         return cls(settings, bundle.file, bundle.source)

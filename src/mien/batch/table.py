@@ -6,13 +6,11 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
-from mien import __version__
 from mien.errors import MissingExtraError
 from mien.labels import LabelSet
-from mien.rows import ROWS_AT_ONCE
-
-SCHEMA = 1
-"""Version of the columns and of what they mean; it stands in every file's metadata as `mien.schema`."""
+from mien.results import SCHEMA
+from mien.version import __version__
+from mien.video.rows import ROWS_AT_ONCE
 
 
 def parquet() -> tuple[Any, Any]:
@@ -40,13 +38,13 @@ def schema(labels: LabelSet) -> Any:
         "face": arrow.int32(),
         **dict.fromkeys(("left", "top", "right", "bottom", "score"), arrow.float32()),
         "emotion": word,
-        **dict.fromkeys(("confidence", "intensity", *labels.names), arrow.float32()),
+        **dict.fromkeys(("confidence", "vote_share", *labels.names), arrow.float32()),
         "error": arrow.string(),
     }
     return arrow.schema(list(kinds.items()), {"mien.schema": str(SCHEMA), "mien.version": __version__})
 
 
-class Table:
+class ParquetTable:
     """Rows are added as they come; what is kept of them is compressed."""
 
     def __init__(self, labels: LabelSet) -> None:
@@ -72,9 +70,9 @@ class Table:
         arrow, _ = parquet()
         if self._rows:
             try:
-                table = arrow.Table.from_pylist(self._rows, self._schema)
+                table = arrow.ParquetTable.from_pylist(self._rows, self._schema)
             except UnicodeEncodeError:  # a file name that is no UTF-8
-                table = arrow.Table.from_pylist([_readable(row) for row in self._rows], self._schema)
+                table = arrow.ParquetTable.from_pylist([_readable(row) for row in self._rows], self._schema)
             self._writer.write_table(table)
         self._rows = []
 

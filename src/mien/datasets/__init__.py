@@ -14,7 +14,6 @@ from mien.datasets.faces import (
 from mien.datasets.fer2013 import load_fer2013
 from mien.datasets.ferplus import (
     FERPLUS_TEST_SETS,
-    PLURALITY,
     VOTE_COLUMNS,
     majority,
     plurality,
@@ -22,12 +21,11 @@ from mien.datasets.ferplus import (
     vote_shares,
 )
 from mien.datasets.listing import DataWarning
-from mien.datasets.sources import default_split, load_data, summary, with_validation
+from mien.datasets.sources import as_dataset, default_split, load_data, summary, with_validation
 from mien.datasets.splits import fold, hold_out
 
 __all__ = [
     "FERPLUS_TEST_SETS",
-    "PLURALITY",
     "TEST",
     "TEST_SPLITS",
     "TRAINING",
@@ -36,6 +34,7 @@ __all__ = [
     "VOTE_COLUMNS",
     "DataWarning",
     "FaceDataset",
+    "as_dataset",
     "combine",
     "default_split",
     "exact_copies",

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from mien.datasets.faces import TRAINING, Progress, part_of
 from mien.datasets.listing import Listing, split_of, subfolders, within
-from mien.datasets.pictures import Box, Picture, find_pictures, fingerprint, in_threads, kept
+from mien.datasets.pictures import Box, PictureFile, find_pictures, fingerprint, in_threads, kept
 from mien.errors import DataError
 from mien.images import SUFFIXES
 from mien.labels import AFFECTNET
@@ -53,7 +53,7 @@ def _is_set(folder: Path) -> bool:
 
 
 def _list_sets(root: Path, sets: list[tuple[str, Path]], cache: bool, progress: Progress | None) -> Listing:
-    pictures: list[Picture] = []
+    pictures: list[PictureFile] = []
     emotions: list[str] = []
     splits: list[str] = []
     dropped: Counter[str] = Counter()
@@ -62,7 +62,7 @@ def _list_sets(root: Path, sets: list[tuple[str, Path]], cache: bool, progress: 
         codes = _expressions(folder, files, cache, part_of(progress, place / len(sets), (place + 1) / len(sets)))
         for file, code in zip(files, codes.tolist(), strict=True):
             if 0 <= code < len(CODES):
-                pictures.append(Picture((folder / "images" / file).relative_to(root).as_posix()))
+                pictures.append(PictureFile((folder / "images" / file).relative_to(root).as_posix()))
                 emotions.append(CODES[code])
                 splits.append(split)
             else:
@@ -140,7 +140,7 @@ def list_tables(path: Path) -> Listing | None:
 
 
 def _list_tables(root: Path, tables: list[Path]) -> Listing:
-    pictures: list[Picture] = []
+    pictures: list[PictureFile] = []
     emotions: list[str] = []
     splits: list[str] = []
     dropped: Counter[str] = Counter()
@@ -152,7 +152,7 @@ def _list_tables(root: Path, tables: list[Path]) -> Listing:
                 continue
             if not 0 <= code < len(CODES):
                 raise DataError(f"{table}, data row {row}: expected an expression from 0 to 10, got {code}.")
-            pictures.append(Picture(file, box))
+            pictures.append(PictureFile(file, box))
             emotions.append(CODES[code])
             splits.append(split)
     if not pictures:

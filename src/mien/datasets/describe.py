@@ -27,7 +27,7 @@ SCHEMA = 1
 
 _WORST = 8  # pairs of labels that the table names
 
-Places = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +41,12 @@ class Description:
     """
 
     dataset: FaceDataset
-    copies: Places
+    copies: Indices
     near: NearCopies | None
-    alike: Places
+    alike: Indices
     flat: npt.NDArray[np.bool_]
     no_face: npt.NDArray[np.bool_]
-    opinions: Places | None
+    opinions: Indices | None
 
     @property
     def splits(self) -> list[str]:
@@ -93,7 +93,7 @@ class Description:
                 counts.setdefault(source, {})[split] = dict(zip(emotions, numbers, strict=True))
         return counts
 
-    def across(self, groups: Places) -> dict[str, dict[str, int]]:
+    def across(self, groups: Indices) -> dict[str, dict[str, int]]:
         """How many faces of one split (outer key) have a face of their group in another (inner key)."""
         splits = self.dataset.splits
         return {
@@ -105,7 +105,7 @@ class Description:
             for one in self.splits
         }
 
-    def label_pairs(self, groups: Places) -> dict[str, int]:
+    def label_pairs(self, groups: Indices) -> dict[str, int]:
         """In how many groups two labels stand beside each other, the most frequent first: "fear and sad" -> 12."""
         found = np.unique(np.stack([groups, self.dataset.labels], axis=1), axis=0)
         _, starts, sizes = np.unique(found[:, 0], return_index=True, return_counts=True)
@@ -143,7 +143,7 @@ class Description:
             "table": table.tolist(),
         }
 
-    def _copies_in(self, groups: Places) -> dict[str, Any]:
+    def _copies_in(self, groups: Indices) -> dict[str, Any]:
         splits, sizes = self.dataset.splits, np.bincount(groups)
         contradicting = has_conflict(groups, self.dataset.labels)
         return {
@@ -214,7 +214,7 @@ def describe(dataset: FaceDataset, near: bool = True, progress: Progress | None 
     )
 
 
-def _opinions(dataset: FaceDataset) -> Places | None:
+def _opinions(dataset: FaceDataset) -> Indices | None:
     if dataset.votes is None:
         return None
     indices, labels = plurality(dataset.votes)

@@ -32,17 +32,17 @@ _MARGIN = 6  # pixels by which one face may be shifted against the other
 _COARSE = 3.0  # standard deviation in pixels of the blur that is taken away: light and hair, which strangers share
 _ROWS, _COLUMNS = 1024, 8192  # faces compared at a time: 32 MB
 
-Faces = npt.NDArray[np.uint8]
-Places = npt.NDArray[np.int64]
+FaceArray = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.int64]
 
 
-def exact_copies(faces: Faces, reference: Faces) -> npt.NDArray[np.bool_]:
+def exact_copies(faces: FaceArray, reference: FaceArray) -> npt.NDArray[np.bool_]:
     """Which faces, uint8 `(N, 48, 48)`, stand pixel for pixel in `reference` `(M, 48, 48)`: bool `(N,)`."""
     known = {face.tobytes() for face in check_crops(reference)}
     return np.array([face.tobytes() in known for face in check_crops(faces)], np.bool_)
 
 
-def copy_groups(faces: Faces) -> Places:
+def copy_groups(faces: FaceArray) -> Indices:
     """A number for each face, int64 `(N,)`, the same for identical faces; numbered by first appearance, from 0."""
     numbers: dict[bytes, int] = {}
     return np.array([numbers.setdefault(face.tobytes(), len(numbers)) for face in check_crops(faces)], np.int64)
@@ -56,7 +56,7 @@ class NearCopies:
     mirrored: bool `(M,)`. Of identical faces only the first stands in a pair.
     """
 
-    pairs: Places
+    pairs: Indices
     scores: npt.NDArray[np.float32]
     mirrored: npt.NDArray[np.bool_]
 
@@ -64,7 +64,7 @@ class NearCopies:
         return len(self.pairs)
 
 
-def near_copies(faces: Faces, progress: Progress | None = None) -> NearCopies:
+def near_copies(faces: FaceArray, progress: Progress | None = None) -> NearCopies:
     """All pairs of nearly identical faces, uint8 `(N, 48, 48)`, mirrored or not; flat ones are left out.
 
     Two faces are near copies if their 12x12 thumbnails have a cosine of at least `CANDIDATE`, and the middle 36x36 of
@@ -89,7 +89,7 @@ def near_copies(faces: Faces, progress: Progress | None = None) -> NearCopies:
     return NearCopies(pairs[near], scores[near], mirrored[near])
 
 
-def stand_in(faces: Faces, reference: Faces, progress: Progress | None = None) -> npt.NDArray[np.bool_]:
+def stand_in(faces: FaceArray, reference: FaceArray, progress: Progress | None = None) -> npt.NDArray[np.bool_]:
     """Which faces, uint8 `(N, 48, 48)`, have an exact or a near copy in `reference` `(M, 48, 48)`: bool `(N,)`.
 
     Near copies are alike as those of `near_copies` are, but a copy's copy does not count. `progress` is called with the
@@ -126,14 +126,14 @@ def likeness(face: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float
     return float(max(found))
 
 
-def is_flat(faces: Faces) -> npt.NDArray[np.bool_]:
+def is_flat(faces: FaceArray) -> npt.NDArray[np.bool_]:
     """Which faces, uint8 `(N, 48, 48)`, are one shade all over, or nearly: bool `(N,)`."""
     blocks = (faces[start : start + _COLUMNS] for start in range(0, len(faces), _COLUMNS))
     deviations = [block.std(axis=(1, 2), dtype=np.float32) for block in blocks]
     return np.concatenate([np.zeros(0, np.float32), *deviations]) < FLAT
 
 
-def join_groups(groups: Places, pairs: Places) -> Places:
+def join_groups(groups: Indices, pairs: Indices) -> Indices:
     """Group numbers int64 `(N,)` in which the groups of every pair `(M, 2)` of faces have become one."""
     parents = list(range(int(groups.max(initial=-1)) + 1))
 
@@ -150,8 +150,8 @@ def join_groups(groups: Places, pairs: Places) -> Places:
 
 
 def _candidates(
-    faces: Faces, progress: Progress | None, share: float
-) -> Iterator[tuple[Places, npt.NDArray[np.bool_]]]:
+    faces: FaceArray, progress: Progress | None, share: float
+) -> Iterator[tuple[Indices, npt.NDArray[np.bool_]]]:
     """Places (n, 2) of pairs with similar thumbnails, and whether the second is mirrored; at most one of each pair."""
     yield np.zeros((0, 2), np.int64), np.zeros(0, np.bool_)
     straight, mirrored = _thumbnails(faces), _thumbnails(faces[:, :, ::-1])
@@ -168,7 +168,7 @@ def _candidates(
             progress(share * (1 - (1 - min(1.0, (row + _ROWS) / len(faces))) ** 2))
 
 
-def _thumbnails(faces: Faces) -> npt.NDArray[np.float32]:
+def _thumbnails(faces: FaceArray) -> npt.NDArray[np.float32]:
     """The faces at 12x12 pixels, as vectors (N, 144) of mean 0 and length 1."""
     side = FRAME // THUMBNAIL
     tiles = faces.reshape(len(faces), THUMBNAIL, side, THUMBNAIL, side)

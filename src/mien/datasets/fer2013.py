@@ -25,9 +25,8 @@ import numpy.typing as npt
 
 from mien.datasets.faces import TRAINING, FaceDataset, Progress
 from mien.datasets.ferplus import read_votes
-from mien.download import cache_folder
 from mien.errors import DataError
-from mien.files import replacing
+from mien.files import cache_folder, replacing
 from mien.labels import FER2013
 from mien.preprocess import FRAME
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.errors import DataError, InputError, kind_of
-from mien.labels import FERPLUS
+from mien.labels import FERPLUS, PLURALITY
 
 VOTE_COLUMNS = (*FERPLUS.names, "unknown", "NF")
 """The columns of every vote array; NF means "not a face"."""
@@ -147,8 +147,6 @@ def plurality(votes: Votes) -> Subset:
     indices = np.flatnonzero(emotions.any(axis=1)).astype(np.int64)
     return indices, emotions[indices].argmax(axis=1).astype(np.int64)
 
-
-PLURALITY = "plurality of eight"
 
 FERPLUS_TEST_SETS: dict[str, Callable[[Votes], Subset]] = {
     PLURALITY: plurality,

@@ -13,7 +13,7 @@ from pathlib import Path
 from mien.datasets.faces import TRAINING
 from mien.datasets.fer2013 import SPLITS as FER2013_SPLITS
 from mien.datasets.listing import Listing, split_of, subfolders, within
-from mien.datasets.pictures import Picture, find_pictures
+from mien.datasets.pictures import PictureFile, find_pictures
 from mien.errors import DataError, InputError
 from mien.labels import AFFECTNET, LABEL_SETS, LabelSet
 
@@ -95,7 +95,7 @@ def _list(root: Path, tree: Tree, numbers: str | None) -> Listing:
     if renamed := _fer2013_splits(paths, splits):
         splits = renamed
     notes += _other_labels(root, tree, paths, emotions)
-    return Listing(root, [Picture(path) for path in paths], emotions, splits, tuple(notes))
+    return Listing(root, [PictureFile(path) for path in paths], emotions, splits, tuple(notes))
 
 
 def _unknown(folder: Path, order: LabelSet | None) -> DataError:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mien.datasets.faces import TEST, TRAINING, VALIDATION, FaceDataset, Progress
-from mien.datasets.pictures import Picture, read_pictures
+from mien.datasets.pictures import PictureFile, read_pictures
 from mien.datasets.splits import hold_out
 from mien.errors import DataError
 from mien.labels import LabelSet
@@ -47,7 +47,7 @@ class Listing:
     """Pictures below `root`, each with an emotion's name and a split; and what is to be said of them."""
 
     root: Path
-    pictures: list[Picture]
+    pictures: list[PictureFile]
     emotions: list[str]
     splits: list[str]
     notes: tuple[str, ...] = ()

@@ -20,9 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.datasets.faces import Progress
-from mien.download import cache_folder
 from mien.errors import ImageError
-from mien.files import replacing
+from mien.files import cache_folder, replacing
 from mien.images import SUFFIXES, load_image
 from mien.preprocess import FRAME, WHOLE_FRAME, crop_faces
 
@@ -35,7 +34,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Picture:
+class PictureFile:
     """A file below the source's folder, by its path with forward slashes, and its box in pixels (None: all of it)."""
 
     path: str
@@ -54,7 +53,7 @@ def find_pictures(folder: Path) -> Iterator[str]:
 
 
 def read_pictures(
-    root: Path, pictures: Sequence[Picture], cache: bool = True, progress: Progress | None = None
+    root: Path, pictures: Sequence[PictureFile], cache: bool = True, progress: Progress | None = None
 ) -> tuple[npt.NDArray[np.uint8], dict[int, str]]:
     """The pictures as faces uint8 `(N, 48, 48)`, and what is wrong with those that could not be read, by their place.
 
@@ -120,7 +119,7 @@ def in_threads(read: Callable[[int], None], number: int, progress: Progress | No
             raise
 
 
-def _read_all(root: Path, pictures: Sequence[Picture], progress: Progress | None) -> Arrays:
+def _read_all(root: Path, pictures: Sequence[PictureFile], progress: Progress | None) -> Arrays:
     faces = np.zeros((len(pictures), FRAME, FRAME), np.uint8)
     problems: dict[int, str] = {}
 

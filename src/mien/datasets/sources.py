@@ -6,6 +6,7 @@ The one door for commands and recipes. The forms themselves are known by `fer201
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,8 +30,8 @@ from mien.datasets.faces import (
 from mien.datasets.fer2013 import holds_fer2013, load_fer2013
 from mien.datasets.folders import list_folders
 from mien.datasets.listing import Listing, read_listing
-from mien.errors import DataError, InputError
-from mien.labels import FER2013, LabelSet
+from mien.errors import DataError, InputError, nearest
+from mien.labels import FER2013, LABEL_SETS, LabelSet
 from mien.tables import align
 
 UNDERSTOOD = """\
@@ -83,6 +84,51 @@ def load_data(
         loaded = [_weighted(each, weight) for each, weight in zip(loaded, weights, strict=True)]
     dataset = combine(loaded)
     return dataset if leave_out is None else without_listed(dataset, leave_out)
+
+
+def as_dataset(
+    data: FaceDataset | Sequence[str | os.PathLike[str]] | str | os.PathLike[str],
+    votes: str | os.PathLike[str] | None = None,
+    *,
+    labels: str | None = None,
+    numbers: str | None = None,
+    weights: Sequence[float] | None = None,
+    leave_out: str | os.PathLike[str] | None = None,
+) -> FaceDataset:
+    """Return a data set as it is, or read it from paths as `load_data` does, without setting faces aside.
+
+    Args:
+        data: a `FaceDataset`, or paths in any form of `UNDERSTOOD`.
+        votes: FER+'s fer2013new.csv; only with paths, as the next ones.
+        labels: the name of a label set. None: "fer2013", or the data set's own.
+        numbers: the label set whose order folders follow that are named 0, 1, 2, ...
+        weights: how much the faces of each path count.
+        leave_out: a list that `mien data clean` wrote.
+
+    Raises:
+        DataError: the data cannot be read.
+        InputError: an argument is wrong, or does not go with a `FaceDataset`.
+    """
+    if labels is not None and labels not in LABEL_SETS:
+        raise InputError(f"labels {labels!r}: no such label set; {nearest(labels, LABEL_SETS)}")
+    if not isinstance(data, FaceDataset):
+        paths = [data] if isinstance(data, str | os.PathLike) else data
+        return load_data(
+            [Path(path) for path in paths],
+            None if votes is None else Path(votes),
+            weights=weights,
+            leave_out=None if leave_out is None else Path(leave_out),
+            label_set=LABEL_SETS[labels or FER2013.name],
+            numbers=numbers,
+            set_aside=False,
+        )
+    given = {"votes": votes, "numbers": numbers, "weights": weights}
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"{name}: expected it with paths, got it with a FaceDataset, which has its own")
+    if labels is not None and labels != data.label_set.name:
+        raise InputError(f"labels: expected {data.label_set.name!r}, the data set's own, got {labels!r}")
+    return data if leave_out is None else without_listed(data, Path(leave_out))
 
 
 def with_validation(training: FaceDataset, validation: FaceDataset) -> FaceDataset:

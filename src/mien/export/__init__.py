@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mien import __version__
 from mien.bundle import Bundle
 from mien.datasets import TRAINING, FaceDataset
 from mien.errors import ExportError, InputError
-from mien.evaluate import evaluate_bundle
-from mien.export.compare import Comparison, compare, faces_of_the_sample
+from mien.evaluation.evaluate import evaluate_bundle
+from mien.export.compare import ExportComparison, compare, faces_of_the_sample
 from mien.export.formats import FORMATS, Format
 from mien.runtimes import ModelFile, check_name
+from mien.version import __version__
 
-__all__ = ["FORMATS", "Comparison", "Exported", "Format", "export"]
+__all__ = ["FORMATS", "ExportComparison", "Exported", "Format", "export"]
 
 CALIBRATION_FACES = 512
 
@@ -35,7 +35,7 @@ class Exported:
 
     path: Path
     size: int
-    comparison: Comparison
+    comparison: ExportComparison
 
 
 def export(

@@ -14,7 +14,7 @@ from mien.bundle import Bundle
 
 
 @dataclass(frozen=True)
-class Bound:
+class Tolerance:
     """What a format may change at most: a logit by `difference`; the likeliest emotion must stay for a share of
     `agreement` of the faces; and the accuracy, where there are labels, may fall by `accuracy`."""
 
@@ -37,7 +37,7 @@ class HeadComparison:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ExportComparison:
     """All heads."""
 
     heads: tuple[HeadComparison, ...]
@@ -45,7 +45,7 @@ class Comparison:
     def to_dict(self) -> list[dict[str, Any]]:
         return [asdict(head) for head in self.heads]
 
-    def beyond(self, bound: Bound) -> str:
+    def beyond(self, bound: Tolerance) -> str:
         """What is beyond the bound, in words; "" where nothing is."""
         for head in self.heads:
             if not head.difference <= bound.difference:
@@ -84,7 +84,7 @@ def compare(
     exported: Bundle,
     faces: npt.NDArray[np.uint8],
     labels: tuple[str, npt.NDArray[np.integer]] | None = None,
-) -> Comparison:
+) -> ExportComparison:
     """Both on crops uint8 (N, 48, 48); `labels` are columns (N,) of the head that is named."""
     before, after = original.logits(faces), exported.logits(faces)
     heads = []
@@ -101,7 +101,7 @@ def compare(
                 None if known is None else float((now == known).mean()),
             )
         )
-    return Comparison(tuple(heads))
+    return ExportComparison(tuple(heads))
 
 
 def faces_of_the_sample() -> npt.NDArray[np.uint8]:

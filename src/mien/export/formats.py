@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 from mien.bundle import Bundle
 from mien.export import onnx_files, openvino, programs
-from mien.export.compare import Bound
+from mien.export.compare import Tolerance
 from mien.runtimes import ModelFile
 
 Crops = npt.NDArray[np.uint8]
 
-EXACT = Bound(difference=0.005, agreement=0.999, accuracy=0.001)
-HALF = Bound(difference=0.1, agreement=0.995, accuracy=0.003)
-EIGHT_BITS = Bound(difference=float("inf"), agreement=0.95, accuracy=0.01)
+EXACT = Tolerance(difference=0.005, agreement=0.999, accuracy=0.001)
+HALF = Tolerance(difference=0.1, agreement=0.995, accuracy=0.003)
+EIGHT_BITS = Tolerance(difference=float("inf"), agreement=0.95, accuracy=0.01)
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Format:
 
     meaning: str
     suffix: str
-    bound: Bound
+    bound: Tolerance
     convert: Callable[[Bundle, Crops | None], Any]
     pack: Callable[[Any, str], ModelFile]
     ending: str = ""

@@ -15,10 +15,10 @@ from mien.datasets import FaceDataset
 from mien.errors import InputError
 from mien.federated.weights import Arrays, arrays_of, load_arrays
 from mien.labels import LABEL_SETS
-from mien.training.data import Batch, Faces48
+from mien.training.batches import Batch, FaceTensors
 from mien.training.fit import precision_of
+from mien.training.library_warnings import quiet_lightning
 from mien.training.module import ExpressionModule
-from mien.training.quiet import quiet
 from mien.training.recipe import Recipe, make_recipe
 
 
@@ -87,8 +87,8 @@ class Client(NumPyClient):
         own = recipe.model_copy(update={"seed": recipe.seed + self._own})
         module = LocalModule(
             own,
-            Faces48.of(self.dataset),
-            Faces48.of(self.dataset.take(np.arange(1))),  # nothing is judged here
+            FaceTensors.of(self.dataset),
+            FaceTensors.of(self.dataset.take(np.arange(1))),  # nothing is judged here
             LABEL_SETS[config["labels"]],
             with_votes=bool(config["votes"]),
         )
@@ -100,7 +100,7 @@ def train_epochs(module: LocalModule, epoch: int, epochs: int, device: str = "au
     """Trains `epochs` epochs, the first being number `epoch` of the run, from 0; returns the last one's mean loss."""
     recipe, pace = module.recipe, module.pace
     pace.done, pace.share = epoch / recipe.epochs, 1 / recipe.epochs  # where the schedule goes on
-    with quiet("lightning.pytorch"):
+    with quiet_lightning():
         trainer = trainer_on(
             device,
             recipe,

@@ -17,12 +17,12 @@ from mien.datasets import FaceDataset
 from mien.errors import InputError, TrainingError
 from mien.federated.client import Client
 from mien.federated.federation import Federation
-from mien.federated.ledger import Told
+from mien.federated.history import RoundResult
 from mien.federated.plan import Plan
 from mien.federated.report import write_report
 from mien.federated.splits import FEWEST
 from mien.training.recipe import Recipe
-from mien.training.splits import arrange
+from mien.training.validation import arrange
 
 WAIT = 3600
 """Seconds that a server waits for all its clients, and a client for its server."""
@@ -40,7 +40,7 @@ def serve(
     device: str = "auto",
     wait: int = WAIT,
     round_timeout: float | None = None,
-    told: Told = lambda row: None,
+    told: RoundResult = lambda row: None,
 ) -> Path:
     """Waits for the plan's clients at `address`, trains with them, and returns the bundle's path.
 

@@ -13,13 +13,13 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from mien import __version__
-from mien.cards import accuracy
 from mien.federated.plan import Plan
+from mien.figure_style import INK, SERIES, SOFT, WIDE, new_figure, rgb, styled
 from mien.labels import LabelSet
-from mien.report.page import Plot, Section, Table, write_page
-from mien.report.style import INK, SERIES, SOFT, WIDE, new_figure, rgb, styled
+from mien.model_card import accuracy
+from mien.report.page import PageTable, Plot, Section, write_page
 from mien.runs import Row, Run, read_history
+from mien.version import __version__
 
 Counts = npt.NDArray[np.int64]
 
@@ -109,7 +109,9 @@ def _rounds(plan: Plan, history: tuple[Row, ...], pooled: tuple[Row, ...], resul
         ]
         for row in history
     ]
-    table = Table(["round", "clients", "failed", "training loss", "validation loss", "accuracy"], rows, "Every round")
+    table = PageTable(
+        ["round", "clients", "failed", "training loss", "validation loss", "accuracy"], rows, "Every round"
+    )
     words = ", ".join(f"{name} {accuracy(result)} %" for name, result in results.items())
     plot = Plot(
         "federated-rounds",
@@ -133,7 +135,7 @@ def _clients(counts: Counts, label_set: LabelSet) -> Section:
         "Faces of each label. The more the bars differ, the further the clients' weights drift apart in a round.",
         f"Labels of {len(counts)} clients as stacked bars",
     )
-    return Section("clients", "What each client has", tables=[Table(header, rows, "Faces")], plots=[plot])
+    return Section("clients", "What each client has", tables=[PageTable(header, rows, "Faces")], plots=[plot])
 
 
 @styled

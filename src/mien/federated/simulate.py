@@ -16,14 +16,14 @@ from mien.datasets import TRAINING, FaceDataset
 from mien.errors import InputError
 from mien.federated.client import Client
 from mien.federated.federation import Federation
-from mien.federated.ledger import describe_round
+from mien.federated.history import describe_round
 from mien.federated.plan import Plan
 from mien.federated.report import write_report
 from mien.federated.splits import divide
 from mien.runs import Run
 from mien.training.fit import Hardware, train
 from mien.training.recipe import Recipe, make_recipe
-from mien.training.splits import arrange
+from mien.training.validation import arrange
 
 Progress = Callable[[str, float], None]
 

@@ -11,12 +11,12 @@ SPLITS = ("iid", "dirichlet")
 FEWEST = 2
 """Faces of a client: batch norm needs more than one."""
 
-Places = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 
 
 def divide(
     labels: npt.NDArray[np.int64], clients: int, split: str = "iid", alpha: float = 0.5, seed: int = 0
-) -> list[Places]:
+) -> list[Indices]:
     """The places of each client's faces, sorted: every face is with exactly one client, and each has `FEWEST` or more.
 
     "iid" deals the shuffled faces out evenly. "dirichlet" divides every label by shares drawn from a Dirichlet
@@ -37,8 +37,8 @@ def divide(
     return [np.sort(part) for part in parts]
 
 
-def _by_label(labels: npt.NDArray[np.int64], clients: int, alpha: float, rng: np.random.Generator) -> list[Places]:
-    parts: list[list[Places]] = [[] for _ in range(clients)]
+def _by_label(labels: npt.NDArray[np.int64], clients: int, alpha: float, rng: np.random.Generator) -> list[Indices]:
+    parts: list[list[Indices]] = [[] for _ in range(clients)]
     for label in np.unique(labels):
         places = rng.permutation(np.flatnonzero(labels == label))
         ends = np.cumsum(rng.dirichlet(np.full(clients, alpha)))[:-1]
@@ -48,7 +48,7 @@ def _by_label(labels: npt.NDArray[np.int64], clients: int, alpha: float, rng: np
     return [np.concatenate(part) for part in parts]
 
 
-def _filled(parts: list[Places]) -> list[Places]:
+def _filled(parts: list[Indices]) -> list[Indices]:
     """Who has too few faces gets them from who has most."""
     for k in range(len(parts)):
         while len(parts[k]) < FEWEST:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,24 +11,34 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from mien import __version__
-from mien.compare import Comparison, TestSet, facts_rows, p_text, pairs_rows, recipe_rows, scores_rows
-from mien.report.page import Plot, Section, Table, write_page
-from mien.report.style import INK, SERIES, WIDE, new_figure, styled
+from mien.evaluation.compare import (
+    ModelComparison,
+    TestSet,
+    facts_rows,
+    p_text,
+    pairs_rows,
+    recipe_rows,
+    scores_rows,
+)
+from mien.figure_style import INK, SERIES, WIDE, new_figure, styled
+from mien.report.page import PageTable, Plot, Section, write_page
 from mien.runs import Row
+from mien.version import __version__
 
-CURVES = {
-    "loss": "val_loss",
-    "accuracy, mean of heads": "val_accuracy",
-    "accuracy, fer2013": "val_fer2013_accuracy",
-    "accuracy, affectnet": "val_affectnet_accuracy",
-    "accuracy, ferplus": "val_ferplus_accuracy",
-    "macro-F1, fer2013": "val_fer2013_macro_f1",
-}
+
+def curve_columns(histories: Iterable[tuple[Row, ...]]) -> dict[str, str]:
+    """Return the title and the column of every validation curve that any of the histories has."""
+    logged = list(dict.fromkeys(name for rows in histories for row in rows for name in row))
+    shared = {"loss": "val_loss", "accuracy, mean of heads": "val_accuracy"}
+    found = {title: name for title, name in shared.items() if name in logged}
+    for title, metric in (("accuracy", "accuracy"), ("macro-F1", "macro_f1")):
+        heads = {name: re.fullmatch(rf"val_(.+)_{metric}", name) for name in logged}
+        found |= {f"{title}, {head[1]}": name for name, head in heads.items() if head is not None}
+    return found
 
 
 def write_comparison(
-    comparison: Comparison, out: str | Path, progress: Callable[[float], None] = lambda share: None
+    comparison: ModelComparison, out: str | Path, progress: Callable[[float], None] = lambda share: None
 ) -> Path:
     """Writes `compare.html` and `figures/*.png` into `out`; returns the page's path."""
     return write_page(
@@ -44,7 +55,7 @@ def write_comparison(
     )
 
 
-def _sections(comparison: Comparison) -> Iterator[Section]:
+def _sections(comparison: ModelComparison) -> Iterator[Section]:
     tables = [
         _table(rows, caption)
         for each in comparison.test_sets
@@ -97,12 +108,12 @@ def _best(test_set: TestSet) -> str:
     return max(test_set.results, key=lambda model: test_set.results[model].metrics["accuracy"])
 
 
-def _table(rows: list[list[str]], caption: str) -> Table:
-    return Table(rows[0], rows[1:], caption)
+def _table(rows: list[list[str]], caption: str) -> PageTable:
+    return PageTable(rows[0], rows[1:], caption)
 
 
 @styled
-def draw_accuracies(comparison: Comparison) -> Figure:
+def draw_accuracies(comparison: ModelComparison) -> Figure:
     """A panel per test set, a line per model: accuracy and interval, with the p-value against the first model."""
     sets = comparison.test_sets
     figure = new_figure(WIDE, 0.75 + 0.42 * len(comparison.subjects))
@@ -134,18 +145,14 @@ def _with_sign(text: str) -> str:
     return text if text.startswith("<") else f"= {text}"
 
 
-def _color(comparison: Comparison, name: str) -> str:
+def _color(comparison: ModelComparison, name: str) -> str:
     return SERIES[list(comparison.subjects).index(name) % len(SERIES)]
 
 
 @styled
 def draw_curves(histories: dict[str, tuple[Row, ...]], order: list[str]) -> Figure:
     """A panel per validation score that any run has, a line per run, its best epoch marked."""
-    panels = {
-        title: column
-        for title, column in CURVES.items()
-        if any(column in row for rows in histories.values() for row in rows)
-    }
+    panels = curve_columns(histories.values())
     columns = min(3, max(1, len(panels)))
     lines = max(1, -(-len(panels) // columns))
     figure = new_figure(WIDE, 0.45 + 2.0 * lines)

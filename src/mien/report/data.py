@@ -18,8 +18,8 @@ from matplotlib.ticker import FuncFormatter
 from mien.datasets.clean import has_conflict
 from mien.datasets.describe import Description
 from mien.errors import MissingExtraError
+from mien.figure_style import SERIES, SOFT, WIDE, new_figure, rgb, show_face, styled, to_png
 from mien.labels import FERPLUS
-from mien.report.style import SERIES, SOFT, WIDE, new_figure, rgb, show_face, styled, to_png
 
 try:
     import seaborn
@@ -34,7 +34,7 @@ _CELL = WIDE / _COLUMNS
 _GAP = 0.3  # between two pairs, in faces
 _NAME_WIDTH = 20  # characters of a face's name in a caption
 
-Places = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 
 
 def draw_all(description: Description, folder: str | Path, seed: int = 0) -> list[Path]:
@@ -200,7 +200,7 @@ def _pairs(
 
 
 def _gallery(
-    faces: npt.NDArray[np.uint8], places: Places, captions: list[str], lines: int, in_pairs: bool = False
+    faces: npt.NDArray[np.uint8], places: Indices, captions: list[str], lines: int, in_pairs: bool = False
 ) -> Figure | None:
     if not len(places):
         return None

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from mien.report.style import ACCENT, INK, SOFT, WIDE, new_figure, styled
+from mien.figure_style import ACCENT, INK, SOFT, WIDE, new_figure, styled
 
 MOST_BOXES = 16
 """With more blocks than this, equal neighbours are drawn as one."""

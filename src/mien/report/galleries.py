@@ -9,28 +9,28 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mien.report.style import SOFT, WIDE, new_figure, rgb, show_face, styled
+from mien.figure_style import SOFT, WIDE, new_figure, rgb, show_face, styled
 
-Faces = npt.NDArray[np.uint8]
-Probabilities = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.int64]
-Places = npt.NDArray[np.int64]
+FaceArray = npt.NDArray[np.uint8]
+ProbabilityArray = npt.NDArray[np.floating]
+LabelArray = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 
 COLUMNS, ROWS = 8, 3
 
 
-def confident_mistakes(p: Probabilities, labels: Labels) -> Places:
+def confident_mistakes(p: ProbabilityArray, labels: LabelArray) -> Indices:
     """Where the model is wrong, the surest first: int64."""
     wrong = np.flatnonzero(p.argmax(axis=1) != labels)
     return wrong[np.argsort(-p[wrong].max(axis=1), kind="stable")]
 
 
-def most_uncertain(p: Probabilities) -> Places:
+def most_uncertain(p: ProbabilityArray) -> Indices:
     """All places, those with the highest entropy first: int64."""
     return np.argsort(-entropy(p), kind="stable")
 
 
-def distinct(faces: Faces, places: Places, number: int) -> Places:
+def distinct(faces: FaceArray, places: Indices, number: int) -> Indices:
     """The first `number` of these places whose faces differ: FER2013 has many faces more than once, some of them cut a
     little differently."""
     kept: list[int] = []
@@ -47,13 +47,13 @@ def distinct(faces: Faces, places: Places, number: int) -> Places:
     return np.array(kept, np.int64)
 
 
-def entropy(p: Probabilities) -> npt.NDArray[np.float64]:
+def entropy(p: ProbabilityArray) -> npt.NDArray[np.float64]:
     """Of each row, in bits, float64 `(N,)`: 0 for one certain class, 2.81 for seven equal ones."""
     values = p.astype(np.float64)
     return np.asarray(-(values * np.log2(np.maximum(values, 1e-12))).sum(axis=1), np.float64)
 
 
-def samples(labels: Labels, number: int, seed: int = 0) -> Places:
+def samples(labels: LabelArray, number: int, seed: int = 0) -> Indices:
     """Places drawn at random, the classes in turn as far as they reach: int64, at most `number`."""
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(labels))
@@ -64,14 +64,16 @@ def samples(labels: Labels, number: int, seed: int = 0) -> Places:
     return order[np.argsort(turn[order], kind="stable")][:number]
 
 
-def mistakes_gallery(faces: Faces, p: Probabilities, labels: Labels, names: Sequence[str]) -> Figure | None:
+def mistakes_gallery(faces: FaceArray, p: ProbabilityArray, labels: LabelArray, names: Sequence[str]) -> Figure | None:
     """The most confident mistakes, each with what it is read as and what its label is; None without mistakes."""
     places = distinct(faces, confident_mistakes(p, labels), COLUMNS * ROWS)
     return _draw_mistakes(faces, places, p, labels, names) if len(places) else None
 
 
 @styled
-def _draw_mistakes(faces: Faces, places: Places, p: Probabilities, labels: Labels, names: Sequence[str]) -> Figure:
+def _draw_mistakes(
+    faces: FaceArray, places: Indices, p: ProbabilityArray, labels: LabelArray, names: Sequence[str]
+) -> Figure:
 
     def caption(axes: Axes, place: int) -> None:
         read, label = int(p[place].argmax()), int(labels[place])
@@ -81,7 +83,7 @@ def _draw_mistakes(faces: Faces, places: Places, p: Probabilities, labels: Label
 
 
 @styled
-def uncertain_gallery(faces: Faces, p: Probabilities, labels: Labels, names: Sequence[str]) -> Figure:
+def uncertain_gallery(faces: FaceArray, p: ProbabilityArray, labels: LabelArray, names: Sequence[str]) -> Figure:
     """The most uncertain faces, each with its two likeliest classes and its label."""
     places = distinct(faces, most_uncertain(p), COLUMNS * ROWS)
 
@@ -96,7 +98,7 @@ def uncertain_gallery(faces: Faces, p: Probabilities, labels: Labels, names: Seq
 
 @styled
 def samples_gallery(
-    faces: Faces, p: Probabilities, labels: Labels, names: Sequence[str], number: int = 12, seed: int = 0
+    faces: FaceArray, p: ProbabilityArray, labels: LabelArray, names: Sequence[str], number: int = 12, seed: int = 0
 ) -> Figure:
     """Faces drawn at random, every class in turn, with the whole distribution; the label's name is bold."""
     places = samples(labels, number, seed)
@@ -116,7 +118,7 @@ def samples_gallery(
     return figure
 
 
-def _distribution(axes: Axes, p: Probabilities, label: int, names: Sequence[str]) -> None:
+def _distribution(axes: Axes, p: ProbabilityArray, label: int, names: Sequence[str]) -> None:
     k = len(names)
     axes.barh(range(k), p, color=[rgb(name) for name in names], edgecolor=SOFT, linewidth=0.4, height=0.72)
     axes.set_ylim(k - 0.4, -0.6)
@@ -133,7 +135,7 @@ def _distribution(axes: Axes, p: Probabilities, label: int, names: Sequence[str]
         spine.set_visible(False)
 
 
-def _gallery(faces: Faces, places: Places, caption: Callable[[Axes, int], None]) -> Figure:
+def _gallery(faces: FaceArray, places: Indices, caption: Callable[[Axes, int], None]) -> Figure:
     lines = -(-len(places) // COLUMNS)
     figure = new_figure(WIDE, 1.2 * lines, layout=None)  # by hand: captions must not push the faces apart
     grid = figure.subplots(lines, COLUMNS, squeeze=False)

@@ -16,25 +16,25 @@ import numpy.typing as npt
 
 from mien.errors import BundleError, InputError
 from mien.preprocess import FRAME, InputSpec, to_input
-from mien.runs import Subject
+from mien.runs import ModelSource
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Faces = npt.NDArray[np.uint8]
+FaceArray = npt.NDArray[np.uint8]
 Maps = npt.NDArray[np.float32]
 
 PATCH, STEP = 12, 4
 """Side and step in pixels of what occlusion hides."""
 
 
-class Answers(Protocol):
+class LogitsModel(Protocol):
     """What occlusion asks; `mien.bundle.Bundle` is one."""
 
-    def logits(self, crops: Faces) -> dict[str, npt.NDArray[np.float32]]: ...
+    def logits(self, crops: FaceArray) -> dict[str, npt.NDArray[np.float32]]: ...
 
 
-def load_network(subject: Subject) -> nn.Module:
+def load_network(subject: ModelSource) -> nn.Module:
     """The network of a run with the weights of its best checkpoint, on the CPU, in evaluation. Needs torch."""
     import torch
 
@@ -61,7 +61,7 @@ def load_network(subject: Subject) -> nn.Module:
 
 
 def grad_cam(
-    network: nn.Module, crops: Faces, head: str, classes: npt.NDArray[np.integer], spec: InputSpec, batch: int = 64
+    network: nn.Module, crops: FaceArray, head: str, classes: npt.NDArray[np.integer], spec: InputSpec, batch: int = 64
 ) -> Maps:
     """Grad-CAM of `classes` int `(N,)` of one head on crops uint8 `(N, 48, 48)`.
 
@@ -120,8 +120,8 @@ def _cuts(convolution: Any) -> bool:
 
 
 def occlusion(
-    bundle: Answers,
-    crops: Faces,
+    bundle: LogitsModel,
+    crops: FaceArray,
     head: str,
     classes: npt.NDArray[np.integer],
     progress: Callable[[float], None] | None = None,
@@ -148,7 +148,7 @@ def occlusion(
     return _highest_one(np.stack(smooth))
 
 
-def overlay(face: Faces, heat: Maps) -> Faces:
+def overlay(face: FaceArray, heat: Maps) -> FaceArray:
     """A face `(48, 48)` under a map `(48, 48)`, 0 to 1: RGB uint8 `(96, 96, 3)`; the warmer, the more it counts."""
     side = 2 * FRAME
     gray = cv2.resize(face, (side, side), interpolation=cv2.INTER_CUBIC).astype(np.float32)[..., None]

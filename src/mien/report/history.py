@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,31 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mien.errors import InputError
-from mien.report.style import HEADS, INK, SOFT, WIDE, new_figure, styled
+from mien.figure_style import INK, SOFT, WIDE, new_figure, styled
+from mien.labels import line_color
 from mien.runs import Row, read_history
 
-# Panel -> the columns drawn in it; those that a history lacks are left out, and a panel without any too.
 PANELS = {
-    "loss": ("train_loss", "val_loss"),
-    "accuracy": ("train_accuracy", "val_fer2013_accuracy", "val_affectnet_accuracy", "val_ferplus_accuracy"),
-    "precision (macro)": ("train_precision", "val_fer2013_precision", "val_affectnet_precision"),
-    "recall (macro)": ("train_recall", "val_fer2013_recall", "val_affectnet_recall"),
-    "AUC (macro)": ("train_auc", "val_fer2013_auc", "val_affectnet_auc"),
-    "macro-F1": ("val_fer2013_macro_f1", "val_affectnet_macro_f1"),
-    "negative log-likelihood": ("val_fer2013_nll", "val_affectnet_nll"),
-    "learning rate": ("learning_rate",),
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "precision (macro)": "precision",
+    "recall (macro)": "recall",
+    "AUC (macro)": "auc",
+    "macro-F1": "macro_f1",
+    "negative log-likelihood": "nll",
+    "learning rate": "learning_rate",
 }
+"""Title of each panel -> the metric that is drawn in it, as the columns of `history.csv` name it."""
+
+
+def columns_of(metric: str, names: Iterable[str]) -> list[str]:
+    """Return the columns of a history that belong to a metric: that of training first, then each head's in validation.
+
+    A head's column is `val_<head>_<metric>`, for whatever label set the run was trained on.
+    """
+    pattern = re.compile(rf"(train_)?{metric}|val_loss" if metric == "loss" else rf"(train_)?{metric}|val_.+_{metric}")
+    found = dict.fromkeys(name for name in names if pattern.fullmatch(name))
+    return sorted(found, key=lambda name: not name.startswith("train_"))
 
 
 @styled
@@ -35,8 +47,8 @@ def plot_history(history: str | Path | Sequence[Row], best: int | None = None) -
     that of the highest `val_accuracy` is taken. Raises DataError for a damaged file, InputError for no epochs.
     """
     rows = read_history(history) if isinstance(history, str | Path) else tuple(history)
-    panels = {title: [name for name in names if _has(rows, name)] for title, names in PANELS.items()}
-    panels = {title: names for title, names in panels.items() if names}
+    logged = [name for row in rows for name in row]
+    panels = {title: names for title, metric in PANELS.items() if (names := columns_of(metric, logged))}
     if not rows or not panels:
         raise InputError("history: expected at least one epoch with a loss, an accuracy or a learning rate, got none")
     best = best or best_epoch(rows)
@@ -68,24 +80,20 @@ def best_epoch(rows: Sequence[Row]) -> int | None:
     return int(max(judged, key=lambda row: row["val_accuracy"])["epoch"]) if judged else None
 
 
-def _has(rows: Sequence[Row], name: str) -> bool:
-    return any(name in row for row in rows)
-
-
 def _curve(axes: Axes, rows: Sequence[Row], name: str) -> None:
     points = [(row["epoch"], row[name]) for row in rows if name in row]
-    color, label, dashes = _look(name)
+    color, label, dashes = _style_of(name)
     marker = "o" if len(points) < 3 else None
     axes.plot(*zip(*points, strict=True), color=color, label=label, linestyle=dashes, marker=marker, markersize=3)
 
 
-def _look(name: str) -> tuple[str, str, str]:
+def _style_of(name: str) -> tuple[str, str, str]:
     """Colour, legend and dashes of a column."""
     if name.startswith("train_"):
         return SOFT, "training", (0, (4, 1.5))  # type: ignore[return-value]
-    for head, color in HEADS.items():
-        if f"val_{head}_" in name:
-            return color, f"validation, {head}", "-"
+    head = re.fullmatch(rf"val_(.+)_(?:{'|'.join(PANELS.values())})", name)
+    if head is not None:
+        return line_color(head[1]), f"validation, {head[1]}", "-"
     return INK, "_nolegend_" if name == "learning_rate" else "validation, all heads", "-"
 
 

@@ -12,9 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from mien.figure_style import to_png, to_svg
 from mien.files import write_atomically
-from mien.labels import color
-from mien.report.style import to_png, to_svg
+from mien.labels import hex_color
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Plot:
 
 
 @dataclass(frozen=True)
-class Table:
+class PageTable:
     """Cells as text, the first column being names; an emotion's name gets its colour. `best` places (row, column) are
     bold."""
 
@@ -48,7 +48,7 @@ class Section:
     name: str
     title: str
     words: str = ""
-    tables: Sequence[Table] = ()
+    tables: Sequence[PageTable] = ()
     plots: Sequence[Plot] = ()
 
 
@@ -80,5 +80,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["color"] = lambda emotion: "#{:02x}{:02x}{:02x}".format(*color(emotion))
+    environment.filters["color"] = hex_color
     return environment

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mien.corruptions import CORRUPTIONS, LEVELS, corrupt
 from mien.errors import InputError
-from mien.report.style import SERIES, WIDE, new_figure, show_face, styled, to_png
-from mien.robustness import Robustness
+from mien.evaluation.corruptions import CORRUPTIONS, LEVELS, corrupt
+from mien.evaluation.robustness import Robustness
+from mien.figure_style import SERIES, WIDE, new_figure, show_face, styled, to_png
 
 COLUMNS = 5
 

@@ -17,8 +17,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from mien import metrics
-from mien.report.style import (
+from mien.evaluation import metrics
+from mien.figure_style import (
     ACCENT,
     GRID,
     HALF,
@@ -32,12 +32,12 @@ from mien.report.style import (
     styled,
 )
 
-Probabilities = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.int64]
+ProbabilityArray = npt.NDArray[np.floating]
+LabelArray = npt.NDArray[np.int64]
 
 
 @styled
-def per_class(p: Probabilities, labels: Labels, names: Sequence[str]) -> Figure:
+def per_class(p: ProbabilityArray, labels: LabelArray, names: Sequence[str]) -> Figure:
     """Precision, recall and F1 of every class as marks on one line each, classes by F1."""
     scores = metrics.per_class(p, labels)
     order = np.argsort(scores.f1, kind="stable")
@@ -68,7 +68,7 @@ _EDGE: dict[str, Any] = {"markeredgecolor": INK, "markeredgewidth": 0.6}
 
 
 @styled
-def confusion(p: Probabilities, labels: Labels, names: Sequence[str]) -> Figure:
+def confusion(p: ProbabilityArray, labels: LabelArray, names: Sequence[str]) -> Figure:
     """Counts, and the shares of each row, which are recalls on the diagonal. Row: label; column: what it is read as."""
     counts = metrics.confusion_matrix(p, labels)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -114,7 +114,7 @@ def _cells(axes: Axes, shares: npt.NDArray[np.float64], texts: list[list[str]], 
 
 
 @styled
-def curves(p: Probabilities, labels: Labels, names: Sequence[str]) -> Figure:
+def curves(p: ProbabilityArray, labels: LabelArray, names: Sequence[str]) -> Figure:
     """Precision-recall and ROC, one class against the rest, with average precision and area in the legends."""
     figure = new_figure(WIDE, 4.55)
     left, right = figure.subplots(1, 2)
@@ -146,7 +146,7 @@ def curves(p: Probabilities, labels: Labels, names: Sequence[str]) -> Figure:
 
 
 @styled
-def reliability(p: Probabilities, labels: Labels) -> Figure:
+def reliability(p: ProbabilityArray, labels: LabelArray) -> Figure:
     """Accuracy against confidence in 15 bins with 95 % intervals, and below it where the faces are."""
     bins = metrics.reliability(p, labels)
     filled = bins.count > 0
@@ -181,7 +181,7 @@ def _wilson(share: npt.NDArray[np.float64], n: npt.NDArray[np.int64]) -> tuple[n
 
 
 @styled
-def risk_coverage(p: Probabilities, labels: Labels) -> Figure:
+def risk_coverage(p: ProbabilityArray, labels: LabelArray) -> Figure:
     """The error among the surest faces as more of them are answered, between no order and the best possible one."""
     coverage, risk = metrics.risk_coverage(p, labels)
     error = float(risk[-1])
@@ -213,7 +213,7 @@ def risk_coverage(p: Probabilities, labels: Labels) -> Figure:
 
 
 @styled
-def histograms(p: Probabilities, labels: Labels, names: Sequence[str]) -> Figure:
+def histograms(p: ProbabilityArray, labels: LabelArray, names: Sequence[str]) -> Figure:
     """A panel per class: the probability that it is given, on its own faces and on all others (shares, log scale)."""
     figure = new_figure(WIDE, 3.7)
     grid = figure.subplots(2, 4, sharex=True, sharey=True)

@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import onnx
 
-from mien import __version__, metrics
 from mien.datasets import FaceDataset
-from mien.evaluate import Evaluation
-from mien.report import chapters
+from mien.evaluation import metrics
+from mien.evaluation.evaluate import Evaluation
+from mien.report import sections
 from mien.report.diagram import Block, blocks
+from mien.report.evaluations import HeadEvaluation, evaluate_heads, interval, percent
 from mien.report.page import write_page
-from mien.report.views import View, evaluate_views, interval, percent
-from mien.runs import Predictions, Subject, open_subject
+from mien.runs import ModelSource, Predictions, open_model_source
+from mien.version import __version__
 
 Progress = Callable[[str, float], None]
 
@@ -36,23 +37,23 @@ def write_report(
     its folder `report`, a bundle's into `NAME-report` here. `progress` is called with the stage and the share of the
     whole that is done. Raises InputError, DataError or BundleError for what does not fit.
     """
-    subject = open_subject(source)
+    subject = open_model_source(source)
     out = Path(out) if out is not None else _default_folder(subject)
-    evaluation, views = evaluate_views(
+    evaluation, views = evaluate_heads(
         subject.bundle, dataset, split, lambda share: progress("reading the faces", 0.25 * share)
     )
     progress("drawing", 0.25)
     parts = blocks(onnx.load(subject.path))
-    sections = [
-        *chapters.training(subject),
-        *(chapters.head(view) for view in views),
-        chapters.network(subject, parts),
-        *chapters.looking_at(subject, views, lambda share: progress("where the network looks", 0.3 + 0.4 * share)),
+    chosen = [
+        *sections.training(subject),
+        *(sections.head(view) for view in views),
+        sections.network(subject, parts),
+        *sections.looking_at(subject, views, lambda share: progress("where the network looks", 0.3 + 0.4 * share)),
     ]
     return write_page(
         "report.html",
         out / "report.html",
-        sections,
+        chosen,
         lambda share: progress("writing", 0.7 + 0.3 * share),
         name=subject.name,
         split=split,
@@ -66,11 +67,11 @@ def write_report(
     )
 
 
-def _default_folder(subject: Subject) -> Path:
+def _default_folder(subject: ModelSource) -> Path:
     return subject.folder / "report" if subject.folder else Path(f"{subject.name}-report")
 
 
-def _tile(view: View) -> dict[str, Any]:
+def _tile(view: HeadEvaluation) -> dict[str, Any]:
     scored = view.result.metrics
     return {
         "title": f"{view.title} ({view.result.n:,} faces)",
@@ -85,7 +86,9 @@ def _tile(view: View) -> dict[str, Any]:
     }
 
 
-def _notes(subject: Subject, dataset: FaceDataset, evaluation: Evaluation, views: list[View]) -> Iterator[str]:
+def _notes(
+    subject: ModelSource, dataset: FaceDataset, evaluation: Evaluation, views: list[HeadEvaluation]
+) -> Iterator[str]:
     """What a reader must know before believing the figures."""
     if note := _note_on_split(evaluation.split, dataset.split(evaluation.split), subject):
         yield note
@@ -110,7 +113,7 @@ def _notes(subject: Subject, dataset: FaceDataset, evaluation: Evaluation, views
         yield "The two heads answer different questions, on different labels: their figures are not comparable."
 
 
-def _is_other_data(subject: Subject, dataset: FaceDataset) -> bool:
+def _is_other_data(subject: ModelSource, dataset: FaceDataset) -> bool:
     trained = _data(subject)
     as_loaded = trained.get("validation", "PublicTest") == "PublicTest"  # else the run divided its data anew
     same_parts = as_loaded and trained.get("votes") == (dataset.votes is not None)
@@ -121,7 +124,7 @@ def _is_rare(scores: dict[str, float]) -> bool:
     return 0 < scores["support"] < 100
 
 
-def _note_on_split(split: str, faces: FaceDataset, subject: Subject) -> str:
+def _note_on_split(split: str, faces: FaceDataset, subject: ModelSource) -> str:
     chosen_on = _data(subject).get("validation", "PublicTest") if "best_epoch" in subject.facts else None
     kept = subject.predictions()
     if chosen_on and (_are_those(faces, kept) if kept else split == chosen_on):
@@ -143,7 +146,7 @@ def _are_those(faces: FaceDataset, kept: Predictions) -> bool:
 
 
 def _facts(
-    subject: Subject, evaluation: Evaluation, faces: FaceDataset, parts: list[Block]
+    subject: ModelSource, evaluation: Evaluation, faces: FaceDataset, parts: list[Block]
 ) -> Iterator[tuple[str, str]]:
     """What is known of the model and its making; a bundle of other means may say little."""
     facts, recipe, data = subject.facts, subject.recipe, _data(subject)
@@ -175,6 +178,6 @@ def _facts(
         yield "code", f"mien {facts['mien']}, commit {facts.get('commit') or 'unknown'}"
 
 
-def _data(subject: Subject) -> dict[str, Any]:
+def _data(subject: ModelSource) -> dict[str, Any]:
     data = subject.facts.get("data")
     return data if isinstance(data, dict) else {}

@@ -11,27 +11,28 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from mien import __version__
 from mien.errors import MienError
-from mien.serve import about, faces, openapi, pages, problems, stream, videos
-from mien.serve.bodies import Memory
+from mien.serve import openapi, problems
 from mien.serve.engine import Engine
-from mien.serve.headers import SameOrigin, SecurityHeaders
 from mien.serve.jobs import Jobs
-from mien.serve.keys import Keys, hashes_of
 from mien.serve.logs import log_to_stderr
-from mien.serve.metrics import Metrics, Observed
-from mien.serve.rates import Rates
-from mien.serve.settings import Settings
+from mien.serve.middleware.headers import SameOriginCheck, SecurityHeaders
+from mien.serve.middleware.keys import KeyAuthentication, hashes_of
+from mien.serve.middleware.metrics import RequestMetrics, ServiceMetrics
+from mien.serve.middleware.rates import RateLimiter
+from mien.serve.routes import faces, page, status, stream, videos
+from mien.serve.settings import ServiceSettings
+from mien.serve.uploads import UploadMemory
+from mien.version import __version__
 
 CLEAN_SECONDS = 30.0
 
 log = logging.getLogger("mien.serve")
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: ServiceSettings) -> FastAPI:
     """The service as an ASGI application."""
-    metrics = Metrics()
+    metrics = ServiceMetrics()
     app = FastAPI(
         title="mien",
         version=__version__,
@@ -42,17 +43,17 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.metrics = metrics
-    app.state.memory = Memory(settings.max_memory)
+    app.state.memory = UploadMemory(settings.max_memory)
     app.state.engine, app.state.reason = None, "the model is being loaded"
     problems.install(app)
-    for part in (about, faces, videos, stream):
+    for part in (status, faces, videos, stream):
         app.include_router(part.router)
     keys = hashes_of(settings)
     openapi.install(app, keyed=bool(keys))
-    pages.install(app)
-    app.add_middleware(Rates, rate=settings.rate, keyed=bool(keys), metrics=metrics)
-    app.add_middleware(Keys, hashes=keys)
-    app.add_middleware(SameOrigin, allowed=settings.cors)
+    page.install(app)
+    app.add_middleware(RateLimiter, rate=settings.rate, keyed=bool(keys), metrics=metrics)
+    app.add_middleware(KeyAuthentication, hashes=keys)
+    app.add_middleware(SameOriginCheck, allowed=settings.cors)
     if settings.cors:
         app.add_middleware(
             CORSMiddleware,
@@ -61,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
             allow_headers=["Authorization", "X-API-Key", "Content-Type", "Content-Disposition"],
             expose_headers=["Location", "Retry-After"],
         )
-    app.add_middleware(Observed, metrics=metrics)
+    app.add_middleware(RequestMetrics, metrics=metrics)
     app.add_middleware(SecurityHeaders)
     return app
 
@@ -69,7 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
 def app_of_environment() -> FastAPI:
     """The application with the settings of the environment, for servers that make it themselves."""
     log_to_stderr()
-    return create_app(Settings.from_environment(os.environ))
+    return create_app(ServiceSettings.from_environment(os.environ))
 
 
 @asynccontextmanager

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from mien.recognizer import EmotionRecognizer, Found
+from mien.pipeline import FaceCrops
+from mien.recognizer import EmotionRecognizer
 from mien.results import Faces
 
 Kind = tuple[str, bool, float]
@@ -18,7 +19,7 @@ class _Group:
     """Pictures that wait for the same head of the network."""
 
     recognizer: EmotionRecognizer
-    waiting: list[tuple[Found, asyncio.Future[Faces]]] = field(default_factory=list)
+    waiting: list[tuple[FaceCrops, asyncio.Future[Faces]]] = field(default_factory=list)
     timer: asyncio.TimerHandle | None = None
 
 
@@ -41,10 +42,10 @@ class Batcher:
         self._groups: dict[Kind, _Group] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def answer(self, recognizer: EmotionRecognizer, found: Found) -> Faces:
+    async def answer(self, recognizer: EmotionRecognizer, found: FaceCrops) -> Faces:
         """The faces of one picture, read together with those of others that ask for the same labels."""
         if not len(found.detections):
-            return recognizer.answer([found])[0]
+            return recognizer.classify_batch([found])[0]
         loop = asyncio.get_running_loop()
         kind = (recognizer.head.name, recognizer.flip, recognizer.min_confidence)
         group = self._groups.setdefault(kind, _Group(recognizer))
@@ -71,7 +72,7 @@ class Batcher:
         self._report(len(pictures))
         try:
             answers: Sequence[Faces] = await asyncio.get_running_loop().run_in_executor(
-                self._executor, group.recognizer.answer, pictures
+                self._executor, group.recognizer.classify_batch, pictures
             )
         except BaseException as error:
             for future in futures:

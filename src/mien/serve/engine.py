@@ -14,15 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.bundle import Bundle
-from mien.detect import Detections, Detector, make_detector
+from mien.detection.detections import Detections, Detector
+from mien.detection.registry import make_detector
 from mien.errors import ImageError, InputError, nearest
 from mien.images import load_image
-from mien.recognizer import EmotionRecognizer, Found
+from mien.pipeline import FaceCrops
+from mien.recognizer import EmotionRecognizer
 from mien.results import Faces
 from mien.serve.batching import Batcher
-from mien.serve.metrics import Metrics
+from mien.serve.middleware.metrics import ServiceMetrics
 from mien.serve.problems import busy
-from mien.serve.settings import Settings
+from mien.serve.settings import ServiceSettings
 
 T = TypeVar("T")
 
@@ -38,7 +40,7 @@ MOST_MIN_FACE = 100_000
 
 
 @dataclass(frozen=True)
-class Picture:
+class PictureUpload:
     """A picture's file as it came, and what the client calls it."""
 
     content: bytes | bytearray
@@ -46,7 +48,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ReadOptions:
     """What a request may choose about reading; None: as the service does by default."""
 
     labels: str | None = None
@@ -62,7 +64,7 @@ class Choice:
             raise InputError(f"min_confidence: expected a probability from 0 to 1, got {self.min_confidence}")
 
 
-class Elastic:
+class AdaptiveDetector:
     """A detector that has all cores while it works alone, and one beside others: alone it is quick, together they get
     the most done."""
 
@@ -88,7 +90,7 @@ class Engine:
     Raises BundleError, DetectorError or InputError where the settings name what is not there.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: ServiceSettings, metrics: ServiceMetrics) -> None:
         self.settings = settings
         self.metrics = metrics
         self.cores = settings.threads or usable_cores()
@@ -103,10 +105,10 @@ class Engine:
         self.batcher = Batcher(
             self._reader, settings.batch, settings.batch_wait / 1e3, lambda: self._finding, metrics.batches.observe
         )
-        self.default = self.recognizer(Choice())
+        self.default = self.recognizer(ReadOptions())
         self.default.predict(np.zeros((64, 64, 3), np.uint8))  # the first time is slow: now, not in a request
 
-    def recognizer(self, choice: Choice, size: int | None = None) -> EmotionRecognizer:
+    def recognizer(self, choice: ReadOptions, size: int | None = None) -> EmotionRecognizer:
         """A cheap view on the shared model and detector with what was chosen. Raises InputError."""
         name = choice.detector or self.settings.detector
         if name not in self.detectors:
@@ -124,10 +126,10 @@ class Engine:
         key = (name, size)
         if key not in self._made:
             wide, narrow = (make_detector(name, size=size or None, threads=threads) for threads in (self.cores, 1))
-            self._made[key] = Elastic(wide, narrow)
+            self._made[key] = AdaptiveDetector(wide, narrow)
         return self._made[key]
 
-    async def read(self, pictures: Sequence[Picture], recognizer: EmotionRecognizer) -> list[Faces | ImageError]:
+    async def read(self, pictures: Sequence[PictureUpload], recognizer: EmotionRecognizer) -> list[Faces | ImageError]:
         """A result or an error per picture, in order. Raises a 503 when the queue is full."""
         count = len(pictures)
         if self.admitted + count > self.settings.queue:
@@ -141,7 +143,7 @@ class Engine:
             self.admitted -= count
             self.metrics.queue.dec(count)
 
-    async def _read_one(self, picture: Picture, recognizer: EmotionRecognizer) -> Faces | ImageError:
+    async def _read_one(self, picture: PictureUpload, recognizer: EmotionRecognizer) -> Faces | ImageError:
         self._finding += 1
         try:
             found = await self.run(self._find, picture, recognizer)
@@ -155,8 +157,8 @@ class Engine:
         self.metrics.faces.inc(len(faces))
         return faces
 
-    def _find(self, picture: Picture, recognizer: EmotionRecognizer) -> Found:
-        return recognizer.look(load_image(picture.content, self.settings.max_pixels), picture.name)
+    def _find(self, picture: PictureUpload, recognizer: EmotionRecognizer) -> FaceCrops:
+        return recognizer.detect_and_crop(load_image(picture.content, self.settings.max_pixels), picture.name)
 
     def run(self, function: Callable[..., T], *arguments: Any) -> Awaitable[T]:
         """Runs a function in one of the threads that find faces."""

@@ -24,17 +24,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mien.document import SCHEMA
 from mien.errors import MienError, MissingExtraError, VideoError
 from mien.recognizer import EmotionRecognizer
-from mien.rows import RowWriter
-from mien.serve.metrics import Metrics
+from mien.results import SCHEMA
+from mien.serve.middleware.metrics import ServiceMetrics
 from mien.serve.problems import ProblemError, busy
-from mien.serve.settings import Settings
-from mien.summary import Summary
-from mien.timeline import write_timeline
-from mien.video import VideoFile
-from mien.watching import watch
+from mien.serve.settings import ServiceSettings
+from mien.video.analysis import analyze
+from mien.video.io.container import VideoFile
+from mien.video.options import AnalysisOptions
+from mien.video.rows import RowWriter
+from mien.video.summary import Summary
+from mien.video.timeline.writing import write_timeline
 
 log = logging.getLogger("mien.serve")
 
@@ -95,7 +96,7 @@ class RemovedError(Exception):
 class Jobs:
     """All jobs in a folder. `close` ends what runs and removes what this process has made."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: ServiceSettings, metrics: ServiceMetrics) -> None:
         self.settings = settings
         self.metrics = metrics
         shared = os.environ.get(FOLDER_VARIABLE)
@@ -206,7 +207,7 @@ class Jobs:
 
     def _run(self, folder: Path, job: Job, source: VideoFile, recognizer: EmotionRecognizer, every: int) -> None:
         try:
-            self._watch(folder, job, source, recognizer, every)
+            self._analyze(folder, job, source, recognizer, every)
         except RemovedError:
             pass
         except MissingExtraError as error:
@@ -221,27 +222,27 @@ class Jobs:
             (folder / "video").unlink(missing_ok=True)
             self.release()
 
-    def _watch(self, folder: Path, job: Job, source: VideoFile, recognizer: EmotionRecognizer, every: int) -> None:
+    def _analyze(self, folder: Path, job: Job, source: VideoFile, recognizer: EmotionRecognizer, every: int) -> None:
         limit = self.settings.max_video_seconds
         summary = Summary(recognizer.labels, job.name)
         reported, notes = 0.0, list[str]()
         _update(folder, job := replace(job, status=RUNNING))
         with (
-            watch(recognizer, source, every=every) as watching,
+            analyze(recognizer, source, AnalysisOptions(every=every)) as analysis,
             RowWriter(folder / "rows.jsonl", recognizer.labels) as rows,
         ):
-            for moment in watching:
+            for moment in analysis:
                 if moment.time >= limit or moment.frame >= limit * MOST_RATE:
                     notes.append(f"is longer than {limit:g} s; what comes after that is not read")
                     break
                 if self._closing:
                     raise RemovedError
-                rows.write(moment.time, moment.frame, moment.faces)
+                rows.write(moment)
                 summary.add(moment.time, moment.faces, moment.image)
                 if time.monotonic() - reported >= REPORT_SECONDS or not (folder / "job.json").exists():
                     _update(folder, job := _progress(job, moment.time, summary, rows.count))
                     reported = time.monotonic()
-            notes = [*watching.notes, *notes]
+            notes = [*analysis.notes, *notes]
             job = _progress(job, summary.last, summary, rows.count)
         (folder / "video").unlink(missing_ok=True)
         _update(folder, job := replace(job, notes=notes))

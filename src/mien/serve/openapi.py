@@ -37,7 +37,7 @@ Errors are problem details (RFC 9457, `application/problem+json`). Live streams 
 frames in, the `image` of `/v1/faces` with `track` numbers out; see docs/service.md."""
 
 FACES_EXAMPLE = {
-    "schema": 1,
+    "schema": 2,
     "mien": "0.1.0",
     "model": "mien",
     "labels": {
@@ -57,7 +57,7 @@ FACES_EXAMPLE = {
                     "landmarks": [[203.4, 101.6], [247.2, 104.8], [223.3, 125.2], [203.3, 142.4], [241.2, 144.7]],
                     "emotion": "happy",
                     "confidence": 0.999,
-                    "intensity": 0.9822,
+                    "vote_share": 0.9822,
                     "probabilities": {
                         "neutral": 0.0009,
                         "happy": 0.999,
@@ -76,7 +76,7 @@ FACES_EXAMPLE = {
     "errors": [{"source": "notes.txt", "reason": "expected a picture (JPEG, PNG, WebP, GIF, BMP, TIFF), got ..."}],
 }
 JOB_EXAMPLE = {
-    "schema": 1,
+    "schema": 2,
     "id": "lC9F4-HgLJzA5BnrvCiSHT10",
     "name": "talk.mp4",
     "status": "running",

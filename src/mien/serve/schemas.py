@@ -1,7 +1,6 @@
 """The documents of the service as OpenAPI describes them.
 
-The answers themselves are made by `mien.document`, `Faces.to_dict`, `mien.rows` and `mien.summary`, the same as on the
-command line; the tests hold them against these classes.
+The answers themselves are made by `mien.results`, `mien.video.rows` and `mien.video.summary`, the same as on the command line; the tests hold them against these classes.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class FaceDocument(_Document):
     )
     emotion: str = Field(description="the likeliest emotion", examples=["happy"])
     confidence: float = Field(ge=0, le=1, description="the calibrated chance that it is right")
-    intensity: float | None = Field(
+    vote_share: float | None = Field(
         description="the estimated share of people who would see it; null from models without votes"
     )
     probabilities: dict[str, float] = Field(description="the whole distribution")
@@ -54,7 +53,7 @@ class UnreadDocument(_Document):
 class FacesDocument(_Document):
     """The same document as `mien predict --json`."""
 
-    schema_: Literal[1] = Field(alias="schema", description="the version of this document")
+    schema_: Literal[2] = Field(alias="schema", description="the version of this document")
     mien: str = Field(description="the version of mien")
     model: str = Field(description="the bundle's name")
     labels: LabelsDocument
@@ -90,7 +89,7 @@ class LimitsDocument(_Document):
 
 
 class ModelsDocument(_Document):
-    schema_: Literal[1] = Field(alias="schema")
+    schema_: Literal[2] = Field(alias="schema")
     mien: str
     default: str = Field(description="the model that reads")
     models: list[ModelDocument]
@@ -100,7 +99,7 @@ class ModelsDocument(_Document):
 
 
 class JobDocument(_Document):
-    schema_: Literal[1] = Field(alias="schema")
+    schema_: Literal[2] = Field(alias="schema")
     id: str
     name: str = Field(description="the name that the client gave, or 'video'")
     status: Literal["queued", "running", "done", "failed", "cancelled"]
@@ -119,7 +118,7 @@ class JobDocument(_Document):
 class RowsDocument(_Document):
     """The rows of `mien video --out`: one per face and frame."""
 
-    schema_: Literal[1] = Field(alias="schema")
+    schema_: Literal[2] = Field(alias="schema")
     labels: LabelsDocument
     columns: list[str]
     rows: list[dict[str, Any]]

@@ -20,16 +20,16 @@ from uvicorn.supervisors import Multiprocess
 from mien.errors import InputError
 from mien.recognizer import EmotionRecognizer
 from mien.serve.app import create_app
-from mien.serve.connections import PatientProtocol
 from mien.serve.jobs import FOLDER_VARIABLE
-from mien.serve.keys import hashes_of
 from mien.serve.logs import log_to_stderr
-from mien.serve.settings import Settings
+from mien.serve.middleware.keys import hashes_of
+from mien.serve.protocol import PatientProtocol
+from mien.serve.settings import ServiceSettings
 
 BACKLOG = 2048
 
 
-def serve(settings: Settings) -> int:
+def serve(settings: ServiceSettings) -> int:
     """Serves until SIGINT or SIGTERM, finishes what is in flight, and returns the exit code."""
     log_to_stderr()
     check(settings)
@@ -46,7 +46,7 @@ def serve(settings: Settings) -> int:
     return 0
 
 
-def check(settings: Settings) -> None:
+def check(settings: ServiceSettings) -> None:
     """Before anything listens: raises a MienError where the settings name what is not there."""
     hashes_of(settings)
     EmotionRecognizer(
@@ -59,7 +59,7 @@ def check(settings: Settings) -> None:
     )
 
 
-def config_of(settings: Settings, app: Any) -> uvicorn.Config:
+def config_of(settings: ServiceSettings, app: Any) -> uvicorn.Config:
     """How uvicorn runs the application, or the function of that name that makes it."""
     return uvicorn.Config(
         app,
@@ -83,7 +83,7 @@ def config_of(settings: Settings, app: Any) -> uvicorn.Config:
     )
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _listen(settings: ServiceSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         return socket.create_server((settings.host.strip("[]"), settings.port), family=family, backlog=BACKLOG)
@@ -94,7 +94,7 @@ def _listen(settings: Settings) -> socket.socket:
         ) from error
 
 
-def _say_where(settings: Settings, listener: socket.socket) -> None:
+def _say_where(settings: ServiceSettings, listener: socket.socket) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     print(f"mien serves on http://{host}:{listener.getsockname()[1]}")
     who = "Pictures stay on this machine" if settings.is_local else "Pictures stay on this machine once they are here"
@@ -119,7 +119,7 @@ def _stoppable(server: uvicorn.Server) -> Iterator[None]:
 
 
 @contextmanager
-def _shared_folder(settings: Settings) -> Iterator[None]:
+def _shared_folder(settings: ServiceSettings) -> Iterator[None]:
     """What several processes share: their settings, the folder of videos, and that of their numbers for Prometheus."""
     folder = Path(tempfile.mkdtemp(prefix="mien-serve-", dir=settings.folder or None))
     (folder / "jobs").mkdir(mode=0o700)

@@ -48,7 +48,7 @@ def several(text: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServiceSettings:
     """Everything that can be chosen about the service. Raises InputError for what makes no sense."""
 
     host: str = option("127.0.0.1", "address to listen on; others than this machine's own need keys", parse=str)
@@ -156,7 +156,7 @@ class Settings:
             return False
 
     @classmethod
-    def from_texts(cls, texts: Mapping[str, str], where: str = "settings") -> Settings:
+    def from_texts(cls, texts: Mapping[str, str], where: str = "settings") -> ServiceSettings:
         """From the texts of some fields; raises InputError for a name or a value that is none."""
         known = {each.name: each for each in fields(cls)}
         values = {}
@@ -167,7 +167,7 @@ class Settings:
         return cls(**values)
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+    def from_environment(cls, environment: Mapping[str, str]) -> ServiceSettings:
         """From variables like MIEN_SERVE_PORT=9000; the other fields have their defaults."""
         return cls.from_texts(texts_of(environment), "environment")
 

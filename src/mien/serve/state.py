@@ -6,24 +6,24 @@ from typing import cast
 
 from starlette.requests import HTTPConnection
 
-from mien.serve.bodies import Memory
 from mien.serve.engine import Engine
 from mien.serve.jobs import Jobs
-from mien.serve.metrics import Metrics
+from mien.serve.middleware.metrics import ServiceMetrics
 from mien.serve.problems import busy
-from mien.serve.settings import Settings
+from mien.serve.settings import ServiceSettings
+from mien.serve.uploads import UploadMemory
 
 
-def settings_of(connection: HTTPConnection) -> Settings:
-    return cast(Settings, connection.app.state.settings)
+def settings_of(connection: HTTPConnection) -> ServiceSettings:
+    return cast(ServiceSettings, connection.app.state.settings)
 
 
-def metrics_of(connection: HTTPConnection) -> Metrics:
-    return cast(Metrics, connection.app.state.metrics)
+def metrics_of(connection: HTTPConnection) -> ServiceMetrics:
+    return cast(ServiceMetrics, connection.app.state.metrics)
 
 
-def memory_of(connection: HTTPConnection) -> Memory:
-    return cast(Memory, connection.app.state.memory)
+def memory_of(connection: HTTPConnection) -> UploadMemory:
+    return cast(UploadMemory, connection.app.state.memory)
 
 
 def jobs_of(connection: HTTPConnection) -> Jobs:

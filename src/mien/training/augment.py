@@ -46,13 +46,13 @@ class Augment(nn.Module):
         self.steps = nn.Sequential(*steps)
         spoiling: list[nn.Module] = []
         if recipe.coarse:
-            spoiling.append(Some(recipe.coarse, coarse))
+            spoiling.append(RandomApply(recipe.coarse, coarse))
         if recipe.blur:
             spoiling.append(K.RandomGaussianBlur((9, 9), (0.3, 2.0), p=recipe.blur))
         if recipe.dark:
-            spoiling.append(Some(recipe.dark, dark))
+            spoiling.append(RandomApply(recipe.dark, dark))
         if recipe.noise:
-            spoiling.append(Some(recipe.noise, noisy))
+            spoiling.append(RandomApply(recipe.noise, noisy))
         self.spoiling = nn.Sequential(*spoiling)
 
     def forward(self, crops: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ class Augment(nn.Module):
         return faces.contiguous(memory_format=torch.channels_last)
 
 
-class Some(nn.Module):
+class RandomApply(nn.Module):
     """Does something to frames float32 `(N, 1, H, W)` in [0, 1], each with the same chance."""
 
     def __init__(self, chance: float, change: Callable[[Tensor], Tensor]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,11 +16,13 @@ from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 from torch.optim.swa_utils import update_bn
-from tqdm import tqdm
 
 from mien.files import replacing
+from mien.progress import ProgressBar
 from mien.runs import write_history
-from mien.training.schedule import Pace
+from mien.training.schedule import TrainingClock
+
+log = logging.getLogger("mien.training")
 
 BATCHES_FOR_NORMS = 100
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
@@ -142,34 +144,33 @@ def shown(metric: str) -> bool:
 
 
 class RunProgress(pl.Callback):
-    """One bar over the whole run with the time left, and a line per epoch; lines only where nobody watches."""
+    """Show one bar over the whole run, with the time left, and log a line for each epoch."""
 
-    def __init__(self, pace: Pace) -> None:
-        self.pace = pace
-        self.bar: Any = None
+    def __init__(self, clock: TrainingClock) -> None:
+        self.clock = clock
+        self._bar = ProgressBar("training")
         self._started = time.monotonic()
         self._first_epoch = 0
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._started, self._first_epoch = time.monotonic(), trainer.current_epoch
-        total = int(trainer.estimated_stepping_batches)
-        self.bar = tqdm(
-            total=total, initial=trainer.global_step, desc="training", unit="step", dynamic_ncols=True,
-            disable=not (sys.stderr.isatty() and trainer.is_global_zero), file=sys.stderr,
-        )  # fmt: skip
+        if trainer.is_global_zero:
+            self._bar = ProgressBar("training", int(trainer.estimated_stepping_batches))
+            self._bar.__enter__()
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
-        self.bar.update(1)
+        self._bar.show(trainer.global_step)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if not trainer.is_global_zero:
             return
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
         figures = "  ".join(f"{name.removeprefix('val_')} {values[name]:.4f}" for name in values if shown(name))
-        epoch, left = trainer.current_epoch + 1, self.pace.epochs_left
+        epoch, left = trainer.current_epoch + 1, self.clock.epochs_left
         per_epoch = (time.monotonic() - self._started) / (epoch - self._first_epoch)
         wait = timedelta(seconds=round(per_epoch * left))
-        self.bar.write(f"epoch {epoch}/{epoch + left}  {figures}  {per_epoch:.0f} s an epoch, {wait} left", sys.stderr)
+        log.info("epoch %d/%d  %s  %.0f s an epoch, %s left", epoch, epoch + left, figures, per_epoch, wait)
+        self._bar.show(trainer.global_step, label=f"epoch {epoch}/{epoch + left}", figures=figures)
 
-    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self.bar.close()
+    def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        self._bar.__exit__()

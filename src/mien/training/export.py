@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from mien.bundle import Bundle, Head, Metadata
-from mien.calibration import ClassScaling, choose_class_scaling, fit_temperature
 from mien.datasets import FaceDataset, plurality, vote_shares
 from mien.errors import ExportError
+from mien.evaluation.calibration import ClassScaling, choose_class_scaling, fit_temperature
 from mien.labels import FERPLUS, LABEL_SETS
 from mien.preprocess import InputSpec, to_input
 from mien.runtimes.onnx import METADATA_KEY
+from mien.training.library_warnings import quiet_export
 from mien.training.models import Network
-from mien.training.quiet import quiet
 from mien.training.recipe import Recipe
 
 LARGEST_DIFFERENCE = 1e-3
@@ -116,7 +116,7 @@ def fit_heads(logits: dict[str, npt.NDArray[np.float32]], validation: FaceDatase
 def to_onnx(network: Network, spec: InputSpec) -> onnx.ModelProto:
     """The network as an ONNX graph from `faces` (N, 1, size, size) to one output of logits per head."""
     example = torch.zeros(2, 1, spec.size, spec.size)
-    with torch.no_grad(), quiet("torch.onnx"):  # deprecations of its own, and that torchvision is missing
+    with torch.no_grad(), quiet_export():
         names = list(network(example))
         program = torch.onnx.export(
             _Outputs(network),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -12,18 +12,20 @@ import torch
 from torch import Tensor, nn
 from torch._inductor.cpp_builder import get_cpp_compiler
 
-from mien import metrics
-from mien.calibration import softmax
+from mien.bundle import softmax
 from mien.errors import TrainingError
+from mien.evaluation import metrics
 from mien.labels import FERPLUS, LabelSet
 from mien.training.augment import Augment, mix
-from mien.training.data import Batch, Faces48, OrderedBatches, ShuffledBatches
+from mien.training.batches import Batch, FaceTensors, OrderedBatches, ShuffledBatches
 from mien.training.losses import balanced_weights, soft_cross_entropy
 from mien.training.models import Network, build
 from mien.training.recipe import Recipe
 from mien.training.sam import SAM
-from mien.training.schedule import CURVES, Pace
+from mien.training.schedule import CURVES, TrainingClock
 from mien.training.teacher import Teachers
+
+log = logging.getLogger("mien.training")
 
 MEASURED: dict[str, Callable[..., float]] = {
     "accuracy": metrics.accuracy,
@@ -54,19 +56,19 @@ class ExpressionModule(pl.LightningModule):
     def __init__(
         self,
         recipe: Recipe,
-        training: Faces48,
-        validation: Faces48,
+        training: FaceTensors,
+        validation: FaceTensors,
         label_set: LabelSet,
         *,
         with_votes: bool,
-        pace: Pace | None = None,
+        pace: TrainingClock | None = None,
     ) -> None:
         super().__init__()
         self.recipe = recipe
         self.spec = recipe.input.spec()
         self.label_head = label_set.name
         self.with_votes = with_votes
-        self.pace = pace or Pace(recipe)
+        self.pace = pace or TrainingClock(recipe)
         heads = {self.label_head: len(label_set)} | ({FERPLUS.name: len(FERPLUS)} if with_votes else {})
         self.network: Network = build(recipe.network.name, recipe.network.options, heads, recipe.input.size)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -257,7 +259,7 @@ def can_compile() -> bool:
     try:
         get_cpp_compiler()
     except RuntimeError:
-        print("no C++ compiler: training goes on uncompiled. Install g++ or clang", file=sys.stderr)
+        log.warning("no C++ compiler: training goes on uncompiled. Install g++ or clang")
         return False
     return True
 

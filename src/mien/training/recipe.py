@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -238,11 +239,19 @@ class Recipe(_Section):
         return self.model_dump(mode="json")
 
 
-def load_recipe(source: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
-    """A recipe by a shipped name ("mien") or a `.toml` file's path, with `key=value` overrides applied in order.
+def load_recipe(source: str | Path, overrides: Sequence[str] = (), settings: Mapping[str, Any] | None = None) -> Recipe:
+    """Read a recipe by a shipped name ("mien") or the path of a `.toml` file, and change some of its keys.
 
-    Keys are dotted (`augment.mixup=0.2`), and their last word will do where only one section has it; values are TOML,
-    and a word that is no TOML value is a string. An unknown key or a bad value is a RecipeError that names it.
+    Keys are dotted ("augment.mixup"); their last word is enough where only one section has it.
+
+    Args:
+        source: the name or the path.
+        overrides: changes as texts, "augment.mixup=0.2", applied in order. Values are TOML; what is no TOML value is a
+            string.
+        settings: changes as values, {"augment.mixup": 0.2}, applied after them.
+
+    Raises:
+        RecipeError: there is no such recipe, a key is unknown or a value is bad; the message names it.
     """
     path, shipped, called = Path(source), shipped_recipes(), str(source)
     if called in shipped:
@@ -258,8 +267,11 @@ def load_recipe(source: str | Path, overrides: list[str] | tuple[str, ...] = ())
         key, equals, value = override.partition("=")
         if not equals:
             raise RecipeError(f"--set {override!r}: expected key=value, for example --set augment.mixup=0.2")
-        _put(values, _full(key.strip(), values).split("."), _toml_value(value.strip()), override)
-    return make_recipe(values, ", ".join([called, *overrides]))
+        _put(values, _full(key.strip(), values).split("."), _toml_value(value.strip()), f"--set {override!r}")
+    changes = dict(settings or {})
+    for key, value in changes.items():
+        _put(values, _full(key, values).split("."), value, f"settings[{key!r}]")
+    return make_recipe(values, ", ".join([called, *overrides, *(f"{key}={value!r}" for key, value in changes.items())]))
 
 
 def make_recipe(values: dict[str, Any], source: str = "recipe") -> Recipe:
@@ -329,7 +341,7 @@ def _put(values: dict[str, Any], parts: list[str], value: Any, override: str) ->
     for part in parts[:-1]:
         values = values.setdefault(part, {})
         if not isinstance(values, dict):
-            raise RecipeError(f"--set {override!r}: {part!r} is a value, not a section")
+            raise RecipeError(f"{override}: {part!r} is a value, not a section")
     values[parts[-1]] = value
 
 

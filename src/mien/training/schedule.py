@@ -52,7 +52,7 @@ def _between(start: float, end: float, progress: float) -> float:
     return end + (start - end) * 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, progress))))
 
 
-class Pace(pl.Callback):
+class TrainingClock(pl.Callback):
     """How far a run is, 0 to 1: by its epochs or, with a budget of minutes, so that it ends inside it.
 
     With a budget, each epoch's share of the way is what the time of those before lets expect; the schedule follows, so
@@ -68,6 +68,11 @@ class Pace(pl.Callback):
         self.epochs_left = recipe.epochs
         self._took: list[float] = []  # seconds of each epoch
         self._started = self._half_way = 0.0
+
+    @property
+    def state_key(self) -> str:
+        """The key of the state in a checkpoint; that of the class's first name, so that older checkpoints are read."""
+        return "Pace"
 
     def at(self, fraction: float) -> float:
         """How far the run is when `fraction` of the current epoch is done."""

@@ -88,7 +88,7 @@ class Transfer(Network):
 
 
 @dataclass(frozen=True)
-class Reads:
+class BackboneInput:
     """What a backbone's processor hands to it: the side in pixels, and the statistics of colours from 0 to 1."""
 
     side: int
@@ -117,7 +117,7 @@ def load_backbone(name: str, labels: int, *, pretrained: bool) -> Any:
         ) from error
 
 
-def what_it_reads(name: str, config: Any) -> Reads:
+def what_it_reads(name: str, config: Any) -> BackboneInput:
     """From the processor's config; timm's backbones keep it in their own."""
     from transformers.image_processing_base import ImageProcessingMixin
 
@@ -130,7 +130,7 @@ def what_it_reads(name: str, config: Any) -> Reads:
                 f"network.backbone {name!r}: expected a preprocessor_config.json, which gives its input size and "
                 f"normalisation, got none ({_first_line(error)}). Put the backbone's own beside its weights"
             ) from error
-        return Reads(int(values["input_size"][-1]), tuple(values["mean"]), tuple(values["std"]))
+        return BackboneInput(int(values["input_size"][-1]), tuple(values["mean"]), tuple(values["std"]))
     size = (values.get("do_center_crop", True) and values.get("crop_size")) or values.get("size")
     if isinstance(size, dict):
         size = size.get("height") or size.get("shortest_edge")
@@ -141,7 +141,9 @@ def what_it_reads(name: str, config: Any) -> Reads:
             f"network.backbone {name!r}: expected size, image_mean and image_std in its preprocessor_config.json, "
             f"got {size}, {mean} and {std}"
         )
-    return Reads(int(size), (0.0,) * 3, (1.0,) * 3) if plain else Reads(int(size), tuple(mean), tuple(std))
+    return (
+        BackboneInput(int(size), (0.0,) * 3, (1.0,) * 3) if plain else BackboneInput(int(size), tuple(mean), tuple(std))
+    )
 
 
 class _Dropout:

@@ -17,10 +17,10 @@ const cell = (value) => (/[",\n\r]/.test(value ?? "") ? `"${value.replaceAll('"'
 
 /** One line per face, as `mien predict --csv` writes them. */
 export function csvOf({ labels, images }) {
-  const columns = ["source", "face", "left", "top", "right", "bottom", "score", "emotion", "confidence", "intensity", ...labels.emotions];
+  const columns = ["source", "face", "left", "top", "right", "bottom", "score", "emotion", "confidence", "vote_share", ...labels.emotions];
   const rows = images.flatMap(({ source, faces }) =>
     faces.map((face, number) => [
-      source, number, ...face.box, face.score, face.emotion, face.confidence, face.intensity,
+      source, number, ...face.box, face.score, face.emotion, face.confidence, face.vote_share,
       ...labels.emotions.map((emotion) => face.probabilities[emotion]),
     ]),
   );

@@ -36,8 +36,8 @@ class Card {
       bar.style.transform = `scaleX(${share})`;
       value.textContent = percent(share);
     }
-    this.seen.hidden = face.intensity === null;
-    this.seen.textContent = `About ${Math.round(100 * (face.intensity ?? 0))} of 100 people would say “${face.emotion}”.`;
+    this.seen.hidden = face.vote_share === null;
+    this.seen.textContent = `About ${Math.round(100 * (face.vote_share ?? 0))} of 100 people would say “${face.emotion}”.`;
   }
 
   #makeBars(emotions) {
@@ -76,7 +76,7 @@ export class FacesView {
 
   clear() {
     this.#boxes.clear();
-    this.#cards.clear();
+    this.#model_card.clear();
     this.#chosen = null;
     this.overlay.replaceChildren();
     this.list?.replaceChildren();
@@ -97,7 +97,7 @@ export class FacesView {
     }
     if (!keys.includes(this.#chosen)) this.#chosen = null;
     const screen = this.overlay.clientWidth / width;
-    const lonely = faces.length === 1 && !this.#cards.has(keys[0]);
+    const lonely = faces.length === 1 && !this.#model_card.has(keys[0]);
     faces.forEach((face, number) => {
       const key = keys[number];
       this.#box(key, face, { width, height, mirrored, screen });
@@ -138,10 +138,10 @@ export class FacesView {
   }
 
   #card(key, face, portraits, width) {
-    let card = this.#cards.get(key);
+    let card = this.#model_card.get(key);
     if (!card) {
       card = new Card(this, key);
-      this.#cards.set(key, card);
+      this.#model_card.set(key, card);
       this.list.append(card.element);
       card.button.setAttribute("aria-expanded", "false");
     }

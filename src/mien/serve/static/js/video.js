@@ -130,7 +130,7 @@ export class VideoPanel {
       score: row.score,
       emotion: row.emotion,
       confidence: row.confidence,
-      intensity: row.intensity,
+      vote_share: row.vote_share,
       box: BOX.map((side) => row[side]),
       probabilities: labels.emotions.map((emotion) => row[emotion]),
     }));

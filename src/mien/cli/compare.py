@@ -1,0 +1,48 @@
+"""`mien compare`: compare models on the same faces."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from mien.cli.arguments import OK, add_data, read_data
+from mien.errors import InputError
+from mien.progress import share_bar, stage_bar
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser("compare", help="set models side by side", description=_compare.__doc__)
+    parser.add_argument("models", nargs="+", metavar="RUN_OR_BUNDLE", help="runs' folders or bundles' files")
+    add_data(parser, required=False)
+    parser.add_argument("--split", help="default: PublicTest, or else Test, Validation or Training")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write a page with figures there (extra: report)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything as JSON")
+    parser.set_defaults(run=_compare)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    """Scores, size, work and recipes of runs or bundles side by side, with paired tests of every difference. Runs that
+    keep predictions of the same faces need no --data."""
+    if options.out:
+        from mien.report.comparison import write_comparison  # before the work: the extra may be missing
+    from mien.datasets import default_split
+    from mien.evaluation.compare import compare
+    from mien.runs import open_model_source
+
+    if options.votes and not options.data:
+        raise InputError("--votes: expected --data beside it, the faces that the votes are for")
+    dataset, split = None, options.split or "PublicTest"
+    if options.data:
+        dataset = read_data(options, open_model_source(options.models[0]).bundle.heads, set_aside=False)
+        split = options.split or default_split(dataset)
+    with stage_bar() as stage:
+        comparison = compare(options.models, dataset, split, progress=stage)
+    print(comparison.table())
+    written = [comparison.to_json(options.json)] if options.json else []
+    if options.out:
+        with share_bar("drawing") as bar:
+            written.append(write_comparison(comparison, options.out, bar))
+    for path in written:
+        print(f"wrote {path}")
+    return OK

@@ -1,0 +1,42 @@
+"""`mien evaluate`: judge a bundle on labelled faces."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from mien.cli.arguments import OK, add_data, add_provider, read_data
+from mien.progress import share_bar
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser("evaluate", help="judge a bundle on labelled faces", description=_evaluate.__doc__)
+    parser.add_argument("bundle", metavar="RUN_OR_BUNDLE", help="a run's folder, a bundle's file or a released name")
+    add_data(parser)
+    parser.add_argument("--split", help="default: PublicTest, or else Test, Validation or Training")
+    parser.add_argument("--flip", action="store_true", help="average each face with its mirror image")
+    parser.add_argument(
+        "--near-copies", action="store_true", help="also without the faces that have a near copy in Training"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write everything as JSON")
+    add_provider(parser)
+    parser.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    """Accuracy, calibration and confusion of a bundle, with 95 % bootstrap intervals, with and without the faces that
+    have an exact copy in Training; with --votes also on the usual FER+ test sets."""
+    from mien.datasets import default_split
+    from mien.evaluation.evaluate import evaluate_bundle
+    from mien.runs import open_model_source
+
+    bundle = open_model_source(options.bundle, providers=options.provider).bundle
+    dataset = read_data(options, bundle.heads, set_aside=False)
+    split = options.split or default_split(dataset)
+    with share_bar("reading the faces") as bar:
+        evaluation = evaluate_bundle(bundle, dataset, split, flip=options.flip, progress=bar, near=options.near_copies)
+    print(evaluation.table())
+    if options.out:
+        evaluation.to_json(options.out)
+    return OK

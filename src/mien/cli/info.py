@@ -1,0 +1,26 @@
+"""`mien info`: print a bundle's model card."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from mien.cli.arguments import OK, add_provider
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser("info", help="print a bundle's model card", description=_info.__doc__)
+    parser.add_argument("bundle", metavar="BUNDLE", help="a released bundle's name or a file")
+    parser.add_argument("--json", action="store_true", help="print the whole metadata as JSON")
+    add_provider(parser)
+    parser.set_defaults(run=_info)
+
+
+def _info(options: argparse.Namespace) -> int:
+    """What a bundle says of itself: its model card."""
+    from mien.bundle import Bundle
+    from mien.model_card import card
+
+    bundle = Bundle.load(options.bundle, providers=options.provider)
+    print(bundle.metadata.to_json(indent=2) if options.json else card(bundle))
+    return OK

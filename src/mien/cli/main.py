@@ -1,0 +1,119 @@
+"""The `mien` command. Parses words and prints answers; the work is done elsewhere, imported when it is needed.
+
+Exit codes: 0 all went well, 1 some of the work failed (the rest is done), 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from mien.cli import (
+    batch,
+    compare,
+    data,
+    evaluate,
+    export,
+    federated,
+    info,
+    live,
+    models,
+    predict,
+    report,
+    robustness,
+    serve,
+    train,
+    video,
+)
+from mien.cli.arguments import OK, SOME_FAILED, USAGE
+from mien.errors import (
+    BundleError,
+    DetectorError,
+    DownloadError,
+    InputError,
+    MienError,
+    MissingExtraError,
+    RecipeError,
+)
+from mien.version import __version__
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal or file name may hold what the encoding does not
+            stream.reconfigure(errors="backslashreplace")
+    _log_to_stderr()
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    if not hasattr(options, "run"):
+        parser.print_help()
+        return USAGE
+    try:
+        code = int(options.run(options))
+        sys.stdout.flush()  # here, where a closed pipe can still be caught
+        return code
+    except DownloadError as error:  # a DetectorError, but no wrong usage
+        print(f"mien: {error}", file=sys.stderr)
+        return SOME_FAILED
+    except (InputError, RecipeError, BundleError, DetectorError, MissingExtraError) as error:
+        print(f"mien: {error}", file=sys.stderr)
+        return USAGE
+    except MienError as error:
+        print(f"mien: {error}", file=sys.stderr)
+        return SOME_FAILED
+    except KeyboardInterrupt as stop:
+        print(f"mien: {str(stop) or 'stopped'}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read our output has gone; there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except OSError as error:
+        print(f"mien: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        return SOME_FAILED
+
+
+class _StandardError(logging.Handler):
+    """Write log records to what standard error is at the time, without a prefix: they are messages to the user."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr, flush=True)
+
+
+def _log_to_stderr() -> None:
+    """Show the messages of mien's library code, once in each process."""
+    logger = logging.getLogger("mien")
+    if not any(isinstance(handler, _StandardError) for handler in logger.handlers):
+        logger.addHandler(_StandardError())
+    logger.setLevel(logging.INFO)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mien", description="Reads facial expressions, and trains the models that do it."
+    )
+    parser.add_argument("--version", action="version", version=f"mien {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for command in (
+        predict,
+        models,
+        info,
+        video,
+        batch,
+        live,
+        serve,
+        train,
+        evaluate,
+        robustness,
+        federated,
+        export,
+        data,
+        report,
+        compare,
+    ):
+        command.add(commands)
+    return parser

@@ -1,0 +1,23 @@
+"""`mien models`: list the released bundles."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from mien.cli.arguments import OK
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser(
+        "models", help="list the released bundles with their figures", description=_models.__doc__
+    )
+    parser.set_defaults(run=_models)
+
+
+def _models(options: argparse.Namespace) -> int:
+    """The released bundles with their measured figures on PublicTest."""
+    from mien.model_card import models_table
+
+    print(models_table())
+    return OK

@@ -1,0 +1,119 @@
+"""`mien predict`: read the emotions in pictures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mien.cli.arguments import OK, SOME_FAILED, add_min_confidence, add_reading, positive, recognizer_of
+from mien.errors import ImageError, InputError
+
+if TYPE_CHECKING:
+    from mien.recognizer import EmotionRecognizer
+    from mien.results import Faces
+
+FEW = 4
+"""Up to so many files need no progress bar."""
+
+STANDARD_OUTPUT = "-"
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser("predict", help="read the emotions in pictures", description=_predict.__doc__)
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="pictures, folders of pictures, or globs")
+    parser.add_argument("--recursive", action="store_true", help="look into the folders' folders too")
+    parser.add_argument("--json", metavar="FILE", help="write everything as JSON; - for standard output")
+    parser.add_argument("--csv", metavar="FILE", help="write a row per face; - for standard output")
+    parser.add_argument("--annotate", metavar="DIR", type=Path, help="write the pictures with boxes and bars")
+    parser.add_argument("--top", type=positive, default=3, metavar="K", help="emotions shown per face (default: 3)")
+    add_reading(parser)
+    add_min_confidence(parser)
+    parser.set_defaults(run=_predict)
+
+
+def _predict(options: argparse.Namespace) -> int:
+    """Find the faces in pictures and read their emotions; print a table unless standard output is asked for.
+    Exit code 0: all pictures were read; 1: some were not, each is named and the others are written; 2: wrong usage."""
+    from mien.cli.output import AnnotatedNames
+    from mien.images import find_images, save_image
+
+    _check_targets(options.json, options.csv)
+    paths, errors = find_images(options.paths, recursive=options.recursive)
+    recognizer = recognizer_of(options)
+    results: list[Faces] = []
+    names = AnnotatedNames(options.annotate, paths) if options.annotate else None
+    try:
+        for path, result in _with_progress(recognizer, paths):
+            if isinstance(result, ImageError):
+                errors.append(result)
+                continue
+            results.append(result)
+            if names:
+                try:
+                    save_image(names.of(path), result.draw(path, top=options.top))
+                except ImageError as failure:
+                    errors.append(failure)
+    finally:  # a stop half way must not lose what was read
+        written = _write(options, recognizer, results, errors)
+        for error in errors:
+            print(f"mien: {error}", file=sys.stderr)
+    return OK if written and not errors else SOME_FAILED
+
+
+def _check_targets(*targets: str | None) -> None:
+    """Before the work, which may last for hours: can the files be written at all?"""
+    named = [target for target in targets if target]
+    if len({target if target == STANDARD_OUTPUT else Path(target).resolve() for target in named}) < len(named):
+        raise InputError(f"--json {named[0]} and --csv {named[1]}: only one of them can be written there")
+    for target in named:
+        try:
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{target}: its folder cannot be made ({error.strerror}). Choose another") from error
+        if Path(target).is_dir():
+            raise InputError(f"{target}: expected a file to write, got a folder. Name a file in it")
+
+
+def _with_progress(recognizer: EmotionRecognizer, paths: list[Path]) -> Iterator[tuple[Path, Faces | ImageError]]:
+    from mien.progress import ProgressBar
+
+    with ProgressBar("reading", len(paths), shown=len(paths) > FEW) as bar:
+        for done, (path, result) in enumerate(zip(paths, recognizer.predict_each(paths), strict=True), 1):
+            yield path, result
+            bar.show(done, figures=f"{done:,}/{len(paths):,} pictures")
+
+
+def _write(
+    options: argparse.Namespace, recognizer: EmotionRecognizer, results: list[Faces], errors: list[ImageError]
+) -> bool:
+    """Prints and writes everything that was asked for; whether all of it could be."""
+    from rich.console import Console
+
+    from mien.cli import output
+    from mien.files import write_atomically
+
+    texts = {}
+    if options.json:
+        texts[options.json] = output.as_json(recognizer, results, errors)
+    if options.csv:
+        texts[options.csv] = output.as_csv(recognizer.labels, results)
+    written = True
+    for target, text in texts.items():
+        if target == STANDARD_OUTPUT:
+            sys.stdout.write(text)
+            continue
+        try:
+            write_atomically(target, text)
+        except OSError as error:
+            print(f"mien: {target}: cannot be written: {error.strerror or error}. Choose another", file=sys.stderr)
+            written = False
+    if results and STANDARD_OUTPUT not in texts:
+        # Rich would leave with its own exit code on a closed pipe, and fold rows where nobody has a narrow terminal.
+        console = Console(width=None if sys.stdout.isatty() else 200)
+        with console.capture() as captured:
+            console.print(output.as_table(results, options.top))
+        sys.stdout.write(captured.get())
+    return written

@@ -1,0 +1,40 @@
+"""`mien report`: draw everything known of a model."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from mien.cli.arguments import OK, add_data, read_data
+from mien.progress import stage_bar
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser(
+        "report", help="draw everything known of a model, as one page (extra: report)", description=_report.__doc__
+    )
+    parser.add_argument("model", metavar="RUN_OR_BUNDLE", help="a run's folder, a bundle's file or a released name")
+    add_data(parser)
+    parser.add_argument("--split", help="default: PublicTest, or else Test, Validation or Training")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="where to write (default: report in the run, or NAME-report here)"
+    )
+    parser.set_defaults(run=_report)
+
+
+def _report(options: argparse.Namespace) -> int:
+    """Writes one HTML page that needs nothing else, and its figures as PNG: training curves, scores per class,
+    confusion, precision-recall and ROC, calibration, risk and coverage, mistakes, uncertain and sample faces, the
+    network, and where it looks. Grad-CAM and attention need a run and the extra train; a bundle alone gets occlusion
+    maps."""
+    from mien.datasets import default_split
+    from mien.report import write_report  # before the work: the extra may be missing
+    from mien.runs import open_model_source
+
+    dataset = read_data(options, open_model_source(options.model).bundle.heads, set_aside=False)
+    split = options.split or default_split(dataset)
+    with stage_bar() as stage:
+        page = write_report(options.model, dataset, options.out, split, progress=stage)
+    print(f"wrote {page}")
+    return OK

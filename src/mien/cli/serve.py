@@ -1,0 +1,73 @@
+"""`mien serve`: the service and the page."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import fields
+from typing import Any
+
+from mien.cli.arguments import OK
+from mien.errors import MissingExtraError
+from mien.serve.settings import ServiceSettings, texts_of
+
+_REPEATED = {"keys": "key"}
+"""Options that may be given several times, with the word that one of them has."""
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser(
+        "serve", help="answer over HTTP, with a page for browsers (extra: serve)", description=_serve.__doc__
+    )
+    parser.add_argument("--new-key", action="store_true", help="make an API key, print it and its hash, and stop")
+    for each in fields(ServiceSettings):
+        flag = "--" + _REPEATED.get(each.name, each.name).replace("_", "-")
+        default = each.default
+        shown = (
+            ""
+            if default in ("", (), False)
+            else f" (default: {default:,})"
+            if isinstance(default, int)
+            else f" (default: {default})"
+        )
+        meaning = each.metadata["meaning"]
+        if isinstance(default, bool):
+            parser.add_argument(flag, dest=each.name, action="store_const", const="true", help=meaning)
+        elif isinstance(default, tuple):
+            parser.add_argument(
+                flag,
+                dest=each.name,
+                action="append",
+                metavar=each.metadata["metavar"],
+                help=f"{meaning}; may be repeated",
+            )
+        else:
+            metavar = each.metadata["metavar"] or each.name.upper()
+            parser.add_argument(flag, dest=each.name, metavar=metavar, help=(meaning + shown).replace("%", "%%"))
+    parser.set_defaults(run=_serve)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    """Answers over HTTP: pictures, videos as jobs, live streams, and a page that shows them. Without options only this
+    machine can ask. Each option can also be given by the environment: MIEN_SERVE_PORT=9000 for --port 9000."""
+    try:
+        from mien.serve.middleware.keys import make_key
+        from mien.serve.server import serve
+    except ImportError as error:
+        raise MissingExtraError("mien serve", "serve") from error
+    if options.new_key:
+        key, digest = make_key()
+        print(f"key   {key}\nhash  {digest}")
+        print("Give the key to the client, and the hash to the service: --key HASH, or a line of --key-file.")
+        return OK
+    return serve(settings_of(options))
+
+
+def settings_of(options: argparse.Namespace) -> ServiceSettings:
+    """The environment's settings, with those of the command line before them."""
+    texts = texts_of(os.environ)
+    for each in fields(ServiceSettings):
+        given = getattr(options, each.name)
+        if given is not None:
+            texts[each.name] = ",".join(given) if isinstance(given, list) else given
+    return ServiceSettings.from_texts(texts, "mien serve")

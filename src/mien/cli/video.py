@@ -1,0 +1,123 @@
+"""`mien video`: faces and emotions in videos."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mien.cli.arguments import OK, SOME_FAILED, add_min_confidence, add_options, add_reading, options_of, recognizer_of
+from mien.video.options import AnalysisOptions
+
+if TYPE_CHECKING:
+    from mien.recognizer import EmotionRecognizer
+    from mien.video.io.frames import Source
+    from mien.video.recording import Recording, RecordingFiles
+
+STANDARD_INPUT = "-"
+OPTIONS = ("every", "fps", "start", "end", "detect_every", "realtime", "smoothing", "margin", "max_gap")
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser(
+        "video", help="read the emotions in videos, person by person (extra: video)", description=_video.__doc__
+    )
+    parser.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="files, folders of pictures, addresses, a camera's number, or -"
+    )
+    parser.add_argument("--out", metavar="FILE", help="rows: .csv, .jsonl or .parquet; - for standard output")
+    parser.add_argument("--annotate", metavar="FILE", type=Path, help="the video with boxes and captions, .mp4")
+    parser.add_argument(
+        "--timeline", metavar="FILE", type=Path, action="append", default=[], help=".html or .png; may be given twice"
+    )
+    parser.add_argument("--summary", action="store_true", help="print a summary per person (default without files)")
+    parser.add_argument("--summary-json", metavar="FILE", type=Path, help="write the summary as JSON")
+    parser.add_argument("--resume", action="store_true", help="go on after the last whole frame of --out")
+    add_options(parser, AnalysisOptions, OPTIONS)
+    add_reading(parser, size=640)
+    add_min_confidence(parser)
+    parser.set_defaults(run=_video)
+
+
+def _video(options: argparse.Namespace) -> int:
+    """Find the faces in videos, track each person and read their emotions; write rows as they come, an annotated
+    video with the original sound, a timeline and a summary. In names of outputs {name} stands for the input's.
+    Exit code 0: all was read; 1: something was damaged or missing, the rest is written; 2: wrong usage."""
+    from mien.errors import VideoError
+    from mien.video.recording import check_files
+
+    jobs = [(source, _files(options, source)) for source in options.inputs]
+    check_files(jobs)
+    recognizer = recognizer_of(options)
+    failed = False
+    for source, files in jobs:
+        try:
+            recording = _record(recognizer, source, files, options)
+            notes = recording.notes
+            _report(recording, options.summary)
+        except VideoError as error:
+            if len(jobs) == 1:
+                raise
+            notes = [str(error)]
+        for note in notes:
+            print(f"mien: {source}: {note}", file=sys.stderr)
+        failed = failed or bool(notes)
+    return SOME_FAILED if failed else OK
+
+
+def _record(
+    recognizer: EmotionRecognizer, source: str, files: RecordingFiles, options: argparse.Namespace
+) -> Recording:
+    from mien.progress import ProgressBar
+    from mien.video.recording import record_video
+    from mien.video.summary import clock
+
+    chosen = options_of(options, AnalysisOptions, OPTIONS)
+    length = ""
+    with ProgressBar(source) as bar:
+
+        def started(opened: Source) -> None:
+            nonlocal length
+            ends = [end for end in (opened.duration, chosen.end) if end is not None]
+            if ends:
+                length = f" of {clock(min(ends))}"
+            bar.show(0, total=min(ends) - chosen.start if ends else None, label=Path(opened.name).name)
+
+        def progress(seconds: float) -> None:
+            bar.show(seconds - chosen.start, figures=clock(seconds) + length)
+
+        return record_video(
+            recognizer, source, files, chosen, resume=options.resume, progress=progress, started=started
+        )
+
+
+def _report(recording: Recording, with_summary: bool) -> None:
+    """Print the summary, and a line on what was done."""
+    summary, files = recording.summary, recording.files
+    to_stdout = files.rows == "-"
+    if with_summary or not (files.paths or to_stdout):
+        print(summary.table(), file=sys.stderr if to_stdout else sys.stdout)
+    span = summary.last - (summary.first or 0.0)
+    written = f"; wrote {', '.join(map(str, files.paths))}" if files.paths else ""
+    print(
+        f"{summary.source}: {summary.frames} frames, {span:.1f} s of video in {recording.seconds:.1f} s{written}",
+        file=sys.stderr,
+    )
+
+
+def _files(options: argparse.Namespace, source: str) -> RecordingFiles:
+    """The outputs of one video; {name} in their names stands for the video's own."""
+    from mien.video.recording import RecordingFiles
+
+    name = "stdin" if source == STANDARD_INPUT else Path(source).stem or "video"
+
+    def named(pattern: Any) -> str | None:
+        return str(pattern).replace("{name}", name) if pattern else None
+
+    return RecordingFiles.of(
+        rows=named(options.out),
+        annotated=named(options.annotate),
+        timelines=[str(path).replace("{name}", name) for path in options.timeline],
+        summary=named(options.summary_json),
+    )

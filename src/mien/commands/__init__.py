@@ -1,1 +1,0 @@
-"""The commands of `mien`, one module for each kind: what words each takes, and what it does with them."""

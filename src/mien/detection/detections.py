@@ -1,0 +1,98 @@
+"""What face detectors give (`Detections`) and what they are (`Detector`).
+
+Knows pixels and boxes, nothing of emotions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.errors import DetectorError, kind_of
+
+FloatArray = npt.NDArray[np.float32]
+
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """The faces found in one picture, n of them.
+
+    boxes      float32 (n, 4)     xyxy, pixels of the picture, inside it
+    scores     float32 (n,)       the detector's certainty, 0 to 1
+    landmarks  float32 (n, 5, 2)  x, y of left eye, right eye, nose, left and right mouth corner as they lie in the
+                                  picture; NaN where the detector gives none
+    are_frames bool               the boxes are not faces' boxes but frames around them, as in FER2013's pictures
+    """
+
+    boxes: FloatArray
+    scores: FloatArray
+    landmarks: FloatArray
+    are_frames: bool = False
+
+    def __post_init__(self) -> None:
+        n = len(self.boxes)
+        for name, shape in {"boxes": (n, 4), "scores": (n,), "landmarks": (n, 5, 2)}.items():
+            array = getattr(self, name)
+            if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != np.float32:
+                raise DetectorError(f"Detections.{name}: expected float32 {shape}, got {kind_of(array)}")
+        if not np.isfinite(self.boxes).all() or (self.boxes[:, 2:] < self.boxes[:, :2]).any():
+            raise DetectorError(
+                "detections: expected finite boxes as left, top, right, bottom, not x, y, width, height"
+            )
+        if not ((self.scores >= 0) & (self.scores <= 1)).all():
+            raise DetectorError(f"detections: expected scores from 0 to 1, got {self.scores}")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def select(self, rows: npt.NDArray[Any]) -> Detections:
+        """The faces of a mask or of row numbers, in that order."""
+        return replace(self, boxes=self.boxes[rows], scores=self.scores[rows], landmarks=self.landmarks[rows])
+
+    def inside(self, image: Pixels) -> Detections:
+        """With boxes cut to the picture, without those that lie wholly outside."""
+        height, width = image.shape[:2]
+        boxes = np.clip(self.boxes, 0, np.array([width, height, width, height], np.float32))
+        kept = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
+        return replace(self, boxes=boxes).select(kept)
+
+    @classmethod
+    def of_boxes(cls, boxes: npt.NDArray[Any]) -> Detections:
+        """From plain boxes (n, 4), or (n, 5) with the score last; without landmarks."""
+        try:
+            boxes = np.asarray(boxes, np.float32)
+        except (TypeError, ValueError) as error:
+            raise DetectorError(f"detector: expected Detections or boxes (n, 4) xyxy, got {boxes!r}") from error
+        if boxes.size == 0:
+            boxes = boxes.reshape(0, 4)
+        if boxes.ndim != 2 or boxes.shape[1] not in (4, 5):
+            raise DetectorError(f"detector: expected boxes (n, 4) xyxy, or (n, 5) with scores, got {boxes.shape}")
+        scores = boxes[:, 4].copy() if boxes.shape[1] == 5 else np.ones(len(boxes), np.float32)
+        return cls(boxes[:, :4].copy(), scores, np.full((len(boxes), 5, 2), np.nan, np.float32))
+
+
+class Detector(Protocol):
+    """Anything that finds faces: RGB uint8 (H, W, 3) in, `Detections` out."""
+
+    def __call__(self, image: Pixels) -> Detections: ...
+
+
+def distinct(boxes: FloatArray, scores: FloatArray, overlap: float) -> npt.NDArray[np.int64]:
+    """Non-maximum suppression: the rows to keep, best first; the others overlap a better one by more than that IoU."""
+    order = np.argsort(-scores, kind="stable")
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    kept = []
+    while len(order):
+        best, order = order[0], order[1:]
+        kept.append(best)
+        upper = np.maximum(boxes[best, :2], boxes[order, :2])
+        lower = np.minimum(boxes[best, 2:], boxes[order, 2:])
+        shared = np.clip(lower - upper, 0, None).prod(axis=1)
+        order = order[shared / (areas[best] + areas[order] - shared) <= overlap]
+    return np.array(kept, np.int64)

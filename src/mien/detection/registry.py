@@ -1,0 +1,49 @@
+"""Face detectors by name, and checks of what a detector of the user gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mien.detection.centerface import CenterFace
+from mien.detection.detections import Detections, Detector, Pixels
+from mien.detection.whole_image import WholeImage
+from mien.detection.yunet import YuNet
+from mien.errors import DetectorError, nearest
+
+DETECTORS: dict[str, Callable[..., Detector]] = {"centerface": CenterFace, "yunet": YuNet, "whole": WholeImage}
+
+
+def make_detector(
+    spec: str | Callable[..., Any], *, size: int | None = None, threshold: float | None = None, threads: int = 0
+) -> Detector:
+    """A detector by name ("centerface", "yunet", "whole"), or any callable made to fit the protocol.
+
+    `size` is the longer side in pixels at which faces are searched, `threshold` the lowest score that counts; None
+    takes the detector's own default. An unknown name, or options that make no sense, are a DetectorError.
+    """
+    if size is not None and size < 32:
+        raise DetectorError(f"detection size: expected at least 32 pixels, got {size}")
+    if threshold is not None and not 0 < threshold < 1:
+        raise DetectorError(f"detection threshold: expected a number between 0 and 1, got {threshold}")
+    if not isinstance(spec, str):
+        return _Checked(spec)
+    if spec not in DETECTORS:
+        raise DetectorError(f"no detector {spec!r}; {nearest(spec, DETECTORS)}")
+    options = {"size": size, "threshold": threshold}
+    given = {name: value for name, value in options.items() if value is not None}
+    return DETECTORS[spec](threads=threads, **given)
+
+
+class _Checked:
+    """A user's callable: its answer is made into `Detections`, inside the picture."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        if not callable(function):
+            raise DetectorError(f"detector: expected a name or a callable, got {type(function).__name__}")
+        self._function = function
+
+    def __call__(self, image: Pixels) -> Detections:
+        answer = self._function(image)
+        found = answer if isinstance(answer, Detections) else Detections.of_boxes(answer)
+        return found.inside(image)

@@ -1,0 +1,250 @@
+"""Boxes, names and bars on pictures. The colours are those of `mien.labels`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from mien.face import Face
+from mien.labels import color
+from mien.results import Faces
+
+INK = (20, 20, 20)
+PAPER = (255, 255, 255)
+
+BAR = 1.1
+"""Height of an emotion's bar, in sizes of the caption's text."""
+
+SIDES = ("below", "above", "right", "left")
+"""Where a caption may stand; one with details also beside the face."""
+
+Box = tuple[float, float, float, float]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+def draw_faces(image: npt.NDArray[np.uint8], faces: Faces, top: int = 3) -> npt.NDArray[np.uint8]:
+    """A copy of the picture, uint8 RGB (H, W, 3), with a box and a caption of the `top` likeliest emotions per face.
+
+    The caption stands below its face or above it, where it covers least of the faces and of the other captions;
+    small faces get a shorter one.
+    """
+    canvas = Image.fromarray(image)
+    pen = ImageDraw.Draw(canvas, "RGBA")
+    unit = max(1.0, max(canvas.size) / 1000)
+    taken = [face.box for face in faces]
+    for face in faces:
+        pen.rectangle(face.box, outline=color(face.emotion), width=round(2 * unit))
+    for face in faces:
+        taken.append(_caption(pen, face, top, unit, canvas.size, taken))
+    return np.array(canvas)
+
+
+def _caption(
+    pen: ImageDraw.ImageDraw, face: Face, top: int, unit: float, size: tuple[int, int], taken: list[Box]
+) -> Box:
+    """Draws the caption of a face and returns where it stands."""
+    breadth = face.box[2] - face.box[0]
+    text_size = float(np.clip(breadth / 8, 10 * unit, 22 * unit))
+    font = ImageFont.load_default(text_size)
+    emotions = face.top(top if breadth >= 5 * text_size else 1)
+    labels = [f"{name} {value:.0%}" for name, value in emotions]
+    step = text_size * 1.3
+    width = max(breadth, text_size * 0.8 + max((pen.textlength(label, font=font) for label in labels), default=0))
+    height = step * len(labels)
+
+    place = _place(face.box, width, height, size, taken)
+    left, upper = place[:2]
+    pen.rectangle(place, fill=(*PAPER, 215))
+    for row, ((name, value), label) in enumerate(zip(emotions, labels, strict=True)):
+        line = upper + row * step
+        pen.rectangle((left, line, left + width * value, line + step), fill=(*color(name), 190))
+        pen.text((left + text_size * 0.4, line + step / 2), label, fill=INK, font=font, anchor="lm")
+    return place
+
+
+def _place(box: Box, width: float, height: float, size: tuple[int, int], taken: list[Box]) -> Box:
+    """Of the places below and above the box, flush with its left or right, inside the picture: what covers least."""
+    left, upper, right, lower = box
+    places = []
+    for y in (lower, upper - height):
+        for x in (left, right - width):
+            x, y = min(max(0, x), max(0, size[0] - width)), min(max(0, y), max(0, size[1] - height))
+            places.append((x, y, x + width, y + height))
+    return min(places, key=lambda place: sum(_shared(place, other) for other in taken))
+
+
+def _shared(a: Box, b: Box) -> float:
+    """Square pixels that two boxes have in common."""
+    return max(0, min(a[2], b[2]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[1], b[1]))
+
+
+class VideoAnnotator:
+    """Draws the faces of one frame after the other, so that nothing flickers or jumps; `draw` is called in order.
+
+    Each face has a box in its emotion's colour and a caption with the person's number, the reported emotion and a strip
+    of all probabilities in a fixed order. Boxes glide, captions stay on their side of the face, keep their size, and
+    change their figure a few times a second. With `details` a bar for each emotion takes the strip's place, under faces
+    that are broad enough.
+    """
+
+    GLIDE = 0.06  # seconds over which a drawn box follows the face
+    FIGURE = 0.3  # seconds for which a percentage stays
+    STAY = 1.0  # seconds that a caption stays on its side, if it can
+    MEMORY = 2.0  # seconds after which somebody who has left is forgotten
+
+    def __init__(self, details: bool = False) -> None:
+        self.details = details
+        self._shown: dict[int, _DrawnFace] = {}
+
+    def draw(
+        self, time: float, image: npt.NDArray[np.uint8], faces: Faces, captions: bool = True
+    ) -> npt.NDArray[np.uint8]:
+        """A copy of the frame, uint8 RGB (H, W, 3), with its faces; those without a track number are left out."""
+        self._shown = {track: shown for track, shown in self._shown.items() if time - shown.time < self.MEMORY}
+        canvas = Image.fromarray(image)
+        pen = ImageDraw.Draw(canvas, "RGBA")
+        unit = max(1.0, max(canvas.size) / 1000)
+        drawn = [(face, self._update(time, face, unit)) for face in faces if face.track is not None]
+        for face, shown in drawn:
+            pen.rectangle(shown.corners, outline=(*INK, 120), width=round(2 * unit) + 2)
+            pen.rectangle(shown.corners, outline=color(face.emotion), width=round(2 * unit))
+        taken = [shown.corners for _, shown in drawn]
+        for face, shown in drawn if captions else []:
+            taken.append(self._caption(pen, time, face, shown, canvas.size, taken))
+        return np.array(canvas)
+
+    def _update(self, time: float, face: Face, unit: float) -> _DrawnFace:
+        """What is shown of a face, brought up to this time."""
+        assert face.track is not None
+        box = np.array(face.box)
+        size = round(float(np.clip((box[2] - box[0]) / 8, 11 * unit, 20 * unit)))
+        shown = self._shown.setdefault(face.track, _DrawnFace(time, box, size))
+        share = 1 - np.exp(-max(time - shown.time, 0) / self.GLIDE)
+        if np.abs(box - shown.box).max() > 0.5 * (box[2] - box[0]):
+            share = 1.0  # it came back elsewhere: nothing glides through the picture
+        shown.box = shown.box + share * (box - shown.box)
+        if abs(size - shown.size) > 0.2 * shown.size:
+            shown.size = size
+        if face.emotion != shown.emotion or time - shown.since >= self.FIGURE:
+            shown.emotion, shown.text, shown.since = face.emotion, f"{face.emotion} {face.confidence:.0%}", time
+        shown.time = time
+        return shown
+
+    def _caption(
+        self,
+        pen: ImageDraw.ImageDraw,
+        time: float,
+        face: Face,
+        shown: _DrawnFace,
+        size: tuple[int, int],
+        taken: list[Box],
+    ) -> Box:
+        """Draws the caption of a face and returns where it stands."""
+        detailed = self.details and shown.corners[2] - shown.corners[0] >= 5 * shown.size
+        text_size = min(shown.size, round(size[1] / 23)) if detailed else shown.size  # all bars in half the picture
+        font, pad = font_of(text_size), text_size * 0.4
+        number = str(face.track)
+        badge = pen.textlength(number, font=font) + 2 * pad
+        text = text_size * 1.45
+        strip = text_size * BAR * len(face.probabilities) if detailed else max(3.0, text_size * 0.35)
+        longest = max(pen.textlength(f"{name} 100%", font=font) for name in face.probabilities)
+        width = badge + longest + 2 * pad
+        width = width if detailed else max(shown.corners[2] - shown.corners[0], width)
+        sides = SIDES if detailed else SIDES[:2]
+        left, upper, right, lower = shown.place(time, width, text + strip, size, taken, self.STAY, sides)
+        pen.rectangle((left, upper, right, lower), fill=(*PAPER, 225))
+        tone = color(face.emotion)
+        pen.rectangle((left, upper, left + badge, upper + text), fill=tone)
+        pen.text((left + badge / 2, upper + text / 2), number, fill=_readable_on(tone), font=font, anchor="mm")
+        pen.text((left + badge + pad, upper + text / 2), shown.text, fill=INK, font=font, anchor="lm")
+        distribution = (left, upper + text, right, lower)
+        if detailed:
+            _bars(pen, face, distribution, font_of(round(text_size * 0.8)))
+        else:
+            _strip(pen, face, distribution)
+        return left, upper, right, lower
+
+
+def _strip(pen: ImageDraw.ImageDraw, face: Face, place: Box) -> None:
+    """All probabilities side by side, in a fixed order."""
+    edge, upper, right, lower = place
+    width = right - edge
+    for name, value in face.probabilities.items():
+        pen.rectangle((edge, upper, min(edge + width * value, right), lower), fill=color(name))
+        edge += width * value
+
+
+def _bars(pen: ImageDraw.ImageDraw, face: Face, place: Box, font: Font) -> None:
+    """A bar with its emotion and percentage for each probability, below one another in a fixed order."""
+    left, upper, right, lower = place
+    step = (lower - upper) / len(face.probabilities)
+    for row, (name, value) in enumerate(face.probabilities.items()):
+        line = upper + row * step
+        pen.rectangle((left, line + 1, left + (right - left) * value, line + step - 1), fill=(*color(name), 190))
+        pen.text((left + step / 4, line + step / 2), name, fill=INK, font=font, anchor="lm")
+        pen.text((right - step / 4, line + step / 2), f"{value:.0%}", fill=INK, font=font, anchor="rm")
+
+
+@dataclass(eq=False)
+class _DrawnFace:
+    """What a `VideoAnnotator` last drew of somebody: box, text size, caption and its side."""
+
+    time: float
+    box: npt.NDArray[np.float64]
+    size: int
+    emotion: str = ""
+    text: str = ""
+    since: float = -np.inf
+    side: str = "below"
+    moved: float = -np.inf
+
+    @property
+    def corners(self) -> Box:
+        left, upper, right, lower = map(float, self.box)
+        return left, upper, right, lower
+
+    def place(
+        self,
+        time: float,
+        width: float,
+        height: float,
+        size: tuple[int, int],
+        taken: list[Box],
+        stay: float,
+        sides: tuple[str, ...],
+    ) -> Box:
+        """At one of the sides of the face, inside the picture; it changes only if another is far better, and not soon
+        again."""
+        left, upper, right, lower = self.corners
+        corners = {
+            "below": (left, lower),
+            "above": (left, upper - height),
+            "right": (right, upper),
+            "left": (left - width, upper),
+        }
+        places = {}
+        for side in sides:
+            x = min(max(0.0, corners[side][0]), max(0.0, size[0] - width))
+            y = min(max(0.0, corners[side][1]), max(0.0, size[1] - height))
+            places[side] = (x, y, x + width, y + height)
+        covered = {side: sum(_shared(place, other) for other in taken) for side, place in places.items()}
+        best = min(sides, key=lambda side: covered[side])
+        if self.side not in sides:
+            self.side = best
+        elif covered[self.side] > covered[best] + 0.3 * width * height and time - self.moved >= stay:
+            self.side, self.moved = best, time
+        return places[self.side]
+
+
+@lru_cache(maxsize=64)
+def font_of(size: int) -> Font:
+    return ImageFont.load_default(size)
+
+
+def _readable_on(tone: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Ink or paper, whichever stands out more on a colour."""
+    return INK if 0.299 * tone[0] + 0.587 * tone[1] + 0.114 * tone[2] > 110 else PAPER

@@ -1,0 +1,1 @@
+"""Evaluation: metrics, calibration, robustness and comparison of models on labelled faces."""

@@ -1,0 +1,308 @@
+"""Models beside each other on the same faces: scores with intervals, and whether differences are more than chance.
+
+Runs that keep their predictions are compared by these; others, and bundles, read the faces anew. This module computes
+and writes text; it draws nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.datasets import FaceDataset, plurality
+from mien.errors import DataError, InputError
+from mien.evaluation.evaluate import EvalResult, evaluate_probabilities
+from mien.evaluation.significance import mcnemar, paired_bootstrap
+from mien.files import write_atomically
+from mien.labels import FERPLUS, LABEL_SETS, PLURALITY, LabelSet
+from mien.runs import ModelSource, Predictions, flat, open_model_source
+from mien.tables import align
+
+Progress = Callable[[str, float], None]
+
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The second model against the first, on one test set.
+
+    difference is the second's accuracy less the first's, with its 95 % paired bootstrap interval; p_bootstrap is its
+    p-value, p_mcnemar that of McNemar's test on the faces that only one of them reads right.
+    """
+
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    p_bootstrap: float
+    only_first: int
+    only_second: int
+    p_mcnemar: float
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """The results of all models that answer one set of labels, in their order, and all pairs of them."""
+
+    name: str
+    results: dict[str, EvalResult]
+    pairs: tuple[Pair, ...]
+
+    __test__ = False  # it is no test, whatever pytest thinks of its name
+
+
+@dataclass(frozen=True)
+class ModelComparison:
+    """Models on one split. `facts` has a row per model, `recipes` a row per key of a recipe that differs."""
+
+    split: str
+    digest: str
+    subjects: dict[str, ModelSource]
+    test_sets: tuple[TestSet, ...]
+    facts: dict[str, dict[str, Any]]
+    recipes: dict[str, dict[str, Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: plain lists and dicts."""
+        return {
+            "split": self.split,
+            "data_digest": self.digest,
+            "models": self.facts,
+            "test_sets": [
+                {
+                    "name": each.name,
+                    "results": {name: result.to_dict() for name, result in each.results.items()},
+                    "pairs": [asdict(pair) for pair in each.pairs],
+                }
+                for each in self.test_sets
+            ],
+            "recipe_differences": self.recipes,
+        }
+
+    def to_json(self, path: str | Path) -> Path:
+        """Writes `to_dict()` as JSON, whole or not at all."""
+        return write_atomically(path, json.dumps(self.to_dict(), indent=2, default=str) + "\n")
+
+    def table(self) -> str:
+        """Everything as plain aligned text for a terminal."""
+        parts = [align(scores_rows(each)) for each in self.test_sets]
+        parts += [align(pairs_rows(each)) for each in self.test_sets if each.pairs]
+        parts.append(align(facts_rows(self)))
+        if self.recipes:
+            parts.append(align(recipe_rows(self)))
+        return "\n\n".join(parts)
+
+
+def compare(
+    sources: Sequence[str | Path],
+    dataset: FaceDataset | None = None,
+    split: str = "PublicTest",
+    progress: Progress = lambda stage, share: None,
+    bootstrap: int = 1000,
+    seed: int = 0,
+) -> ModelComparison:
+    """Compares runs' folders and bundles' files, two or more.
+
+    Without a data set every one must be a run that keeps its predictions, all on the same faces, else it is an
+    InputError or a DataError that says which is not. `progress` is called with the stage and the share done.
+    """
+    if len(sources) < 2:
+        raise InputError(f"expected at least two runs or bundles to compare, got {len(sources)}")
+    subjects = _named([open_model_source(source) for source in sources])
+    faces = None if dataset is None else dataset.split(split)
+    answers: dict[str, Predictions] = {}
+    for number, (name, subject) in enumerate(subjects.items()):
+
+        def share(part: float, number: int = number) -> None:
+            progress("reading the faces", 0.8 * (number + part) / len(subjects))
+
+        answers[name] = _answers(name, subject, faces, split, share)
+    first = next(iter(answers))
+    for name, other in answers.items():
+        _check_same(first, answers[first], name, other)
+    progress("comparing", 0.8)
+    test_sets = [
+        _test_set(name, head, label_set, answers, bootstrap, seed) for name, head, label_set in _heads(answers)
+    ]
+    if not test_sets:
+        raise InputError("nothing to compare: no head and labels that at least two of the models share")
+    return ModelComparison(
+        answers[first].split,
+        answers[first].digest,
+        subjects,
+        tuple(test_sets),
+        {name: _facts(subject) for name, subject in subjects.items()},
+        _recipe_differences(subjects),
+    )
+
+
+def _named(subjects: Sequence[ModelSource]) -> dict[str, ModelSource]:
+    """By folder or file name; with the path where two have the same."""
+    names = [subject.name for subject in subjects]
+    found: dict[str, ModelSource] = {}
+    for name, subject in zip(names, subjects, strict=True):
+        unique = name if names.count(name) == 1 else str(subject.folder or subject.path)
+        if unique in found:
+            raise InputError(f"{unique} is given twice: expected different runs or bundles")
+        found[unique] = subject
+    return found
+
+
+def _answers(
+    name: str, subject: ModelSource, faces: FaceDataset | None, split: str, progress: Callable[[float], None]
+) -> Predictions:
+    kept = subject.predictions()
+    if faces is None:
+        if kept is None:
+            raise InputError(
+                f"{name} keeps no predictions (a bundle, or a run of an older mien): add --data, so that it reads the "
+                "faces now"
+            )
+        return kept
+    digest = faces.faces_digest
+    if kept is not None and kept.digest == digest and kept.split == split:
+        return replace(kept, votes=faces.votes)
+    parts = []
+    for start in range(0, len(faces), _BATCH):
+        parts.append(subject.bundle.probabilities(faces.faces[start : start + _BATCH]))
+        progress(min(1.0, (start + _BATCH) / len(faces)))
+    heads = {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}
+    # A head over other labels than the data's has nothing to be judged by.
+    known = {head: p for head, p in heads.items() if head in (faces.label_set.name, FERPLUS.name)}
+    return Predictions(known, faces.labels, faces.votes, split, digest)
+
+
+def _check_same(first: str, one: Predictions, name: str, other: Predictions) -> None:
+    if (one.split, one.digest) != (other.split, other.digest):
+        raise DataError(
+            f"{first} and {name} were judged on different faces ({one.split}, digest {one.digest[:16]}; {other.split}, "
+            f"digest {other.digest[:16]}): add --data (and --votes), so that both read the same ones"
+        )
+
+
+def _heads(answers: dict[str, Predictions]) -> list[tuple[str, str, LabelSet]]:
+    """Name of the test set, head and label set, for heads of at least two models."""
+    votes = next(iter(answers.values())).votes
+    found = []
+    for head, label_set in LABEL_SETS.items():
+        models = sum(head in each.probabilities for each in answers.values())
+        if models >= 2 and (head != FERPLUS.name or votes is not None):
+            found.append((f"{head}, {PLURALITY}" if head == FERPLUS.name else head, head, label_set))
+    return found
+
+
+def _test_set(
+    name: str, head: str, label_set: LabelSet, answers: dict[str, Predictions], bootstrap: int, seed: int
+) -> TestSet:
+    one = next(iter(answers.values()))
+    rows, labels = _labels(head, one)
+    chosen = {model: each.probabilities[head][rows] for model, each in answers.items() if head in each.probabilities}
+    results = {
+        model: evaluate_probabilities(name, one.split, p, labels, label_set, bootstrap, seed)
+        for model, p in chosen.items()
+    }
+    pairs = tuple(_pair(a, b, chosen, labels, bootstrap, seed) for a, b in combinations(chosen, 2))
+    return TestSet(name, results, pairs)
+
+
+def _labels(head: str, answers: Predictions) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    if head == FERPLUS.name and answers.votes is not None:
+        return plurality(answers.votes)
+    return np.arange(len(answers.labels)), answers.labels
+
+
+def _pair(
+    a: str, b: str, chosen: dict[str, npt.NDArray[np.float32]], labels: npt.NDArray[np.int64], rounds: int, seed: int
+) -> Pair:
+    boot = paired_bootstrap(chosen[b], chosen[a], labels, "accuracy", rounds=max(1, rounds), seed=seed)
+    test = mcnemar(chosen[a], chosen[b], labels)
+    return Pair(a, b, boot.difference, boot.low, boot.high, boot.p, test.only_a, test.only_b, test.p)
+
+
+def _facts(subject: ModelSource) -> dict[str, Any]:
+    facts, recipe = subject.facts, subject.recipe
+    return {
+        "network": recipe.get("network", {}).get("name"),
+        "parameters": facts.get("parameters"),
+        "gflop": facts.get("gflop_per_face"),
+        "megabytes": round(subject.bundle.size / 1e6, 2),
+        "epochs": facts.get("epochs_run"),
+        "best_epoch": facts.get("best_epoch"),
+        "seconds": facts.get("seconds"),
+        "commit": facts.get("commit"),
+    }
+
+
+def _recipe_differences(subjects: dict[str, ModelSource]) -> dict[str, dict[str, Any]]:
+    """Key -> model -> value, for the keys in which recipes differ; None where a recipe lacks it."""
+    recipes = {name: flat(subject.recipe) for name, subject in subjects.items() if subject.recipe}
+    keys = dict.fromkeys(key for recipe in recipes.values() for key in recipe if key not in ("name", "description"))
+    rows = {key: {name: recipe.get(key) for name, recipe in recipes.items()} for key in keys}
+    return {key: row for key, row in rows.items() if any(value != next(iter(row.values())) for value in row.values())}
+
+
+def scores_rows(test_set: TestSet) -> list[list[str]]:
+    """Header and a row per model."""
+    rows = [[test_set.name, "faces", "accuracy, %", "macro-F1", "NLL", "ECE"]]
+    for model, result in test_set.results.items():
+        accuracy = f"{100 * result.metrics['accuracy']:.1f}"
+        if "accuracy" in result.intervals:
+            low, high = result.intervals["accuracy"]
+            accuracy += f" [{100 * low:.1f}, {100 * high:.1f}]"
+        rows.append(
+            [model, f"{result.n:,}", accuracy, *(f"{result.metrics[m]:.3f}" for m in ("macro_f1", "nll", "ece"))]
+        )
+    return rows
+
+
+def pairs_rows(test_set: TestSet) -> list[list[str]]:
+    """Header and a row per pair."""
+    rows = [[f"{test_set.name}: differences", "points", "p, bootstrap", "only one right", "p, McNemar"]]
+    for pair in test_set.pairs:
+        points = f"{_points(pair.difference)} [{_points(pair.low)}, {_points(pair.high)}]"
+        right = f"{pair.only_second} : {pair.only_first}"
+        rows.append([f"{pair.second} − {pair.first}", points, p_text(pair.p_bootstrap), right, p_text(pair.p_mcnemar)])
+    return rows
+
+
+def _points(difference: float) -> str:
+    """ "+0.4", and "0.0" without a sign."""
+    return f"{100 * difference:+.1f}" if abs(difference) >= 0.0005 else "0.0"
+
+
+def facts_rows(comparison: ModelComparison) -> list[list[str]]:
+    """Header and a row per model; a dash for what is not known."""
+    rows = [["", "network", "parameters", "GFLOP", "MB", "epochs (kept)", "minutes"]]
+    for name, facts in comparison.facts.items():
+        epochs = None if facts["epochs"] is None else f"{facts['epochs']} ({facts['best_epoch']})"
+        minutes = None if facts["seconds"] is None else f"{facts['seconds'] / 60:.1f}"
+        parameters = None if facts["parameters"] is None else f"{facts['parameters']:,}"
+        cells = (facts["network"], parameters, facts["gflop"], facts["megabytes"], epochs, minutes)
+        rows.append([name, *("–" if cell is None else str(cell) for cell in cells)])
+    return rows
+
+
+def recipe_rows(comparison: ModelComparison) -> list[list[str]]:
+    """Header and a row per key that differs."""
+    names = list(next(iter(comparison.recipes.values()), {}))
+    return [
+        ["recipes differ in", *names],
+        *(
+            [key, *("–" if row[name] is None else str(row[name]) for name in names)]
+            for key, row in comparison.recipes.items()
+        ),
+    ]
+
+
+def p_text(p: float) -> str:
+    """ "0.031", "< 0.001"."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -1,0 +1,327 @@
+"""How good a model is: probabilities and labels -> EvalResult; a bundle and a data set -> Evaluation.
+
+This module knows test sets and metrics. It knows nothing of training, and it draws nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.datasets import FERPLUS_TEST_SETS, TRAINING, FaceDataset, exact_copies, vote_shares
+from mien.datasets.duplicates import stand_in
+from mien.datasets.faces import part_of
+from mien.errors import InputError
+from mien.evaluation import metrics, significance
+from mien.files import write_atomically
+from mien.labels import FERPLUS, LabelSet
+from mien.tables import align
+
+WITHOUT_COPIES = ", without copies"
+"""The end of a result's name that leaves out the faces with an exact copy in Training."""
+
+WITHOUT_NEAR_COPIES = ", without near copies"
+"""The same for the faces with an exact or a near copy: the picture cropped or compressed a little differently."""
+
+_BATCH = 256
+_TABLE_METRICS = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced",
+    "macro_f1": "macro-F1",
+    "nll": "NLL",
+    "brier": "Brier",
+    "ece": "ECE",
+}
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class EvaluatedModel(Protocol):
+    """What can be evaluated; `mien.bundle.Bundle` is one. Crops are uint8 `(N, 48, 48)`."""
+
+    def logits(self, crops: npt.NDArray[np.uint8], *, flip: bool = False) -> dict[str, FloatArray]:
+        """Logits `(N, K)` by head: "fer2013", "ferplus" or both."""
+        ...
+
+    def calibrate(self, logits: dict[str, FloatArray]) -> dict[str, FloatArray]:
+        """The logits as probabilities."""
+        ...
+
+    def vote_shares(self, logits: dict[str, FloatArray]) -> FloatArray | None:
+        """The logits as estimated vote shares `(N, 8)` over FER+'s emotions, or None."""
+        ...
+
+
+@dataclass(frozen=True)
+class EvalResult:
+    """The scores on one test set. `name` says which labels and which faces, e.g. "fer2013, without copies".
+
+    metrics: by the names in `mien.evaluation.metrics.METRICS`. intervals: their 95 % bootstrap intervals (low, high).
+    per_class: emotion -> precision, recall, f1, support. confusion: row = label, column =
+    prediction.
+    """
+
+    name: str
+    split: str
+    n: int
+    labels: tuple[str, ...]
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    per_class: dict[str, dict[str, float]]
+    confusion: tuple[tuple[int, ...], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: plain lists and dicts."""
+        return {
+            "name": self.name,
+            "split": self.split,
+            "n": self.n,
+            "labels": list(self.labels),
+            "metrics": dict(self.metrics),
+            "intervals": {name: list(ends) for name, ends in self.intervals.items()},
+            "per_class": {name: dict(scores) for name, scores in self.per_class.items()},
+            "confusion": [list(row) for row in self.confusion],
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All results of one model on one split.
+
+    vote_share compares estimated with real vote shares, "all" over every emotion of every face, "top" for the
+    emotion that the model thinks strongest: mean_absolute_error, pearson, concordance. None without votes or
+    without shares. copies: how many of the split's faces stand pixel for pixel in Training too; None without
+    a Training split.
+    """
+
+    split: str
+    flip: bool
+    data_digest: str
+    copies: int | None
+    results: tuple[EvalResult, ...]
+    vote_share: dict[str, dict[str, float]] | None
+
+    def __getitem__(self, name: str) -> EvalResult:
+        """The result of that name; an InputError lists those there are."""
+        for result in self.results:
+            if result.name == name:
+                return result
+        raise InputError(f"no result {name!r}; there are: {'; '.join(result.name for result in self.results)}")
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: plain lists and dicts; None for a correlation that is not defined."""
+        return {
+            "split": self.split,
+            "flip": self.flip,
+            "data_digest": self.data_digest,
+            "copies": self.copies,
+            "results": [result.to_dict() for result in self.results],
+            "vote_share": self.vote_share
+            and {
+                over: {name: None if math.isnan(value) else value for name, value in scores.items()}
+                for over, scores in self.vote_share.items()
+            },
+        }
+
+    def to_json(self, path: str | Path) -> Path:
+        """Writes `to_dict()` as JSON, whole or not at all."""
+        return write_atomically(path, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
+
+    def table(self) -> str:
+        """The results as plain aligned text for a terminal."""
+        parts = [_overview(self.results)]
+        if self.vote_share:
+            parts.append(_vote_share_table(self.vote_share))
+        main = {result.labels: result for result in reversed(self.results)}  # the first of each label set
+        for result in reversed(main.values()):
+            parts += [_per_class_table(result), _confusion_table(result)]
+        return "\n\n".join(parts)
+
+
+def evaluate_probabilities(
+    name: str,
+    split: str,
+    probabilities: npt.NDArray[np.floating],
+    labels: npt.NDArray[np.integer],
+    label_set: LabelSet,
+    bootstrap: int = 1000,
+    seed: int = 0,
+) -> EvalResult:
+    """The scores of probabilities float `(N, K)` against labels int `(N,)`, both in the order of `label_set`.
+
+    `bootstrap` is the number of resamples for the intervals; 0 leaves them out. Raises InputError.
+    """
+    metrics.check(probabilities, labels)
+    if probabilities.shape[1] != len(label_set):
+        raise InputError(
+            f"{name}: expected probabilities of {len(label_set)} classes, those of {label_set.name!r}, "
+            f"got {probabilities.shape[1]}"
+        )
+    scores = metrics.per_class(probabilities, labels)
+    columns = {"precision": scores.precision, "recall": scores.recall, "f1": scores.f1}
+    return EvalResult(
+        name=name,
+        split=split,
+        n=len(labels),
+        labels=label_set.names,
+        metrics={metric: function(probabilities, labels) for metric, function in metrics.METRICS.items()},
+        intervals=significance.bootstrap_interval(probabilities, labels, rounds=bootstrap, seed=seed)
+        if bootstrap
+        else {},
+        per_class={
+            emotion: {column: float(values[k]) for column, values in columns.items()}
+            | {"support": int(scores.support[k])}
+            for k, emotion in enumerate(label_set.names)
+        },
+        confusion=tuple(tuple(map(int, row)) for row in metrics.confusion_matrix(probabilities, labels)),
+    )
+
+
+def evaluate_bundle(
+    bundle: EvaluatedModel,
+    dataset: FaceDataset,
+    split: str = "PublicTest",
+    flip: bool = False,
+    progress: Callable[[float], None] | None = None,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    near: bool = False,
+) -> Evaluation:
+    """Every score that a bundle and a data set allow on one split; `flip` adds the mirror images.
+
+    The head named like the data set's label set is scored against its labels, the ferplus head on each of
+    `FERPLUS_TEST_SETS` if the data set has votes; each time on all faces, and without those that have an exact copy
+    in Training. With `near` also without those that have a near copy there, which takes some seconds more.
+    `progress` is called with the share done, 0 to 1. Raises DataError for an unknown split and InputError if
+    there is nothing to score.
+    """
+    faces = dataset.split(split)
+    reading = part_of(progress, 0, 0.5) if near else progress
+    estimates, shares = answers_of(bundle, faces.faces, flip, reading)
+    training = _training(dataset, split)
+    copied = None if training is None else exact_copies(faces.faces, training)
+    left_out = {} if copied is None else {WITHOUT_COPIES: copied}
+    if near and training is not None:
+        left_out[WITHOUT_NEAR_COPIES] = stand_in(faces.faces, training, part_of(progress, 0.5, 1))
+    results = []
+    for name, head, label_set, indices, labels in test_sets(faces, estimates):
+        subsets = {"": np.ones(len(indices), np.bool_)}
+        subsets |= {ending: ~gone[indices] for ending, gone in left_out.items()}
+        for ending, kept in subsets.items():
+            if kept.any():
+                chosen = estimates[head][indices[kept]]
+                results.append(
+                    evaluate_probabilities(name + ending, split, chosen, labels[kept], label_set, bootstrap, seed)
+                )
+    if not results:
+        raise InputError(
+            f"nothing to score: the bundle's heads are {', '.join(estimates)}, and the data set has "
+            f"{'no' if faces.votes is None else 'FER+'} votes. A ferplus head needs votes: load both."
+        )
+    return Evaluation(
+        split=split,
+        flip=flip,
+        data_digest=faces.digest,
+        copies=None if copied is None else int(copied.sum()),
+        results=tuple(results),
+        vote_share=_vote_share(shares, faces.votes),
+    )
+
+
+def answers_of(
+    bundle: EvaluatedModel,
+    crops: npt.NDArray[np.uint8],
+    flip: bool = False,
+    progress: Callable[[float], None] | None = None,
+) -> tuple[dict[str, FloatArray], FloatArray | None]:
+    """Calibrated probabilities of every head for many crops uint8 `(N, 48, 48)`, and the vote shares or None."""
+    parts: list[dict[str, FloatArray]] = []
+    for start in range(0, len(crops), _BATCH):
+        parts.append(bundle.logits(crops[start : start + _BATCH], flip=flip))
+        if progress:
+            progress(min(1.0, (start + _BATCH) / len(crops)))
+    logits = {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}
+    return bundle.calibrate(logits), bundle.vote_shares(logits)
+
+
+def _training(dataset: FaceDataset, split: str) -> npt.NDArray[np.uint8] | None:
+    """The faces that copies are looked for in; None if there are none, or they are what is judged."""
+    training = dataset.splits == TRAINING
+    return None if split == TRAINING or not training.any() else dataset.faces[training]
+
+
+def test_sets(
+    faces: FaceDataset, heads: dict[str, FloatArray]
+) -> Iterator[tuple[str, str, LabelSet, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Name, head, label set, places in the split and labels of every test set that fits these heads."""
+    labels = faces.label_set
+    if labels.name in heads:
+        yield labels.name, labels.name, labels, np.arange(len(faces)), faces.labels
+    if FERPLUS.name in heads and faces.votes is not None:
+        for name, choose in FERPLUS_TEST_SETS.items():
+            yield f"{FERPLUS.name}, {name}", FERPLUS.name, FERPLUS, *choose(faces.votes)
+
+
+def _vote_share(shares: FloatArray | None, votes: npt.NDArray[np.uint8] | None) -> dict[str, dict[str, float]] | None:
+    if shares is None or votes is None:
+        return None
+    if shares.shape != (len(votes), len(FERPLUS)):
+        raise InputError(f"vote shares: expected ({len(votes)}, {len(FERPLUS)}), got {shares.shape}")
+    truth = vote_shares(votes)
+    voted = truth.any(axis=1)
+    if not voted.any():
+        return None
+    shares, truth = shares[voted], truth[voted]
+    top = shares.argmax(axis=1)[:, None]
+    return {
+        "all": _agreement(shares, truth),
+        "top": _agreement(np.take_along_axis(shares, top, axis=1), np.take_along_axis(truth, top, axis=1)),
+    }
+
+
+def _agreement(estimates: FloatArray, truth: FloatArray) -> dict[str, float]:
+    functions = (metrics.mean_absolute_error, metrics.pearson, metrics.concordance)
+    return {function.__name__: function(estimates, truth) for function in functions}
+
+
+def _overview(results: tuple[EvalResult, ...]) -> str:
+    rows = [[f"on {results[0].split}", "n", *_TABLE_METRICS.values()]]
+    for result in results:
+        cells = [f"{result.metrics[name]:.3f}" for name in _TABLE_METRICS]
+        if "accuracy" in result.intervals:
+            low, high = result.intervals["accuracy"]
+            cells[0] += f" [{low:.3f}, {high:.3f}]"
+        rows.append([result.name, f"{result.n:,}", *cells])
+    return align(rows)
+
+
+def _vote_share_table(vote_share: dict[str, dict[str, float]]) -> str:
+    titles = {"all": "all emotions", "top": "strongest estimated emotion"}
+    names = list(vote_share["all"])
+    rows = [["vote shares", *(name.replace("_", " ") for name in names)]]
+    rows += [[titles[over], *(f"{scores[name]:.3f}" for name in names)] for over, scores in vote_share.items()]
+    return align(rows)
+
+
+def _per_class_table(result: EvalResult) -> str:
+    rows = [[result.name, "precision", "recall", "F1", "faces"]]
+    for emotion, scores in result.per_class.items():
+        cells = [f"{scores[column]:.3f}" for column in ("precision", "recall", "f1")]
+        rows.append([emotion, *cells, f"{scores['support']:.0f}"])
+    return align(rows)
+
+
+def _confusion_table(result: EvalResult) -> str:
+    rows = [["is \\ read as", *result.labels]]
+    rows += [[label, *map(str, counts)] for label, counts in zip(result.labels, result.confusion, strict=True)]
+    return align(rows)

@@ -1,0 +1,51 @@
+"""`Face`: one face with its box, landmarks, emotion and probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face.
+
+    `box` is (left, top, right, bottom) in pixels of the original, upright picture; `score` the detector's certainty
+    from 0 to 1; `landmarks` the (x, y) of both eyes, nose and mouth corners, from the picture's left to its right,
+    or None where the detector gives none; `emotion` the likeliest one, or "uncertain" where it is less likely than was
+    asked for; `confidence` the calibrated chance that it is right; `probabilities` the whole distribution; `vote_share`
+    the estimated share of people who would see that emotion in this face, from 0 to 1, or None from a model that was
+    not trained on votes; `track` the person's number in a video, else None.
+    """
+
+    box: tuple[float, float, float, float]
+    score: float
+    landmarks: tuple[tuple[float, float], ...] | None
+    emotion: str
+    confidence: float
+    probabilities: dict[str, float]
+    vote_share: float | None
+    track: int | None = None
+
+    def top(self, count: int) -> list[tuple[str, float]]:
+        """The `count` likeliest emotions with their probabilities, likeliest first."""
+        return sorted(self.probabilities.items(), key=lambda item: -item[1])[:count]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, rounded to what they are worth: 0.1 pixel and 0.0001."""
+        return {
+            "box": [round(value, 1) for value in self.box],
+            "score": round(self.score, 4),
+            "landmarks": self.landmarks and [[round(x, 1), round(y, 1)] for x, y in self.landmarks],
+            "emotion": self.emotion,
+            "confidence": round(self.confidence, 4),
+            "vote_share": None if self.vote_share is None else round(self.vote_share, 4),
+            "probabilities": {name: round(value, 4) for name, value in self.probabilities.items()},
+            "track": self.track,
+        }
+
+    def __str__(self) -> str:
+        left, top, right, bottom = self.box
+        width, height = right - left, bottom - top
+        seen = "" if self.vote_share is None else f", seen by {self.vote_share:.0%}"
+        return f"{self.emotion} {self.confidence:.0%}{seen} ({width:.0f}x{height:.0f} at {left:.0f}, {top:.0f})"

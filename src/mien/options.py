@@ -1,0 +1,100 @@
+"""Options that the Python API, the command line and the service share: each is described once, where its field is.
+
+An options class is a frozen dataclass whose fields are made by `option`. `documented` writes the descriptions into the
+class's docstring, `mien.cli.arguments.add_options` makes command-line options of the fields, `help_of` gives a
+description to the service. Nothing is imported but the standard library, since every `mien` command reads this module.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import Field, field, fields
+from typing import Any, TypeVar
+
+from mien.errors import InputError, nearest
+
+Options = TypeVar("Options")
+
+
+def option(
+    default: Any, help: str, *, parse: Callable[[str], Any] = str, metavar: str = "", shown_default: str = ""
+) -> Any:
+    """Return a dataclass field with its description.
+
+    Args:
+        default: the field's default.
+        help: what the option does, for users.
+        parse: how its text is read on the command line; raises ValueError with what was expected.
+        metavar: the name of the value on the command line.
+        shown_default: words for the default, where its value does not say it.
+    """
+    metadata = {"help": help, "parse": parse, "metavar": metavar, "shown_default": shown_default}
+    return field(default=default, metadata=metadata)
+
+
+def same_option(cls: type, name: str) -> Any:
+    """Return a field with the default and the description of another class's field."""
+    found = field_of(cls, name)
+    return field(default=found.default, metadata=found.metadata)
+
+
+def field_of(cls: type, name: str) -> Field[Any]:
+    """Return a field of an options class by its name; raise KeyError for an unknown one."""
+    return {each.name: each for each in fields(cls)}[name]
+
+
+def help_of(cls: type, name: str) -> str:
+    """Return the description of an option."""
+    return str(field_of(cls, name).metadata["help"])
+
+
+def documented(cls: type[Options]) -> type[Options]:
+    """Write the descriptions of the fields into the docstring of an options class."""
+    lines = []
+    for each in fields(cls):  # type: ignore[arg-type]
+        default = each.metadata["shown_default"] or repr(each.default)
+        lines.append(f"    {each.name}: {each.metadata['help']}. Default: {default}.")
+    cls.__doc__ = inspect.cleandoc(cls.__doc__ or "") + "\n\nArgs:\n" + "\n".join(lines)
+    return cls
+
+
+def make_options(cls: type[Options], values: dict[str, Any], where: str) -> Options:
+    """Return an options object of keyword arguments; raise InputError for an unknown name, with the nearest one.
+
+    Args:
+        cls: the options class.
+        values: the keyword arguments.
+        where: the function that was called with them, for the message.
+    """
+    known = [each.name for each in fields(cls)]  # type: ignore[arg-type]
+    for name in values:
+        if name not in known:
+            raise InputError(f"{where}: no option {name!r}; {nearest(name, known)}")
+    return cls(**values)
+
+
+def positive(text: str) -> int:
+    """Read a whole number from 1; raise ValueError otherwise."""
+    if not re.fullmatch(r"\s*\+?0*[1-9]\d*\s*", text):
+        raise ValueError(f"expected a whole number from 1, got {text}")
+    return int(text)
+
+
+def clock_seconds(text: str) -> float:
+    """Read "90", "90.5", "1:30" or "1:02:03.5" as seconds; raise ValueError otherwise."""
+    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d*)?", text.strip()):
+        raise ValueError(f"expected a time like 90, 1:30 or 1:02:03.5, got {text}")
+    total = 0.0
+    for part in text.strip().split(":"):
+        total = 60 * total + float(part)
+    return total
+
+
+def number(text: str) -> float:
+    """Read a number; raise ValueError otherwise."""
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"expected a number, got {text}") from None

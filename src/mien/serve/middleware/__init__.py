@@ -1,0 +1,1 @@
+"""What every request passes: keys, rate limits, security headers, measurement."""

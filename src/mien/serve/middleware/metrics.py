@@ -1,0 +1,156 @@
+"""What Prometheus is told, and the log of requests: numbers and routes, nothing of a picture, a name or a query.
+
+With several processes the library adds their numbers up through files in the folder that the environment variable
+PROMETHEUS_MULTIPROC_DIR names; `mien serve` sets it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.process_collector import ProcessCollector
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mien.serve.problems import ProblemError
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+STATIC_FOLDER = "/static/"
+CLIENT_GONE = 499
+"""What is logged and counted when a client leaves before its answer, as nginx does."""
+
+log = logging.getLogger("mien.serve")
+
+
+class ServiceMetrics:
+    """Everything that is counted."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        if not several_processes():
+            ProcessCollector(registry=registry)
+        labels = ("method", "route", "status")
+        self.requests = Counter("mien_requests", "Requests", labels, registry=registry)
+        self.seconds = Histogram(
+            "mien_request_seconds",
+            "Seconds from head to answer",
+            ("method", "route"),
+            registry=registry,
+            buckets=SECONDS,
+        )
+        self.open = _gauge("mien_requests_open", "Requests that are being answered", registry)
+        self.pictures = Counter("mien_pictures", "Pictures that were read", registry=registry)
+        self.unread = Counter("mien_pictures_unread", "Pictures that could not be read", registry=registry)
+        self.faces = Counter("mien_faces", "Faces that were found", registry=registry)
+        self.queue = _gauge("mien_queue", "Pictures that wait or are read", registry)
+        self.batches = Histogram(
+            "mien_batch_pictures", "Pictures read together", registry=registry, buckets=(1, 2, 4, 8, 16, 32)
+        )
+        self.refused = Counter("mien_refused", "Requests refused, by limit", ("limit",), registry=registry)
+        self.failures = Counter("mien_failures", "Errors of the service itself", registry=registry)
+        self.streams = _gauge("mien_streams", "Live streams that are open", registry)
+        self.frames = Counter("mien_stream_frames", "Frames of live streams", ("answer",), registry=registry)
+        self.jobs = Counter("mien_jobs", "Videos, by how they ended", ("status",), registry=registry)
+        self.jobs_open = _gauge("mien_jobs_open", "Videos that wait or are read", registry)
+
+    def text(self) -> bytes:
+        """The exposition of this process, or of all of them."""
+        if not several_processes():
+            return generate_latest(self.registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+
+
+def several_processes() -> bool:
+    return "PROMETHEUS_MULTIPROC_DIR" in os.environ
+
+
+def _gauge(name: str, meaning: str, registry: CollectorRegistry) -> Gauge:
+    return Gauge(name, meaning, registry=registry, multiprocess_mode="livesum")
+
+
+class RequestMetrics:
+    """Counts, times and logs every request, and answers 500 where the service itself fails."""
+
+    def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 0
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        self.metrics.open.inc()
+        try:
+            await self.app(scope, receive, noted)
+        except ClientDisconnect:
+            status = CLIENT_GONE
+        except Exception as error:
+            self._note(scope, error)
+            if not status:
+                status = 500
+                failed = ProblemError(500, "the service failed at this request; its log says where", "failure")
+                await failed.response()(scope, receive, send)
+        finally:
+            self.metrics.open.dec()
+            passed = time.perf_counter() - began
+            method, route = _method(scope), _route(scope)
+            self.metrics.requests.labels(method, route, str(status or CLIENT_GONE)).inc()
+            self.metrics.seconds.labels(method, route).observe(passed)
+            log.info("%s %s %d %.1f ms", method, route, status or CLIENT_GONE, passed * 1e3)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+        try:
+            await self.app(scope, receive, send)
+        except Exception as error:
+            self._note(scope, error)
+            with suppress(Exception):  # it may be closed
+                await send({"type": "websocket.close", "code": 1011, "reason": "the service failed"})
+        finally:
+            log.info("WebSocket %s %.1f s", _route(scope), time.perf_counter() - began)
+
+    def _note(self, scope: Scope, error: Exception) -> None:
+        self.metrics.failures.inc()
+        log.error("%s failed: %s", _route(scope), _where(error))
+
+
+def _method(scope: Scope) -> str:
+    method = scope["method"]
+    return method if method in ("GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH") else "other"
+
+
+def _route(scope: Scope) -> str:
+    """The route's template: paths themselves may hold anything, and there are endlessly many."""
+    if scope["path"].startswith(STATIC_FOLDER):
+        return STATIC_FOLDER
+    return str(getattr(scope.get("route"), "path", "") or "none")
+
+
+def _where(error: BaseException) -> str:
+    """The kind of an error and the way to it, without its message, which may tell of a picture."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    frames = traceback.extract_tb(error.__traceback__)
+    steps = " > ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames[-6:])
+    return f"{type(error).__name__} at {steps}"

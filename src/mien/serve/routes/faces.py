@@ -1,0 +1,103 @@
+"""`POST /v1/faces`: pictures in, the document of `mien predict --json` out."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from mien.errors import ImageError
+from mien.results import document
+from mien.serve import uploads
+from mien.serve.engine import MOST_MIN_FACE, Engine, PictureUpload, ReadOptions
+from mien.serve.problems import ProblemError
+from mien.serve.schemas import FacesDocument
+from mien.serve.state import engine_of, memory_of
+
+router = APIRouter()
+
+FIELD = "images"
+FORM = "multipart/form-data"
+
+LabelsQuery = Annotated[
+    str | None, Query(description="a head's name; by default the model's own", examples=["ferplus"])
+]
+DetectorName = Annotated[str | None, Query(description="one of those that /v1/models lists", examples=["centerface"])]
+MinConfidence = Annotated[
+    float | None, Query(ge=0, le=1, description="answer uncertain where the emotion is less likely")
+]
+MinFace = Annotated[
+    float | None, Query(ge=0, le=MOST_MIN_FACE, allow_inf_nan=False, description="leave out smaller faces, in pixels")
+]
+Flip = Annotated[bool, Query(description="average each face with its mirror image")]
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+BODY = {
+    "required": True,
+    "content": {
+        "image/*": _BINARY,
+        "application/octet-stream": _BINARY,
+        FORM: {
+            "schema": {
+                "type": "object",
+                "required": [FIELD],
+                "properties": {FIELD: {"type": "array", "items": {"type": "string", "format": "binary"}}},
+            }
+        },
+    },
+}
+
+
+@router.post(
+    "/v1/faces",
+    response_model=FacesDocument,
+    openapi_extra={"requestBody": BODY},
+    summary="Read the faces of one or many pictures",
+)
+async def read_faces(
+    request: Request,
+    labels: LabelsQuery = None,
+    detector: DetectorName = None,
+    min_face: MinFace = None,
+    min_confidence: MinConfidence = None,
+    flip: Flip = False,
+) -> Response:
+    """A picture itself as the body, or a form with one or many files called `images`. A picture that cannot be read is
+    in `errors`; if none could be read, the answer is a problem with status 422."""
+    engine = engine_of(request)
+    recognizer = engine.recognizer(ReadOptions(labels, detector, min_face, min_confidence, flip))
+    with memory_of(request).lease() as take:
+        pictures = await _pictures(request, engine, take)
+        results = await engine.read(pictures, recognizer)
+    unread = [result for result in results if isinstance(result, ImageError)]
+    if len(unread) == len(results):
+        errors = [{"source": error.source, "reason": error.reason} for error in unread]
+        raise ProblemError(422, f"none of the pictures could be read: {unread[0]}", "unreadable", errors=errors)
+    return Response(json.dumps(document(recognizer, results), ensure_ascii=False), media_type="application/json")
+
+
+async def _pictures(request: Request, engine: Engine, take: uploads.Take) -> list[PictureUpload]:
+    """The pictures of a body, in memory."""
+    settings = engine.settings
+    kind = uploads.media_type(request)
+    pieces = uploads.chunks(request, settings.max_body, settings.body_seconds, "body")
+    if kind == FORM:
+        form = uploads.FormParser(request.headers["content-type"], FIELD, settings.max_images, uploads.BytesSink)
+        async for piece in pieces:
+            take(len(piece))
+            form.write(piece)
+        return [PictureUpload(part.sink.content, part.name or "image") for part in form.finish()]
+    if not kind.startswith("image/") and kind != "application/octet-stream":
+        raise ProblemError(
+            415,
+            f"expected a picture (Content-Type: image/jpeg, application/octet-stream) or a form ({FORM}), got "
+            f"{uploads.label_of(kind) or 'no content type'}. Say what the body is",
+            "media-type",
+        )
+    content = bytearray()
+    async for piece in pieces:
+        take(len(piece))
+        content += piece
+    return [PictureUpload(content, "image")]

@@ -1,0 +1,226 @@
+"""`WS /v1/stream`: frames of a camera in, faces with numbers out; of frames that come too fast the newest counts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import anyio
+from fastapi import APIRouter
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from mien.errors import ImageError, InputError, nearest
+from mien.images import load_image
+from mien.recognizer import EmotionRecognizer
+from mien.results import SCHEMA
+from mien.serve.engine import VIDEO_SIZE, Engine, ReadOptions
+from mien.serve.middleware.keys import SUBPROTOCOL
+from mien.serve.problems import ProblemError
+from mien.serve.state import engine_of
+from mien.video.analysis import FrameAnalyzer
+from mien.video.io.frames import Frame
+from mien.video.options import AnalysisOptions
+from mien.video.schedule import DetectionSchedule
+from mien.video.tracking.smoothing import Smoother
+from mien.video.tracking.tracker import Tracker
+
+router = APIRouter()
+
+TRY_AGAIN, TOO_LARGE, GOING_AWAY = 1013, 1009, 1001
+"""Codes with which a WebSocket is closed, RFC 6455."""
+
+
+@dataclass(frozen=True)
+class StreamSettings:
+    """What a client may set, at the start as query parameters or at any time as JSON."""
+
+    labels: str | None = None
+    detector: str | None = None
+    min_face: float | None = None
+    min_confidence: float | None = None
+    flip: bool = False
+    smoothing: float = AnalysisOptions.smoothing
+
+    def read_options(self) -> ReadOptions:
+        return ReadOptions(self.labels, self.detector, self.min_face, self.min_confidence, self.flip)
+
+    def changed(self, values: Any) -> StreamSettings:
+        """With the values of a JSON object. Raises InputError."""
+        if not isinstance(values, dict):
+            raise InputError(f"settings: expected a JSON object, got {type(values).__name__}")
+        numbers = dict.fromkeys(("min_face", "min_confidence", "smoothing"), (int, float))
+        kinds = {"labels": str, "detector": str, "flip": bool, **numbers}
+        for name, value in values.items():
+            if name not in kinds:
+                raise InputError(f"settings: no {name!r}; {nearest(str(name), kinds)}")
+            if not isinstance(value, kinds[name]) or (isinstance(value, bool) and name != "flip"):  # type: ignore[arg-type]
+                raise InputError(f"settings: {name} cannot be {json.dumps(value)[:50]}")
+        return replace(self, **values)
+
+    @classmethod
+    def of_query(cls, parameters: Any) -> StreamSettings:
+        values: dict[str, Any] = {}
+        for each in fields(cls):
+            text = parameters.get(each.name)
+            if text is None:
+                continue
+            try:
+                number = each.name in ("min_face", "min_confidence", "smoothing")
+                values[each.name] = (
+                    float(text) if number else text.lower() in ("1", "true") if each.name == "flip" else text
+                )
+            except ValueError as error:
+                raise InputError(f"{each.name}: expected a number, got another word") from error
+        return cls(**values)
+
+
+class StreamSession:
+    """One stream: the newest frame that waits, and what is known of the persons until now."""
+
+    def __init__(self, socket: WebSocket, engine: Engine, settings: StreamSettings) -> None:
+        self.socket, self.engine, self.settings = socket, engine, settings
+        self.dropped = 0
+        self._received = 0
+        self._began: float | None = None
+        self._waiting: tuple[int, float, bytes] | None = None
+        self._came = asyncio.Event()
+        self._size: tuple[int, int] | None = None
+        self._analyzer = self._new_analyzer()
+
+    def _recognizer(self, settings: StreamSettings) -> EmotionRecognizer:
+        return self.engine.recognizer(settings.read_options(), self.engine.settings.size or VIDEO_SIZE)
+
+    def _new_analyzer(self, first: int = 1) -> FrameAnalyzer:
+        smoother = Smoother(self.settings.smoothing)
+        return FrameAnalyzer(
+            self._recognizer(self.settings), DetectionSchedule(None, True), Tracker(first=first), smoother, "stream"
+        )
+
+    async def receive(self) -> None:
+        """Takes what comes until the client leaves, or says nothing for too long."""
+        while True:
+            with anyio.fail_after(self.engine.settings.stream_seconds):
+                message = await self.socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            if message.get("bytes") is not None:
+                self._take(message["bytes"])
+            else:
+                await self._set(message.get("text") or "")
+
+    def _take(self, content: bytes) -> None:
+        now = time.monotonic()
+        self._began = now if self._began is None else self._began
+        if self._waiting is not None:
+            self.dropped += 1
+            self.engine.metrics.frames.labels("dropped").inc()
+        self._waiting = (self._received, now - self._began, content)
+        self._received += 1
+        self._came.set()
+
+    async def _set(self, text: str) -> None:
+        try:
+            settings = self.settings.changed(json.loads(text))
+            self._analyzer.switch_to(self._recognizer(settings), settings.smoothing)
+            self.settings = settings
+        except (ValueError, RecursionError) as error:
+            reason = str(error) if isinstance(error, InputError) else "settings: expected JSON, got something else"
+            await self._send({"schema": SCHEMA, "error": ProblemError(422, reason, "input").to_dict()})
+
+    async def answer(self) -> None:
+        """Answers the newest frame, again and again."""
+        while True:
+            await self._came.wait()
+            self._came.clear()
+            waiting, self._waiting = self._waiting, None
+            if waiting is not None:
+                await self._answer(*waiting)
+
+    async def _answer(self, number: int, seconds: float, content: bytes) -> None:
+        began = time.perf_counter()
+        document: dict[str, Any] = {"schema": SCHEMA, "frame": number}
+        try:
+            image = await self.engine.run(self._analyze, number, seconds, content)
+        except ImageError as error:
+            self.engine.metrics.frames.labels("unread").inc()
+            document["error"] = ProblemError(422, f"frame: {error.reason}", "unreadable").to_dict()
+        else:
+            self.engine.metrics.frames.labels("read").inc()
+            document |= {
+                "dropped": self.dropped,
+                "time": round(seconds, 4),
+                "milliseconds": round(1e3 * (time.perf_counter() - began), 1),
+                "image": image,
+            }
+        await self._send(document)
+
+    def _analyze(self, number: int, seconds: float, content: bytes) -> dict[str, Any]:
+        """In a thread: what is seen in a frame."""
+        image = load_image(content, self.engine.settings.max_pixels)
+        if self._size not in (None, image.shape[:2]):  # another camera: no face of before can be tracked into it
+            self._analyzer = self._new_analyzer(self._analyzer.tracker.next_number)
+        self._size = image.shape[:2]
+        return self._analyzer.analyze(Frame(seconds, number, image)).faces.to_dict()
+
+    async def _send(self, document: dict[str, Any]) -> None:
+        await self.socket.send_text(json.dumps(document, ensure_ascii=False))
+
+
+@router.websocket("/v1/stream")
+async def stream(socket: WebSocket) -> None:
+    try:
+        engine = engine_of(socket)
+    except ProblemError as problem:
+        await _decline(socket, TRY_AGAIN, problem.detail)
+        return
+    try:
+        session = StreamSession(socket, engine, StreamSettings.of_query(socket.query_params))
+    except InputError as error:
+        await _decline(socket, 1008, str(error))
+        return
+    if engine.streams >= engine.settings.max_streams:
+        engine.metrics.refused.labels("streams").inc()
+        await _decline(socket, TRY_AGAIN, f"{engine.streams} streams are open, as many as may be. Come again")
+        return
+    engine.streams += 1
+    engine.metrics.streams.inc()
+    try:
+        await _accept(socket)
+        await _run(socket, session)
+    finally:
+        engine.streams -= 1
+        engine.metrics.streams.dec()
+
+
+async def _run(socket: WebSocket, session: StreamSession) -> None:
+    """Receives and answers side by side until the client leaves, or says nothing for too long."""
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(session.answer)
+            await session.receive()
+            group.cancel_scope.cancel()
+    except* TimeoutError:
+        await _close(socket, GOING_AWAY, "nothing came for too long")
+    except* WebSocketDisconnect:  # it left while it was answered
+        pass
+
+
+async def _accept(socket: WebSocket) -> None:
+    offered = socket.scope.get("subprotocols", [])
+    await socket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
+
+
+async def _decline(socket: WebSocket, code: int, reason: str) -> None:
+    """Accepts only to close, because a browser is not told why an upgrade was refused."""
+    await _accept(socket)
+    await _close(socket, code, reason)
+
+
+async def _close(socket: WebSocket, code: int, reason: str) -> None:
+    if socket.application_state is WebSocketState.CONNECTED:
+        with suppress(RuntimeError, WebSocketDisconnect):
+            await socket.close(code, reason.encode()[:120].decode(errors="ignore"))

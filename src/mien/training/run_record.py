@@ -1,0 +1,232 @@
+"""The bookkeeping of a run: what is written when it begins and when it ends, and what another run takes from it.
+
+Training on one machine and federated training share it. A run is a folder: `recipe.toml`, `run.json` (data, machine,
+versions, commit, time), `history.csv`, `checkpoints/{best,last}.ckpt`, and at the end `NAME.onnx`, `evaluation.json` and
+`predictions.npz`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+import torch
+
+from mien.bundle import Bundle, find
+from mien.datasets import FaceDataset, exact_copies
+from mien.errors import MienError, RecipeError
+from mien.evaluation.evaluate import evaluate_bundle
+from mien.files import replacing, write_atomically
+from mien.runs import Run, processor
+from mien.training.callbacks import History
+from mien.training.export import export_bundle
+from mien.training.models import Network, gflop
+from mien.training.module import trainable_parameters
+from mien.training.recipe import Recipe
+
+log = logging.getLogger("mien.training")
+
+
+def begin_run(
+    run: Run,
+    recipe: Recipe,
+    values: dict[str, Any],
+    facts: dict[str, Any],
+    difference: Callable[[dict[str, Any], dict[str, Any]], MienError | None],
+    packages: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Make a run's folder, or check that the one there is the same run; return the run's facts.
+
+    Args:
+        run: the run's folder.
+        recipe: the run's recipe.
+        values: the recipe as it is written down.
+        facts: what is known of the run's data and clients.
+        difference: given the facts of the run that is there and of this one; returns an error if they differ.
+        packages: packages whose versions are noted beside those that every run uses.
+
+    Raises:
+        RecipeError: the run in the folder has another recipe.
+        MienError: what `difference` returns.
+    """
+    facts = {
+        "mien": version("mien"),
+        "commit": commit(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        **facts,
+        **taken_from(recipe, started=run.recipe.is_file()),
+        **surroundings(packages),
+    }
+    text = tomli_w.dumps(values)
+    if run.recipe.is_file():
+        if run.recipe.read_text(encoding="utf-8") != text:
+            raise RecipeError(
+                f"{run.folder} was started with another recipe, see {run.recipe}: resume with the same recipe and "
+                "options, or choose another --out"
+            )
+        before = dict(json.loads(run.facts.read_text(encoding="utf-8")))
+        if (error := difference(before, facts)) is not None:
+            raise error
+        return before
+    run.checkpoints.mkdir(parents=True, exist_ok=True)
+    write_json(run.facts, facts)
+    write_atomically(run.recipe, text)
+    return facts
+
+
+def finish_run(
+    run: Run,
+    network: Network,
+    recipe: Recipe,
+    known: FaceDataset,
+    validation: FaceDataset,
+    training: FaceDataset | None,
+    facts: dict[str, Any],
+    card_recipe: dict[str, Any],
+) -> Path:
+    """Export a run's network as a bundle, judge it on the validation faces, and complete `run.json`.
+
+    Args:
+        run: the run's folder.
+        network: the network with the weights of the best epoch, on the CPU.
+        recipe: the run's recipe.
+        known: all faces that the evaluation may look at.
+        validation: those that the epoch was chosen on and that fit the calibration, of one split.
+        training: those that were learnt; None where they are not known here.
+        facts: what is known of the run; it is completed.
+        card_recipe: the recipe as the bundle's card has it.
+
+    Returns:
+        The bundle's path.
+    """
+    split = str(validation.splits[0])
+    facts |= {
+        "exported_by": commit(),
+        "parameters": trainable_parameters(network),
+        "gflop_per_face": round(gflop(network, recipe.input.size), 4),
+    }
+
+    def judge(bundle: Bundle) -> dict[str, Any]:
+        evaluation = evaluate_bundle(bundle, known, split)
+        evaluation.to_json(run.evaluation)
+        write_predictions(run.predictions, bundle, validation, split)
+        return evaluation.to_dict()
+
+    faces = validation if training is None else unseen(validation, training)
+    path = run.folder / f"{recipe.name}.onnx"
+    export_bundle(network, recipe, faces, path, {"training": facts, "recipe": card_recipe}, judge)
+    write_json(run.facts, facts)
+    return path
+
+
+def best_weights(run: Run) -> tuple[dict[str, torch.Tensor], int]:
+    """The network's weights and buffers at a run's best epoch, and that epoch, from 1."""
+    checkpoint = torch.load(run.best, map_location="cpu", weights_only=False)
+    prefix = "network."
+    weights = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
+    return weights, int(checkpoint["epoch"]) + 1
+
+
+def start_from(run: Run, network: Network) -> None:
+    """Gives a network the best weights of a run; heads that the run did not have keep their own.
+
+    A RecipeError if the run has no checkpoint, or trained another network.
+    """
+    if not run.best.is_file():
+        raise RecipeError(f"initial: expected the folder of a run, with checkpoints/{run.best.name}, got {run.folder}")
+    weights, _ = best_weights(run)
+    fresh = network.state_dict()
+    usable = {name: values for name, values in weights.items() if name in fresh and values.shape == fresh[name].shape}
+    body = [name for name in {**weights, **fresh} if not name.startswith("heads.")]
+    if different := [name for name in body if name not in usable]:
+        raise RecipeError(
+            f"initial: expected a run of the same network, but {len(different)} of its {len(body)} tensors differ "
+            f"({different[0]}). Take [network] from {run.recipe}"
+        )
+    network.load_state_dict({**fresh, **usable})
+
+
+def warn_of_learnt(start: Run, recipe: Recipe, dataset: FaceDataset) -> None:
+    """Says so where a run that another starts from may have learnt the faces that are held out here."""
+    if not (recipe.data.folds or recipe.data.validation == "held-out") or not start.facts.is_file():
+        return
+    before = json.loads(start.facts.read_text(encoding="utf-8"))["data"]
+    if before["digest"] != dataset.digest and set(before["sources"]) & set(dataset.sources.tolist()):
+        log.warning(
+            "%s may have learnt faces that are held out here, and figures on them would be too good; with the same "
+            "data, seed and [data] it has not",
+            start.folder,
+        )
+
+
+def write_predictions(path: Path, bundle: Bundle, validation: FaceDataset, split: str) -> None:
+    """The bundle's probabilities on its validation split, for paired comparison with other runs."""
+    arrays: dict[str, Any] = {"labels": validation.labels, "split": split, "digest": validation.faces_digest}
+    arrays |= bundle.probabilities(validation.faces)
+    if validation.votes is not None:
+        arrays["votes"] = validation.votes
+    with replacing(path) as temporary:
+        np.savez_compressed(temporary, **arrays)
+
+
+def unseen(validation: FaceDataset, training: FaceDataset) -> FaceDataset:
+    """Without the faces that have an exact copy in training, on which a network is surer than it is elsewhere."""
+    rows = np.flatnonzero(~exact_copies(validation.faces, training.faces))
+    return validation.take(rows) if len(rows) else validation
+
+
+def checkpoint_seconds(path: Path) -> float:
+    """Training seconds of a run over all its starts, as its checkpoint remembers them."""
+    checkpoint = torch.load(path, map_location="cpu", weights_only=False)
+    return float(checkpoint["callbacks"][History.__name__]["seconds"])
+
+
+def taken_from(recipe: Recipe, *, started: bool = False) -> dict[str, Any]:
+    """The SHA-256 of the teachers, and of the weights to start from, which a run that is `started` needs no more."""
+    facts: dict[str, Any] = {}
+    if recipe.teacher.bundles:
+        facts["teachers"] = {name: _sha256(find(name)) for name in recipe.teacher.bundles}
+    if recipe.initial and not started:
+        facts["initial"] = _sha256(Run(Path(recipe.initial)).best)
+    return facts
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def surroundings(packages: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the machine and the versions that a run is made with."""
+    used = ("torch", "lightning", "kornia", "numpy", "onnxruntime", *packages)
+    return {
+        "machine": {
+            "processor": processor(),
+            "threads": torch.get_num_threads(),
+            "system": f"{platform.system()} {platform.machine()}",
+        },
+        "versions": {name: version(name) for name in used} | {"python": platform.python_version()},
+    }
+
+
+def commit() -> str | None:
+    """The commit of the code, where it runs from a git checkout of its own."""
+    root = Path(__file__).parents[3]
+    if not (root / ".git").exists() or shutil.which("git") is None:
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    write_atomically(path, json.dumps(values, indent=2) + "\n")

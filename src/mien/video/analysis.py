@@ -1,0 +1,284 @@
+"""Video analysis: frames -> faces, detected or tracked -> persons -> emotions -> `Moment`s.
+
+What a frame needs is done while the next ones are decoded (`mien.video.io.prefetch.Prefetcher`). Only faces that are
+visible now are in a moment; nothing of an earlier frame is repeated. This module knows no files and draws nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.detection.detections import Detections, distinct
+from mien.pipeline import FacePipeline, pick_vote_shares
+from mien.results import Faces
+from mien.video.io.frames import OPEN_TIMEOUT, Frame, Source
+from mien.video.io.opening import open_source
+from mien.video.io.prefetch import PREFETCHED, Prefetcher
+from mien.video.moment import Moment
+from mien.video.options import AnalysisOptions, Sampling
+from mien.video.schedule import DetectionSchedule
+from mien.video.search import BackgroundSearch
+from mien.video.tracking.flow import FaceFlow, move_faces
+from mien.video.tracking.smoothing import Smoother
+from mien.video.tracking.tracker import Tracker, TrackOptions, appearance_of
+
+OVERLAP = 0.3
+"""Tracked faces that overlap more (IoU) may have slipped onto one another: faces are detected at once."""
+
+Tracked = tuple[Detections, npt.NDArray[np.int64]]
+"""Faces and the numbers of their persons, int64 (n,)."""
+
+
+class FrameAnalyzer:
+    """Analyze frames one after the other: where the faces are, whose they are, and which emotions they show.
+
+    Args:
+        pipeline: what finds, crops and classifies faces.
+        schedule: when faces are detected.
+        tracker: what numbers the persons.
+        smoother: what averages their probabilities.
+        name: the source of the answers.
+    """
+
+    def __init__(
+        self,
+        pipeline: FacePipeline,
+        schedule: DetectionSchedule,
+        tracker: Tracker,
+        smoother: Smoother,
+        name: str = "frames",
+    ) -> None:
+        self.pipeline = pipeline
+        self.schedule = schedule
+        self.tracker = tracker
+        self.smoother = smoother
+        self.name = name
+        self._flow = FaceFlow()
+        self._faces: Detections | None = None  # those of the last frame, with their numbers
+        self._numbers = np.zeros(0, np.int64)
+        self._search = BackgroundSearch()  # used where the schedule says so
+        self._next: tuple[FacePipeline, Smoother] | None = None
+
+    def switch_to(self, pipeline: FacePipeline, smoothing: float | None = None) -> None:
+        """Use another pipeline from the next frame on, with other labels for instance; averages begin anew.
+
+        It may be called from any thread. Persons keep their numbers.
+
+        Args:
+            pipeline: what finds, crops and classifies faces from then on.
+            smoothing: seconds over which probabilities are averaged; None: as before.
+        """
+        seconds = self.smoother.seconds if smoothing is None else smoothing
+        self._next = pipeline, Smoother(seconds, self.smoother.margin)
+
+    def analyze(self, frame: Frame, stages: dict[str, float] | None = None, arrived: float = 0.0) -> Moment:
+        """Analyze the next frame; frames must come in the order of their times.
+
+        Args:
+            frame: the frame.
+            stages: seconds of the stages before, which are completed.
+            arrived: when the frame was ready, in seconds of `time.perf_counter`.
+        """
+        stages = {} if stages is None else stages
+        if self._next is not None:
+            (self.pipeline, self.smoother), self._next = self._next, None
+        due = self.schedule.due(frame.time)
+        background = self.schedule.in_background and self._faces is not None and not self._faces.are_frames
+        tracked = self._follow(frame, stages, keep=not self._search.done) if background or not due else None
+        detected = tracked is None
+        if tracked is None:
+            tracked = self._detect(frame, stages)
+        elif background:
+            searched = self._detect_in_background(frame, due, stages)
+            detected = searched is not None
+            tracked = searched or tracked
+        faces, numbers = tracked
+        order = np.argsort(-(faces.boxes[:, 2:] - faces.boxes[:, :2]).prod(axis=1), kind="stable")
+        self._faces, self._numbers = faces.select(order), numbers[order]
+        with _timed(stages, "read"):
+            answer = self._classify(frame, self._faces, self._numbers)
+        self.schedule.learn(stages)
+        return Moment(frame.time, frame.number, answer, frame.image, detected, stages, arrived)
+
+    def restore(self, time: float, faces: Faces) -> None:
+        """Go on with the persons of an earlier analysis, seen at that time, and the emotions it reported of them."""
+        if faces.track_ids is not None and faces.reported is not None:
+            self.tracker.restore(time, faces.boxes, faces.track_ids)
+            self.smoother.restore(faces.track_ids, faces.reported)
+
+    def close(self) -> None:
+        """End the thread that detects in the background."""
+        self._search.close()
+
+    def _follow(self, frame: Frame, stages: dict[str, float], keep: bool = True) -> Tracked | None:
+        """Return the faces of the last frame where they are now, or None if they must be detected.
+
+        `keep`: their tracks go along.
+        """
+        if self._faces is None or self._faces.are_frames:
+            return None
+        with _timed(stages, "follow"):
+            faces, lost = self._flow.move(self._faces, frame.image)
+            seen = np.flatnonzero(~lost)
+            apart = distinct(faces.boxes[seen], faces.scores[seen], OVERLAP)
+            if not self.schedule.realtime and len(apart) < len(lost):
+                return None
+            kept = seen[apart]
+            faces, numbers = faces.select(kept), self._numbers[kept]
+            if keep:
+                self.tracker.keep(frame.time, faces.boxes, numbers)
+        return faces, numbers
+
+    def _detect(self, frame: Frame, stages: dict[str, float]) -> Tracked:
+        with _timed(stages, "find"):
+            faces = self.pipeline.find(frame.image)
+        self._flow.remember(frame.image)
+        self._search.drop()
+        self.schedule.detected(frame.time)
+        return faces, self._track(frame, faces, stages)
+
+    def _detect_in_background(self, frame: Frame, due: bool, stages: dict[str, float]) -> Tracked | None:
+        """Begin a detection if it is due, and return the faces of the one that is through, where they are now."""
+        assert self._flow.last is not None
+        found = self._search.take(self._flow.last)
+        if due and not self._search.running:
+            self._search.begin(self.pipeline, frame.image, self._flow.last)
+            self.schedule.detected(frame.time)
+        if found is None:
+            return None
+        stages["find"], faces, pictures = found
+        with _timed(stages, "follow"):
+            for before, after in pairwise(pictures):
+                faces, lost = move_faces(faces, before, after)
+                faces = faces.select(np.flatnonzero(~lost))
+            faces = faces.select(distinct(faces.boxes, faces.scores, OVERLAP))
+        return faces, self._track(frame, faces, stages)
+
+    def _track(self, frame: Frame, faces: Detections, stages: dict[str, float]) -> npt.NDArray[np.int64]:
+        with _timed(stages, "track"):
+            numbers = self.tracker.update(frame.time, faces.boxes, appearance_of(frame.image, faces.boxes))
+            self.smoother.keep_only(self.tracker.numbers)
+        return numbers
+
+    def _classify(self, frame: Frame, found: Detections, numbers: npt.NDArray[np.int64]) -> Faces:
+        """Return the faces with their emotions, averaged in time."""
+        probabilities, shares = self.pipeline.classify(self.pipeline.crop(frame.image, found))
+        values = probabilities if shares is None else np.concatenate([probabilities, shares], axis=1)
+        averages = self.smoother.average(frame.time, numbers, values)
+        count = probabilities.shape[1]
+        columns = self.smoother.report(numbers, averages[:, :count])
+        return Faces(
+            boxes=found.boxes,
+            scores=found.scores,
+            landmarks=found.landmarks,
+            probabilities=np.ascontiguousarray(averages[:, :count]),
+            vote_shares=pick_vote_shares(columns, None if shares is None else averages[:, count:]),
+            labels=self.pipeline.labels,
+            size=(frame.image.shape[1], frame.image.shape[0]),
+            source=self.name,
+            track_ids=numbers,
+            reported=columns,
+            min_confidence=self.pipeline.min_confidence,
+        )
+
+
+class VideoAnalysis:
+    """Iterate over the `Moment`s of a video; made by `analyze`.
+
+    `close`, or the end of a `with`, stops the analysis and frees the video.
+
+    Attributes:
+        analyzer: what analyzes the frames.
+        source: what is analyzed; `source.notes` says what was wrong with it, when it is through.
+    """
+
+    def __init__(
+        self, analyzer: FrameAnalyzer, source: Source, sampling: Sampling, prefetched: int = PREFETCHED
+    ) -> None:
+        self.analyzer = analyzer
+        self.source = source
+        realtime = analyzer.schedule.realtime
+        self._frames = Prefetcher(
+            source.frames(sampling), prefetched, latest=realtime, pace=realtime and not source.live
+        )
+
+    @property
+    def dropped(self) -> int:
+        """Frames that came too late, in real time."""
+        return self._frames.dropped
+
+    @property
+    def notes(self) -> list[str]:
+        """What was wrong with the video."""
+        return self.source.notes
+
+    def __iter__(self) -> VideoAnalysis:
+        return self
+
+    def __next__(self) -> Moment:
+        began = time.perf_counter()
+        frame = next(self._frames)
+        return self.analyzer.analyze(frame, {"wait": time.perf_counter() - began}, self._frames.arrived)
+
+    def __enter__(self) -> VideoAnalysis:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_frames"):
+            self._frames.leave()
+
+    def close(self, patience: float = OPEN_TIMEOUT) -> None:
+        """Stop, and free the video; wait so many seconds at most for a stream that does not answer."""
+        self._frames.close(patience)
+        self.analyzer.close()
+
+
+def analyze(
+    pipeline: FacePipeline, source: Any, options: AnalysisOptions | None = None, *, first_track: int = 1
+) -> VideoAnalysis:
+    """Analyze a video and return an iterator over its `Moment`s.
+
+    Args:
+        pipeline: what finds, crops and classifies faces: an `EmotionRecognizer`, for instance.
+        source: what `mien.video.io.opening.open_source` takes, or a `Source` of one's own.
+        options: how the video is analyzed.
+        first_track: the first number to give to a person.
+
+    Raises:
+        VideoError: the source cannot be read.
+        InputError: the source is none.
+        MissingExtraError: the extra `video` is needed and not installed.
+    """
+    options = options or AnalysisOptions()
+    opened: Source = source if hasattr(source, "frames") and hasattr(source, "notes") else open_source(source)
+    realtime = opened.live if options.realtime is None else options.realtime
+    rate = min(opened.rate / options.every if opened.rate else np.inf, options.fps or np.inf)
+    analyzer = FrameAnalyzer(
+        pipeline,
+        DetectionSchedule(options.detect_every, realtime, 1 / rate if np.isfinite(rate) else None),
+        Tracker(replace(TrackOptions(), max_gap=options.max_gap), first_track),
+        Smoother(options.smoothing, options.margin),
+        opened.name,
+    )
+    return VideoAnalysis(analyzer, opened, options.sampling)
+
+
+@contextmanager
+def _timed(stages: dict[str, float], name: str) -> Iterator[None]:
+    """Add the seconds that a `with` takes to a stage."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        stages[name] = stages.get(name, 0.0) + time.perf_counter() - began

@@ -1,0 +1,249 @@
+"""Frames of video files and streams, read by PyAV (extra `video`), with their true times.
+
+This module knows containers and timestamps; it knows nothing of faces. RGB uint8 (H, W, 3) goes out, upright and with
+square pixels.
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from mien.errors import MissingExtraError, VideoError
+from mien.video.io.frames import OPEN_TIMEOUT, Frame, Pixels
+from mien.video.options import Sampling
+
+WORTH_SEEKING = 10.0
+"""Seconds into a file from which looking for a key frame is worth more than decoding what comes before."""
+
+
+_URL = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+def pyav() -> Any:
+    """The module `av`, or a MissingExtraError that tells how to install it."""
+    try:
+        import av
+    except ImportError as error:
+        raise MissingExtraError("reading and writing video", "video") from error
+    return av
+
+
+class VideoFile:
+    """A file or a stream, through PyAV. It is opened once to see what it is, and again for its frames.
+
+    Times are presentation timestamps in seconds from the container's start, so variable rates and 29.97 come out
+    true. A file object (standard input) is read once, from beginning to end.
+
+    `formats` are the containers that a file of a stranger may be, as FFmpeg calls them, "mov,matroska"; it then names
+    no other file or address either. Frames of more than `max_pixels` are refused; 0: none are.
+    """
+
+    def __init__(
+        self,
+        source: str | BinaryIO,
+        name: str | None = None,
+        patience: float = OPEN_TIMEOUT,
+        formats: str = "",
+        max_pixels: int = 0,
+    ) -> None:
+        self.name = name or str(source)
+        self._max_pixels = max_pixels
+        self._limits = {"format_whitelist": formats, "protocol_whitelist": "file"} if formats else {}
+        self._patience = patience
+        self.notes: list[str] = []
+        self._source = source
+        self._seekable = isinstance(source, str) and not _URL.match(source)
+        self._container = self._open()
+        stream = self._container.streams.video[0]
+        rate = stream.average_rate or stream.guessed_rate
+        self.rate = float(rate) if rate else None
+        self.duration = self._seconds_of(stream)
+        self.live = isinstance(source, str) and bool(_URL.match(source)) and self.duration is None
+
+    def frames(self, sampling: Sampling) -> Iterator[Frame]:
+        container, self._container = self._container or self._open(), None
+        with container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            number = self._skip(container, sampling.start) if self._seekable else 0
+            yield from self._decode(container, stream, number, sampling)
+
+    def _open(self) -> Any:
+        av = pyav()
+        options = {"rtsp_transport": "tcp"} if self.name.lower().startswith("rtsp") else {}
+        options |= self._limits
+        try:
+            timeout = None if self._seekable else (OPEN_TIMEOUT, self._patience)
+            container = av.open(self._source, options=options, timeout=timeout, metadata_errors="replace")
+        except (av.FFmpegError, OSError) as error:
+            raise VideoError(_cannot_open(error), self.name) from error
+        if not container.streams.video:
+            kinds = ", ".join(stream.type for stream in container.streams)
+            container.close()
+            what = f"without pictures, only {kinds}" if kinds else "with nothing in it"
+            raise VideoError(f"expected frames, got a file {what}. Check that it is a video", self.name)
+        if self._max_pixels:
+            self._check_pixels(container)
+        return container
+
+    def _check_pixels(self, container: Any) -> None:
+        """Refuses too large frames by what the file says of them, and while it is read by what they are."""
+        codec = container.streams.video[0].codec_context
+        codec.options = {"max_pixels": str(self._max_pixels)}
+        if codec.width * codec.height > self._max_pixels:
+            container.close()
+            raise VideoError(
+                f"expected frames of at most {self._max_pixels:,} pixels, got {codec.width} x {codec.height}. "
+                "Scale it down first",
+                self.name,
+            )
+
+    def _seconds_of(self, stream: Any) -> float | None:
+        """How long the pictures last, or else the whole file."""
+        if stream.duration and stream.time_base:
+            return float(stream.duration * stream.time_base)
+        duration = self._container.duration
+        return duration / 1e6 if duration and duration > 0 else None
+
+    def _skip(self, container: Any, start: float) -> int:
+        """Goes to a key frame before `start` and returns the number of the first frame that comes from there.
+
+        Packets are counted without decoding them. Where that is not possible all is as at the beginning.
+        """
+        av, stream = pyav(), container.streams.video[0]
+        if start < WORTH_SEEKING:
+            return 0
+        origin, numbers, key = _origin(container), [], None
+        aim = float(start) + origin
+        try:
+            for packet in container.demux(stream):
+                if packet.pts is None or packet.is_discard:
+                    continue
+                if packet.dts is not None and packet.dts * packet.time_base > aim:
+                    break
+                numbers.append(packet.pts)
+                if packet.is_keyframe and packet.pts * packet.time_base < aim - 1:
+                    key = packet.pts
+            container.seek(key if key is not None else stream.start_time or 0, stream=stream)
+            if key is None:
+                return 0
+            first = next(container.decode(stream), None)
+            container.seek(key, stream=stream)
+            if first is not None and first.pts is not None and float(first.pts * stream.time_base) <= aim:
+                return bisect.bisect_left(sorted(numbers), first.pts)
+        except av.FFmpegError:
+            pass
+        container.seek(stream.start_time or 0, stream=stream)
+        return 0
+
+    def _decode(self, container: Any, stream: Any, number: int, sampling: Sampling) -> Iterator[Frame]:
+        clock = _Clock(None if self.live else _origin(container), 1 / self.rate if self.rate else 1 / 25)
+        chosen, seconds, count = sampling.chooser(), None, 0
+        for frame in self._pictures(container, stream):
+            seconds = clock.time_of(frame, number)
+            if sampling.end is not None and seconds >= sampling.end:
+                break
+            if chosen(number, seconds):
+                yield Frame(seconds, number, _upright_rgb(frame, stream.sample_aspect_ratio))
+            number, count = number + 1, count + 1
+        else:
+            self._judge_end(count, seconds, sampling, clock)
+
+    def _pictures(self, container: Any, stream: Any) -> Iterator[Any]:
+        """Every picture that can be decoded; what cannot is noted."""
+        av = pyav()
+        packets, damaged = container.demux(stream), 0
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError as error:
+                self.notes.append(f"reading ended early: {_words(error)}. What came before is kept")
+                break
+            if packet is None:
+                break
+            try:
+                yield from packet.decode()
+            except av.FFmpegError:
+                damaged += 1
+        if damaged:
+            self.notes.append(f"{damaged} {'piece was' if damaged == 1 else 'pieces were'} damaged and left out")
+
+    def _judge_end(self, count: int, seconds: float | None, sampling: Sampling, clock: _Clock) -> None:
+        """After the last frame: was there any, and is that where the file says that it ends?"""
+        if not count and sampling.start == 0:
+            reason = self.notes[-1] if self.notes else "the file says nothing more"
+            raise VideoError(f"expected frames, got none ({reason}). Copy or download it again", self.name)
+        if clock.jumps:
+            self.notes.append(f"its clock went back {clock.jumps} times; the times here go on from where it was")
+        if self.duration is None or self.live or seconds is None:
+            return
+        if seconds < self.duration - max(1.0, 3 * clock.step):
+            self.notes.append(
+                f"is cut short: it says that it lasts {self.duration:.1f} s, the last frame is at {seconds:.1f} s. "
+                "What could be read is kept"
+            )
+
+
+@dataclass
+class _Clock:
+    """Presentation timestamps as seconds that only grow; `origin` None: the first frame is at 0."""
+
+    origin: float | None
+    step: float
+    last: float = -1.0
+    jumps: int = 0
+    _shift: float = field(default=0.0, repr=False)
+
+    def time_of(self, frame: Any, number: int) -> float:
+        """Seconds of a decoded frame; from its number and the rate where the container has no timestamps."""
+        stamp = frame.pts if frame.pts is not None else frame.dts
+        raw = number * self.step if stamp is None else float(stamp * frame.time_base)
+        if self.origin is None:
+            self.origin = raw
+        seconds = raw - (0.0 if stamp is None else self.origin) + self._shift
+        if seconds <= self.last:
+            self.jumps += 1
+            self._shift += self.last + self.step - seconds
+            seconds = self.last + self.step
+        self.last = seconds
+        return max(seconds, 0.0)
+
+
+def _origin(container: Any) -> float:
+    """Seconds of the container's own clock that players show as 0: the earliest start of its streams."""
+    return (container.start_time or 0) / 1e6
+
+
+def _upright_rgb(frame: Any, aspect: Fraction | None) -> Pixels:
+    """A decoded frame as RGB, its pixels made square, turned as the container's display matrix says."""
+    width = frame.width
+    if aspect and aspect != 1 and Fraction(1, 4) <= aspect <= 4:
+        width = max(1, round(width * aspect))
+    pixels = frame.reformat(width=width, format="rgb24").to_ndarray()
+    turns = round((frame.rotation or 0) / 90) % 4  # to the left
+    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels  # type: ignore[no-any-return]
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _cannot_open(error: Exception) -> str:
+    name = type(error).__name__
+    if isinstance(error, EOFError):
+        return "expected frames, got none: the file ends after its header. Copy or download it again"
+    if name == "InvalidDataError":
+        return (
+            "expected a video, got something else or a file that was cut short before its index was written "
+            "(an MP4 of a camera that stopped). Copy it again, or repair it with a tool such as untrunc"
+        )
+    if name in ("TimeoutError", "ExitError"):
+        return f"does not answer within {OPEN_TIMEOUT:.0f} s. Check the address and the network"
+    return f"cannot be opened: {_words(error)}. Check the path or the address, and the permissions"

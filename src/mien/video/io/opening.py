@@ -1,0 +1,43 @@
+"""`open_source`: a source of frames from whatever the user names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mien.errors import InputError, VideoError
+from mien.video.io.camera import Camera
+from mien.video.io.container import _URL, VideoFile
+from mien.video.io.frames import OPEN_TIMEOUT, Source
+from mien.video.io.pictures import FrameSequence, PictureFolder
+
+
+def open_source(source: Any, patience: float = OPEN_TIMEOUT) -> Source:
+    """A source of frames from a path, an address (rtsp://, http://, ...), a camera's number, a folder of pictures, a
+    binary file object, or an iterable of (seconds, image). A stream has failed after `patience` seconds without data.
+
+    Raises VideoError for what cannot be read, InputError for what is no source, MissingExtraError without PyAV.
+    """
+    if isinstance(source, bool) or source is None:
+        raise InputError(f"video: expected a path, an address, a camera's number or frames, got {source!r}")
+    if isinstance(source, int | np.integer):
+        return Camera(int(source))
+    if isinstance(source, str | Path):
+        if _URL.match(str(source)):
+            return VideoFile(str(source), patience=patience)
+        if Path(source).is_dir():
+            return PictureFolder(Path(source))
+        if not Path(source).exists():
+            raise VideoError("no such file or folder. Check the path", str(source))
+        return VideoFile(str(source))
+    if hasattr(source, "read"):
+        return VideoFile(source, name=str(getattr(source, "name", "stream")))
+    if isinstance(source, Iterable) and not isinstance(source, bytes | np.ndarray):
+        return FrameSequence(source)
+    raise InputError(
+        "video: expected a path, an address, a camera's number, a folder, or an iterable of (seconds, image), "
+        f"got {type(source).__name__}"
+    )

@@ -1,0 +1,35 @@
+"""`Moment`: the faces of one frame of a video, with its time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.results import Faces
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """The faces of one frame.
+
+    Attributes:
+        time: seconds from the video's start.
+        frame: the frame's number in the video, from 0.
+        faces: `Faces` with track_ids; their probabilities are averaged in time.
+        image: the frame, RGB uint8 (H, W, 3); None where the moment was read back from rows.
+        detected: whether faces were detected in this frame (in real time: or in one just before it), not only tracked
+            into it.
+        stages: seconds that each step took: wait (for the frame), find, follow, track, read. In real time other steps
+            may run while faces are detected; find is given when it is through.
+        arrived: when the frame was ready to be analyzed, in seconds of `time.perf_counter`.
+    """
+
+    time: float
+    frame: int
+    faces: Faces
+    image: npt.NDArray[np.uint8] | None = None
+    detected: bool = False
+    stages: dict[str, float] = field(default_factory=dict)
+    arrived: float = 0.0

@@ -1,0 +1,118 @@
+"""Options of video analysis, shared by `EmotionRecognizer.track`, `mien video`, the service and batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mien.errors import InputError
+from mien.options import clock_seconds, documented, number, option, positive, same_option
+
+ROUNDING = 0.0015
+"""Seconds by which a frame may be early and still be in time: containers round, Matroska to milliseconds."""
+
+
+@documented
+@dataclass(frozen=True)
+class Sampling:
+    """Which frames of a video are analyzed. Raises InputError for values out of range."""
+
+    every: int = option(1, "analyze each n-th frame", parse=positive, metavar="N")
+    fps: float | None = option(
+        None,
+        "analyze at most so many frames a second; for a folder of pictures: their rate",
+        parse=number,
+        metavar="RATE",
+        shown_default="all frames",
+    )
+    start: float = option(0.0, "time at which to begin, in seconds", parse=clock_seconds, metavar="TIME")
+    end: float | None = option(
+        None,
+        "time at which to stop, in seconds; that time is not included",
+        parse=clock_seconds,
+        metavar="TIME",
+        shown_default="the video's end",
+    )
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise InputError(f"every: expected a whole number from 1, got {self.every}")
+        if self.fps is not None and not 0 < self.fps <= 1000:
+            raise InputError(f"fps: expected frames per second, above 0 and up to 1000, got {self.fps}")
+        if not 0 <= self.start < float("inf"):
+            raise InputError(f"start: expected seconds from 0, got {self.start}")
+        if self.end is not None and not self.end > self.start:
+            raise InputError(f"end: expected seconds after the start, {self.start:g}, got {self.end}")
+
+    def chooser(self) -> Callable[[int, float], bool]:
+        """Return a function that says of each frame, by its number and its time, whether it is analyzed.
+
+        It must be called once for every frame, in order.
+        """
+        last = -1
+
+        def chosen(number: int, seconds: float) -> bool:
+            nonlocal last
+            if seconds < self.start or number % self.every:
+                return False
+            if self.fps is not None:
+                step = int((seconds - self.start + ROUNDING) * self.fps)
+                if step <= last:
+                    return False
+                last = step
+            return True
+
+        return chosen
+
+
+@documented
+@dataclass(frozen=True)
+class AnalysisOptions:
+    """How a video is analyzed. Raises InputError for values out of range."""
+
+    every: int = same_option(Sampling, "every")
+    fps: float | None = same_option(Sampling, "fps")
+    start: float = same_option(Sampling, "start")
+    end: float | None = same_option(Sampling, "end")
+    detect_every: int | None = option(
+        None,
+        "detect faces in each n-th of these frames, and track them by their motion in the frames between",
+        parse=positive,
+        metavar="N",
+        shown_default="every 0.15 seconds, or in real time as often as the time allows",
+    )
+    realtime: bool | None = option(
+        None,
+        "keep up with the clock: analyze the newest frame and drop those that come too late; files are played at their "
+        "own speed",
+        shown_default="only for cameras and live streams",
+    )
+    smoothing: float = option(
+        0.2, "average probabilities over so many seconds; 0: not at all", parse=number, metavar="SECONDS"
+    )
+    margin: float = option(
+        0.1,
+        "probability by which another emotion must be likelier before it replaces the reported one",
+        parse=number,
+        metavar="P",
+    )
+    max_gap: float = option(
+        2.0,
+        "a person who was out of sight for at most so many seconds keeps the number",
+        parse=number,
+        metavar="SECONDS",
+    )
+
+    def __post_init__(self) -> None:
+        self.sampling  # noqa: B018  raises what is wrong with those values
+        if self.detect_every is not None and self.detect_every < 1:
+            raise InputError(f"detect_every: expected a whole number from 1, got {self.detect_every}")
+        for name in ("smoothing", "margin", "max_gap"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"{name}: expected a number from 0, got {getattr(self, name)}")
+
+    @property
+    def sampling(self) -> Sampling:
+        """Which frames are analyzed."""
+        return Sampling(self.every, self.fps, self.start, self.end)

@@ -1,0 +1,265 @@
+"""Record a video: analyze it once and write rows, an annotated video, timelines and a summary of what was seen.
+
+Knows files and sources; nothing of terminals. `EmotionRecognizer.record` and `mien video` are its users.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mien.drawing import VideoAnnotator
+from mien.errors import InputError
+from mien.pipeline import FacePipeline
+from mien.results import Faces
+from mien.video.analysis import VideoAnalysis, analyze
+from mien.video.io.frames import Source
+from mien.video.io.opening import open_source
+from mien.video.io.prefetch import Prefetcher
+from mien.video.io.writer import VideoWriter
+from mien.video.moment import Moment
+from mien.video.options import AnalysisOptions, Sampling
+from mien.video.rows import ResumePoint, RowWriter, check_target, find_resume_point, journal_of, read_rows
+from mien.video.summary import Summary
+from mien.video.timeline.writing import TIMELINES, check_timeline, write_timeline
+
+STANDARD_INPUT = "-"
+STANDARD_OUTPUT = "-"
+
+
+@dataclass(frozen=True)
+class RecordingFiles:
+    """The files that are written of one video; None: not that one.
+
+    Attributes:
+        rows: a row per face and frame, .csv, .jsonl or .parquet; "-" is standard output.
+        annotated: the video with boxes and captions, .mp4.
+        timelines: .html or .png.
+        summary: the summary per person, .json.
+    """
+
+    rows: str | None = None
+    annotated: Path | None = None
+    timelines: tuple[Path, ...] = ()
+    summary: Path | None = None
+
+    @classmethod
+    def of(
+        cls,
+        rows: str | os.PathLike[str] | None = None,
+        annotated: str | os.PathLike[str] | None = None,
+        timelines: Sequence[str | os.PathLike[str]] = (),
+        summary: str | os.PathLike[str] | None = None,
+    ) -> RecordingFiles:
+        """Return the files of any kind of paths."""
+        return cls(
+            None if rows is None else os.fspath(rows),
+            None if annotated is None else Path(annotated),
+            tuple(Path(path) for path in timelines),
+            None if summary is None else Path(summary),
+        )
+
+    @property
+    def paths(self) -> list[Path]:
+        """All files, without standard output."""
+        rows = Path(self.rows) if self.rows and self.rows != STANDARD_OUTPUT else None
+        return [file for file in (rows, self.annotated, *self.timelines, self.summary) if file is not None]
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """What came of it.
+
+    Attributes:
+        summary: who was seen when, with which emotions.
+        files: what was written.
+        notes: what was wrong with the video, for people to read.
+        seconds: how long it took.
+    """
+
+    summary: Summary
+    files: RecordingFiles
+    notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def record_video(
+    pipeline: FacePipeline,
+    source: Any,
+    files: RecordingFiles,
+    options: AnalysisOptions | None = None,
+    *,
+    resume: bool = False,
+    progress: Callable[[float], None] | None = None,
+    started: Callable[[Source], None] | None = None,
+) -> Recording:
+    """Analyze a video and write what was seen.
+
+    A KeyboardInterrupt is passed on when everything that was seen until then is written.
+
+    Args:
+        pipeline: what finds, crops and classifies faces: an `EmotionRecognizer`, for instance.
+        source: what `mien.video.io.opening.open_source` takes; "-" is standard input, and digits are a camera's number.
+        files: what is written.
+        options: how the video is analyzed.
+        resume: go on after the last whole frame of the rows' file.
+        progress: called with the time of the video, in seconds, that was analyzed.
+        started: called with the opened video, before it is analyzed.
+
+    Raises:
+        VideoError: the video cannot be read, or the annotated one not written.
+        InputError: a file cannot be written under its name.
+        DataError: the rows to go on with are no such rows.
+        MissingExtraError: an extra is not installed.
+    """
+    options = options or AnalysisOptions()
+    check_files([(source, files)])
+    earlier = find_resume_point(files.rows, pipeline.labels) if resume and files.rows else None
+    opened = _open(source)
+    if started is not None:
+        started(opened)
+    summary = Summary(pipeline.labels, opened.name)
+    notes: list[str] = []
+    began, stopped = time.monotonic(), False
+    with ExitStack() as stack:
+        rows = stack.enter_context(RowWriter(files.rows, pipeline.labels, earlier)) if files.rows else None
+        film = stack.enter_context(_film(files.annotated, source, opened, options)) if files.annotated else None
+        annotator = VideoAnnotator()
+        analysis = stack.enter_context(_analysis(pipeline, opened, options, earlier))
+        try:
+            for moment, is_new in _moments(analysis, source, options.sampling, files, pipeline, earlier):
+                if rows is not None and is_new:
+                    rows.write(moment)
+                summary.add(moment.time, moment.faces, moment.image if files.timelines else None)
+                if film is not None and moment.image is not None:
+                    film.write(moment.time, annotator.draw(moment.time, moment.image, moment.faces))
+                if progress is not None:
+                    progress(moment.time)
+        except KeyboardInterrupt:  # what was seen until now is worth its timeline and summary
+            stopped = True
+        notes += [*analysis.notes, *(film.notes if film is not None else [])]
+    for path in files.timelines:
+        write_timeline(summary, path)
+    if files.summary:
+        summary.to_json(files.summary)
+    if stopped:
+        raise KeyboardInterrupt(_stopped(files))
+    return Recording(summary, files, notes, time.monotonic() - began)
+
+
+def check_files(jobs: Sequence[tuple[Any, RecordingFiles]]) -> None:
+    """Check, before any work, that the files of all videos can be written and that none takes another's place.
+
+    Args:
+        jobs: each video's source with its files.
+
+    Raises:
+        InputError: a file is an input, is named twice, is a folder, or has a name of another kind.
+        MissingExtraError: an extra is not installed that a file needs.
+    """
+    taken: set[Path] = set()
+    inputs = [Path(source) for source, _ in jobs if isinstance(source, str | os.PathLike)]
+    for _, files in jobs:
+        if files.rows:
+            check_target(files.rows)
+        for path in files.timelines:
+            if path.suffix.lower() not in TIMELINES:
+                raise InputError(f"{path}: expected a timeline's name that ends in {' or '.join(TIMELINES)}")
+            check_timeline(path)
+        for path in files.paths:
+            file = path.resolve()
+            if file in taken or any(other.exists() and other.resolve() == file for other in inputs):
+                what = "is an input" if file not in taken else "is named twice"
+                raise InputError(f"{path} {what}. Choose another name; with several videos put {{name}} into it")
+            taken.add(file)
+            if path.is_dir():
+                raise InputError(f"{path}: expected a file to write, got a folder. Name a file in it")
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(f"{path}: its folder cannot be made ({error.strerror}). Choose another") from error
+
+
+def _open(source: Any) -> Source:
+    if isinstance(source, str) and source == STANDARD_INPUT:
+        return open_source(sys.stdin.buffer)
+    return open_source(int(source) if isinstance(source, str) and source.isdecimal() else source)
+
+
+def _film(target: Path, source: Any, opened: Source, options: AnalysisOptions) -> VideoWriter:
+    """The writer of the annotated video, with the sound of the original."""
+    sound = str(source) if isinstance(source, str | os.PathLike) and Path(source).is_file() else None
+    rate = options.fps or (opened.rate / options.every if opened.rate else None)
+    return VideoWriter(target, sound=sound, start=options.start, end=options.end, rate=rate)
+
+
+@contextmanager
+def _analysis(
+    pipeline: FacePipeline, opened: Source, options: AnalysisOptions, earlier: ResumePoint | None
+) -> Iterator[VideoAnalysis]:
+    """The analysis from where to go on, with the persons of the last whole frame, if an earlier run left one."""
+    start = earlier.resume if earlier else options.start
+    first_track = earlier.next_track if earlier else 1
+    analysis = analyze(pipeline, opened, replace(options, start=start), first_track=first_track)
+    if earlier is not None and earlier.last is not None:
+        analysis.analyzer.restore(earlier.last.time, earlier.last.faces)
+    with analysis:
+        yield analysis
+
+
+def _moments(
+    analysis: VideoAnalysis,
+    source: Any,
+    sampling: Sampling,
+    files: RecordingFiles,
+    pipeline: FacePipeline,
+    earlier: ResumePoint | None,
+) -> Iterator[tuple[Moment, bool]]:
+    """What an earlier run saw, read back from its rows, and then what is seen now; the latter are new."""
+    if earlier is not None:
+        for moment in _replay(source, sampling, files, pipeline, earlier):
+            yield moment, False
+    moments = Prefetcher((moment for moment in analysis), depth=2)  # analyzed while those before are drawn and encoded
+    try:
+        for moment in moments:
+            yield moment, True
+    finally:
+        analysis.close()
+        moments.close()
+
+
+def _replay(
+    source: Any, sampling: Sampling, files: RecordingFiles, pipeline: FacePipeline, earlier: ResumePoint
+) -> Iterator[Moment]:
+    """Nothing is found or classified again; frames are decoded only where pictures are drawn from them."""
+    journal = journal_of(Path(files.rows or ""))
+    assert journal is not None
+    seen = (
+        replace(one, faces=replace(one.faces, min_confidence=pipeline.min_confidence))
+        for one in read_rows(journal, pipeline.labels, earlier.resume)
+    )
+    if files.annotated is None and not files.timelines:
+        yield from seen
+        return
+    nobody = Faces.none(pipeline.labels, with_tracks=True)
+    waiting = next(seen, None)
+    frames = Prefetcher(_open(source).frames(replace(sampling, end=earlier.resume)))
+    try:
+        for frame in frames:
+            while waiting is not None and waiting.frame < frame.number:
+                waiting = next(seen, None)
+            faces = waiting.faces if waiting is not None and waiting.frame == frame.number else nobody
+            yield Moment(frame.time, frame.number, faces, frame.image)
+    finally:
+        frames.close()
+
+
+def _stopped(files: RecordingFiles) -> str:
+    go_on = "; --resume goes on from there" if files.rows and files.rows != STANDARD_OUTPUT else ""
+    return f"stopped; what was seen until now is written{go_on}"

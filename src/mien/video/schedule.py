@@ -1,0 +1,59 @@
+"""When faces are detected in a video; in the frames between they are tracked by their motion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+DETECT_SECONDS = 0.15
+"""Faces are detected again after so many seconds, unless `detect_every` says otherwise."""
+
+MAX_DETECT_SECONDS = 0.5
+"""In real time a detection may be put off for so many seconds at most: a new face is seen no later than that."""
+
+BACKGROUND_SHARE = 0.4
+"""If a detection takes more than this share of the time between two frames, it runs in the background, in real time."""
+
+
+@dataclass
+class DetectionSchedule:
+    """Decide in which frames faces are detected.
+
+    They are detected every `detect_every` frames, or every DETECT_SECONDS, or in real time as often as the time allows:
+    a detection may take what is left of `period`, the seconds from frame to frame, when everything else is done. Costs
+    are running means of what was measured.
+    """
+
+    detect_every: int | None
+    realtime: bool
+    period: float | None = None
+    find: float = 0.0
+    rest: float = 0.0
+    _last: float = field(default=float("-inf"), repr=False)
+    _frames: int = field(default=0, repr=False)
+
+    def due(self, seconds: float) -> bool:
+        """Say whether to detect faces at this time of the video; call it once for every frame."""
+        self._frames += 1
+        away = seconds - self._last
+        if self.detect_every is not None:
+            return self._frames >= self.detect_every
+        if not self.realtime or self.period is None:
+            return away >= DETECT_SECONDS - 1e-3
+        spare = max(self.period - self.rest, 1e-3)
+        return away >= min(max(DETECT_SECONDS, self.period * self.find / spare), MAX_DETECT_SECONDS) - 1e-3
+
+    def detected(self, seconds: float) -> None:
+        """Note that faces were detected at this time of the video."""
+        self._last, self._frames = seconds, 0
+
+    @property
+    def in_background(self) -> bool:
+        """Whether a detection takes so long that frames would be late: they are tracked while it runs."""
+        return self.realtime and self.period is not None and self.find > BACKGROUND_SHARE * self.period
+
+    def learn(self, stages: dict[str, float]) -> None:
+        """Update the mean costs with the seconds that the stages of a frame took."""
+        if "find" in stages:
+            self.find += 0.2 * (stages["find"] - self.find) if self.find else stages["find"]
+        rest = sum(value for name, value in stages.items() if name not in ("wait", "find"))
+        self.rest += 0.2 * (rest - self.rest) if self.rest else rest

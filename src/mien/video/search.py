@@ -1,0 +1,77 @@
+"""Face detection in the background, while frames go on being tracked."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.detection.detections import Detections
+from mien.pipeline import FacePipeline
+
+HOPS = 3
+"""Pictures over which faces that were found in an earlier one are moved to the current one, at most."""
+
+
+class BackgroundSearch:
+    """Detect the faces of one picture in a thread of its own, and keep the gray pictures that come meanwhile."""
+
+    def __init__(self) -> None:
+        self._threads: ThreadPoolExecutor | None = None
+        self._running: Future[tuple[float, Detections]] | None = None
+        self._since: list[npt.NDArray[np.uint8]] = []
+
+    @property
+    def running(self) -> bool:
+        """Whether a detection was begun whose faces were not yet taken."""
+        return self._running is not None
+
+    @property
+    def done(self) -> bool:
+        """Whether its faces are ready to be taken."""
+        return self._running is not None and self._running.done()
+
+    def begin(self, pipeline: FacePipeline, image: npt.NDArray[np.uint8], gray: npt.NDArray[np.uint8]) -> None:
+        """Begin to detect the faces of a picture, RGB uint8 (H, W, 3), which in gray is uint8 (H, W)."""
+        self._threads = self._threads or ThreadPoolExecutor(1, "mien-search")
+        self._running = self._threads.submit(_timed_find, pipeline, image)
+        self._since = [gray]
+
+    def take(self, gray: npt.NDArray[np.uint8]) -> tuple[float, Detections, list[npt.NDArray[np.uint8]]] | None:
+        """Take the faces, once they are found; call it with every picture.
+
+        Args:
+            gray: the current picture, uint8 (H, W).
+
+        Returns:
+            None while there is nothing to take; else the seconds that the detection took, the faces, and a few gray
+            pictures from the one in which they were found to the current one, over which they can be moved.
+        """
+        if self._running is None:
+            return None
+        self._since.append(gray)
+        if not self._running.done():
+            return None
+        seconds, faces = self._running.result()
+        steps = np.linspace(0, len(self._since) - 1, min(HOPS + 1, len(self._since))).round().astype(int)
+        pictures = [self._since[step] for step in steps]
+        self.drop()
+        return seconds, faces, pictures
+
+    def drop(self) -> None:
+        """Forget what is being detected."""
+        self._running, self._since = None, []
+
+    def close(self) -> None:
+        """Forget what is being detected, and end the thread."""
+        self.drop()
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _timed_find(pipeline: FacePipeline, image: npt.NDArray[np.uint8]) -> tuple[float, Detections]:
+    began = time.perf_counter()
+    faces = pipeline.find(image)
+    return time.perf_counter() - began, faces
