@@ -6,11 +6,14 @@ FEDERATED := .venv-federated
 INSTALL := -m pip install --quiet --disable-pip-version-check
 PIP := $(INSTALL) -c constraints.txt
 
-.PHONY: demo test test-federated lint bench container clean
+.PHONY: demo check test test-federated lint bench container clean
 
 demo: $(BASE)/ready
 	$(BASE)/bin/mien predict examples --annotate out --json out/faces.json
 	@echo "The annotated pictures and faces.json are in out/"
+
+check: $(DEV)/ready lint
+	$(DEV)/bin/python -m pytest -n 2 -q -m "not slow and not browser and not ray"
 
 test: $(DEV)/ready lint
 	$(DEV)/bin/python -m pytest -n 2

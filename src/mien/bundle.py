@@ -22,7 +22,8 @@ import numpy.typing as npt
 from mien.errors import BundleError, InputError, first_line, kind_of, nearest
 from mien.labels import LABEL_SETS, LabelSet
 from mien.preprocess import FRAME, InputSpec, check_crops, to_input
-from mien.runtimes import CPU, SUFFIXES, FloatArray, ModelFile, open_runtime
+from mien.runtimes.base import CPU, SUFFIXES, FloatArray, ModelFile
+from mien.runtimes.opening import open_runtime
 
 FORMAT_VERSION = 1
 DEFAULT = "mien"

@@ -1,7 +1,8 @@
-"""Boxes, names and bars on pictures. The colours are those of `mien.labels`."""
+"""Draw boxes, names and bars on pictures, in the colours of `mien.labels`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,27 +12,32 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mien.face import Face
 from mien.labels import color
-from mien.results import Faces
 
 INK = (20, 20, 20)
 PAPER = (255, 255, 255)
 
 BAR = 1.1
-"""Height of an emotion's bar, in sizes of the caption's text."""
+"""Height of an emotion's bar, relative to the caption's text size."""
 
 SIDES = ("below", "above", "right", "left")
-"""Where a caption may stand; one with details also beside the face."""
+"""Sides of a face for its caption; "right" and "left" only for captions with details."""
 
 Box = tuple[float, float, float, float]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
-def draw_faces(image: npt.NDArray[np.uint8], faces: Faces, top: int = 3) -> npt.NDArray[np.uint8]:
-    """A copy of the picture, uint8 RGB (H, W, 3), with a box and a caption of the `top` likeliest emotions per face.
+def draw_faces(image: npt.NDArray[np.uint8], faces: Iterable[Face], top: int = 3) -> npt.NDArray[np.uint8]:
+    """Return a copy of the picture with a box and a caption for each face.
 
-    The caption stands below its face or above it, where it covers least of the faces and of the other captions;
-    small faces get a shorter one.
+    The caption is below or above its face, where it covers least of the faces and of other captions. Small faces get a
+    shorter caption.
+
+    Args:
+        image: RGB, uint8 (H, W, 3).
+        faces: the faces.
+        top: number of emotions in a caption, the most probable first.
     """
+    faces = list(faces)
     canvas = Image.fromarray(image)
     pen = ImageDraw.Draw(canvas, "RGBA")
     unit = max(1.0, max(canvas.size) / 1000)
@@ -46,7 +52,7 @@ def draw_faces(image: npt.NDArray[np.uint8], faces: Faces, top: int = 3) -> npt.
 def _caption(
     pen: ImageDraw.ImageDraw, face: Face, top: int, unit: float, size: tuple[int, int], taken: list[Box]
 ) -> Box:
-    """Draws the caption of a face and returns where it stands."""
+    """Draw the caption of a face and return its box."""
     breadth = face.box[2] - face.box[0]
     text_size = float(np.clip(breadth / 8, 10 * unit, 22 * unit))
     font = ImageFont.load_default(text_size)
@@ -67,7 +73,7 @@ def _caption(
 
 
 def _place(box: Box, width: float, height: float, size: tuple[int, int], taken: list[Box]) -> Box:
-    """Of the places below and above the box, flush with its left or right, inside the picture: what covers least."""
+    """Return the position below or above the box, aligned left or right, inside the picture, that covers least."""
     left, upper, right, lower = box
     places = []
     for y in (lower, upper - height):
@@ -78,32 +84,41 @@ def _place(box: Box, width: float, height: float, size: tuple[int, int], taken: 
 
 
 def _shared(a: Box, b: Box) -> float:
-    """Square pixels that two boxes have in common."""
+    """Return the area that two boxes share, in square pixels."""
     return max(0, min(a[2], b[2]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
 class VideoAnnotator:
-    """Draws the faces of one frame after the other, so that nothing flickers or jumps; `draw` is called in order.
+    """Draw the faces of successive frames, without flicker and jumps; call `draw` in the order of the frames.
 
-    Each face has a box in its emotion's colour and a caption with the person's number, the reported emotion and a strip
-    of all probabilities in a fixed order. Boxes glide, captions stay on their side of the face, keep their size, and
-    change their figure a few times a second. With `details` a bar for each emotion takes the strip's place, under faces
-    that are broad enough.
+    Each face has a box in its emotion's colour, and a caption with the track number, the reported emotion and a strip
+    of all probabilities in a fixed order. Boxes move smoothly. Captions stay on their side of the face, keep their
+    size, and update the percentage a few times per second.
+
+    Args:
+        details: draw a bar for each emotion instead of the strip, for faces that are wide enough.
     """
 
-    GLIDE = 0.06  # seconds over which a drawn box follows the face
-    FIGURE = 0.3  # seconds for which a percentage stays
-    STAY = 1.0  # seconds that a caption stays on its side, if it can
-    MEMORY = 2.0  # seconds after which somebody who has left is forgotten
+    GLIDE = 0.06  # time constant in seconds with which a drawn box follows the face
+    FIGURE = 0.3  # seconds between updates of a percentage
+    STAY = 1.0  # least seconds between two changes of a caption's side
+    MEMORY = 2.0  # seconds after which a track that has ended is forgotten
 
     def __init__(self, details: bool = False) -> None:
         self.details = details
         self._shown: dict[int, _DrawnFace] = {}
 
     def draw(
-        self, time: float, image: npt.NDArray[np.uint8], faces: Faces, captions: bool = True
+        self, time: float, image: npt.NDArray[np.uint8], faces: Iterable[Face], captions: bool = True
     ) -> npt.NDArray[np.uint8]:
-        """A copy of the frame, uint8 RGB (H, W, 3), with its faces; those without a track number are left out."""
+        """Return a copy of the frame with its faces; faces without a track number are left out.
+
+        Args:
+            time: time of the frame in seconds.
+            image: RGB, uint8 (H, W, 3).
+            faces: the faces of the frame.
+            captions: draw captions, too.
+        """
         self._shown = {track: shown for track, shown in self._shown.items() if time - shown.time < self.MEMORY}
         canvas = Image.fromarray(image)
         pen = ImageDraw.Draw(canvas, "RGBA")
@@ -118,14 +133,14 @@ class VideoAnnotator:
         return np.array(canvas)
 
     def _update(self, time: float, face: Face, unit: float) -> _DrawnFace:
-        """What is shown of a face, brought up to this time."""
+        """Update what is drawn of a face to this time, and return it."""
         assert face.track is not None
         box = np.array(face.box)
         size = round(float(np.clip((box[2] - box[0]) / 8, 11 * unit, 20 * unit)))
         shown = self._shown.setdefault(face.track, _DrawnFace(time, box, size))
         share = 1 - np.exp(-max(time - shown.time, 0) / self.GLIDE)
         if np.abs(box - shown.box).max() > 0.5 * (box[2] - box[0]):
-            share = 1.0  # it came back elsewhere: nothing glides through the picture
+            share = 1.0  # the face came back at another position: jump to it
         shown.box = shown.box + share * (box - shown.box)
         if abs(size - shown.size) > 0.2 * shown.size:
             shown.size = size
@@ -143,9 +158,11 @@ class VideoAnnotator:
         size: tuple[int, int],
         taken: list[Box],
     ) -> Box:
-        """Draws the caption of a face and returns where it stands."""
+        """Draw the caption of a face and return its box."""
         detailed = self.details and shown.corners[2] - shown.corners[0] >= 5 * shown.size
-        text_size = min(shown.size, round(size[1] / 23)) if detailed else shown.size  # all bars in half the picture
+        text_size = (
+            min(shown.size, round(size[1] / 23)) if detailed else shown.size
+        )  # so that all bars fit into half of it
         font, pad = font_of(text_size), text_size * 0.4
         number = str(face.track)
         badge = pen.textlength(number, font=font) + 2 * pad
@@ -170,7 +187,7 @@ class VideoAnnotator:
 
 
 def _strip(pen: ImageDraw.ImageDraw, face: Face, place: Box) -> None:
-    """All probabilities side by side, in a fixed order."""
+    """Draw all probabilities in one strip, in a fixed order."""
     edge, upper, right, lower = place
     width = right - edge
     for name, value in face.probabilities.items():
@@ -179,7 +196,7 @@ def _strip(pen: ImageDraw.ImageDraw, face: Face, place: Box) -> None:
 
 
 def _bars(pen: ImageDraw.ImageDraw, face: Face, place: Box, font: Font) -> None:
-    """A bar with its emotion and percentage for each probability, below one another in a fixed order."""
+    """Draw a bar with name and percentage for each emotion, in a fixed order."""
     left, upper, right, lower = place
     step = (lower - upper) / len(face.probabilities)
     for row, (name, value) in enumerate(face.probabilities.items()):
@@ -191,7 +208,7 @@ def _bars(pen: ImageDraw.ImageDraw, face: Face, place: Box, font: Font) -> None:
 
 @dataclass(eq=False)
 class _DrawnFace:
-    """What a `VideoAnnotator` last drew of somebody: box, text size, caption and its side."""
+    """Hold what a `VideoAnnotator` last drew of a face: box, text size, caption and its side."""
 
     time: float
     box: npt.NDArray[np.float64]
@@ -217,8 +234,10 @@ class _DrawnFace:
         stay: float,
         sides: tuple[str, ...],
     ) -> Box:
-        """At one of the sides of the face, inside the picture; it changes only if another is far better, and not soon
-        again."""
+        """Return the caption's box at one side of the face, inside the picture.
+
+        The side changes only if another one is far better, and not again within `stay` seconds.
+        """
         left, upper, right, lower = self.corners
         corners = {
             "below": (left, lower),
@@ -242,9 +261,10 @@ class _DrawnFace:
 
 @lru_cache(maxsize=64)
 def font_of(size: int) -> Font:
+    """Return the font of a size in pixels."""
     return ImageFont.load_default(size)
 
 
 def _readable_on(tone: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Ink or paper, whichever stands out more on a colour."""
+    """Return the text color, dark or light, that has more contrast on a color."""
     return INK if 0.299 * tone[0] + 0.587 * tone[1] + 0.114 * tone[2] > 110 else PAPER

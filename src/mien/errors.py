@@ -1,16 +1,16 @@
-"""Every error that mien raises on purpose. A message says what was expected, what came, and how to mend it.
+"""Define every error that mien raises on purpose. A message says what was expected, what was given, how to fix it.
 
 MienError
 ├── InputError          an argument has the wrong type, shape or range        (also a ValueError)
 ├── ImageError          a picture cannot be read, or is refused                (also a ValueError)
 ├── VideoError          a video cannot be read or written                      (also a ValueError)
-├── DataError           a data set file is not what it should be               (also a ValueError)
+├── DataError           a data set file is damaged, or not as expected         (also a ValueError)
 ├── BundleError         a model file is missing, damaged, foreign or too new
-├── DetectorError       a face detector is unknown or answers nonsense
-│   └── DownloadError   its weights could not be fetched or are not the pinned file
-├── RecipeError         a recipe has an unknown key or a bad value             (also a ValueError)
-├── TrainingError       training cannot go on: it diverged
-├── ExportError         the exported network disagrees with the trained one
+├── DetectorError       a face detector is unknown, or returns wrong results
+│   └── DownloadError   its weights could not be downloaded, or are not the pinned file
+├── RecipeError         a recipe has an unknown key or a wrong value           (also a ValueError)
+├── TrainingError       training cannot continue, for example since it diverged
+├── ExportError         the exported network does not agree with the trained one
 └── MissingExtraError   an optional dependency is not installed                (also an ImportError)
 """
 
@@ -21,7 +21,7 @@ from collections.abc import Iterable
 
 
 class MienError(Exception):
-    """The root: `except MienError` catches everything that mien raises on purpose."""
+    """Base class: `except MienError` catches everything that mien raises on purpose."""
 
 
 class InputError(MienError, ValueError):
@@ -29,9 +29,13 @@ class InputError(MienError, ValueError):
 
 
 class ImageError(MienError, ValueError):
-    """A picture cannot be read, or is refused. `source` names it.
+    """A picture cannot be read, or is refused.
 
-    `predict_batch` returns these in the place of a result, so that one bad picture never ends a batch.
+    `predict_batch` returns these in place of a result, so that one bad picture does not end a batch.
+
+    Attributes:
+        source: name of the picture.
+        reason: the message without the name.
     """
 
     def __init__(self, message: str, source: str = "the image") -> None:
@@ -40,11 +44,16 @@ class ImageError(MienError, ValueError):
         self.reason = message
 
     def __reduce__(self) -> tuple[type[ImageError], tuple[str, str]]:
-        return type(self), (self.reason, self.source)  # results cross processes, errors among them
+        return type(self), (self.reason, self.source)  # results, also errors, are sent between processes
 
 
 class VideoError(MienError, ValueError):
-    """A video, stream or camera cannot be read, or a video cannot be written. `source` names it."""
+    """A video, stream or camera cannot be read, or a video cannot be written.
+
+    Attributes:
+        source: name of the video.
+        reason: the message without the name.
+    """
 
     def __init__(self, message: str, source: str = "the video") -> None:
         super().__init__(f"{source}: {message}")
@@ -56,7 +65,7 @@ class VideoError(MienError, ValueError):
 
 
 class DataError(MienError, ValueError):
-    """A data set file is not what it should be; the message names the row."""
+    """A data set file is damaged, or not as expected; the message names the row."""
 
 
 class BundleError(MienError):
@@ -64,42 +73,47 @@ class BundleError(MienError):
 
 
 class DetectorError(MienError):
-    """A face detector is unknown or answers nonsense."""
+    """A face detector is unknown, or returns wrong results."""
 
 
 class DownloadError(DetectorError):
-    """Weights could not be fetched, or what came is not the pinned file."""
+    """Weights could not be downloaded, or the file is not the pinned one."""
 
 
 class RecipeError(MienError, ValueError):
-    """A recipe has an unknown key or a bad value."""
+    """A recipe has an unknown key or a wrong value."""
 
 
 class TrainingError(MienError):
-    """Training cannot go on."""
+    """Training cannot continue."""
 
 
 class ExportError(MienError):
-    """The exported network disagrees with the trained one, so nothing was written."""
+    """The exported network does not agree with the trained one; nothing was written."""
 
 
 def kind_of(value: object) -> str:
-    """What came where an array was expected: `float32 (3, 7)`, or the name of its type."""
+    """Describe a value where an array was expected: `float32 (3, 7)`, or the name of its type."""
     dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
     return type(value).__name__ if dtype is None or shape is None else f"{dtype} {shape}"
 
 
 def first_line(error: Exception) -> str:
-    """What an error of another package's says at first, or its name."""
+    """Return the first line of an error's message, or the name of its class."""
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 PINS = {"federated": "-c constraints-federated.txt ", "export-litert": ""}
-"""The pinned versions of extras that want others than constraints.txt has."""
+"""Extra -> pip's option for its pinned versions, if they are not those of constraints.txt."""
 
 
 class MissingExtraError(MienError, ImportError):
-    """An optional dependency is not installed; the message is the line that installs it."""
+    """An optional dependency is not installed; the message has the command that installs it.
+
+    Attributes:
+        purpose: what needs the dependency.
+        extra: name of the extra.
+    """
 
     def __init__(self, purpose: str, extra: str) -> None:
         pinned = PINS.get(extra, "-c constraints.txt ")
@@ -115,7 +129,7 @@ class MissingExtraError(MienError, ImportError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint for a misspelt word: "; did you mean 'x'?" or, with nothing near, the known words."""
+    """Return a hint for a misspelt word: "did you mean 'x'?" or, if none is similar, the known words."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"

@@ -8,14 +8,19 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Face:
-    """One face.
+    """Hold one face.
 
-    `box` is (left, top, right, bottom) in pixels of the original, upright picture; `score` the detector's certainty
-    from 0 to 1; `landmarks` the (x, y) of both eyes, nose and mouth corners, from the picture's left to its right,
-    or None where the detector gives none; `emotion` the likeliest one, or "uncertain" where it is less likely than was
-    asked for; `confidence` the calibrated chance that it is right; `probabilities` the whole distribution; `vote_share`
-    the estimated share of people who would see that emotion in this face, from 0 to 1, or None from a model that was
-    not trained on votes; `track` the person's number in a video, else None.
+    Attributes:
+        box: left, top, right and bottom in pixels of the original, upright picture.
+        score: the detector's certainty, 0 to 1.
+        landmarks: x and y of both eyes, nose and mouth corners, from the picture's left to its right, in pixels; None
+            where the detector gives none.
+        emotion: the likeliest emotion, or "uncertain" where it is less likely than `min_confidence`.
+        confidence: the calibrated probability that it is right, 0 to 1.
+        probabilities: the probability of each emotion; they sum to 1.
+        vote_share: the estimated share of people who would see that emotion in this face, 0 to 1; None from a model
+            that was not trained on votes.
+        track: the person's number in a video, else None.
     """
 
     box: tuple[float, float, float, float]
@@ -28,11 +33,11 @@ class Face:
     track: int | None = None
 
     def top(self, count: int) -> list[tuple[str, float]]:
-        """The `count` likeliest emotions with their probabilities, likeliest first."""
+        """Return the `count` likeliest emotions with their probabilities, likeliest first."""
         return sorted(self.probabilities.items(), key=lambda item: -item[1])[:count]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, rounded to what they are worth: 0.1 pixel and 0.0001."""
+        """Return plain values, rounded to 0.1 pixel and 0.0001."""
         return {
             "box": [round(value, 1) for value in self.box],
             "score": round(self.score, 4),

@@ -1,9 +1,9 @@
-"""The style of every matplotlib figure, and its conversion to a PNG for a paper and an SVG for a light or dark page.
+"""Define the style of every matplotlib figure, and write figures as PNG, and as SVG for a light or dark page.
 
 Matplotlib is an extra (`report`) and is imported inside the functions that need it.
 
-A figure is drawn once, in the light colours below. Its PNG keeps them, on white. In its SVG they become the page's
-CSS variables, so that ink turns light on a dark page; the emotions keep their own colours on both.
+A figure is drawn once, in the light colours below. Its PNG has these on white. In its SVG they become CSS variables of
+the page, so that text is light on a dark page; the emotions keep their colours on both.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 INK, SOFT, GRID, PAPER = "#1f2328", "#6a737d", "#d6dce3", "#fefefe"
 VARIABLES = {INK: "var(--ink)", SOFT: "var(--soft)", GRID: "var(--grid)", PAPER: "var(--paper)"}
 SERIES = ("#3b7dd8", "#b8508f", "#4a9a4a", "#c9822b", "#7d62c9", "#2b9aa0", "#a4604a", "#84903a")
-"""Colours for models beside each other."""
+"""Colours of the models in one figure."""
 ACCENT = SERIES[0]
 WIDE, HALF = 7.4, 3.6
-"""Widths of figures in inches: a page's and a column's."""
+"""Widths of figures in inches: a whole page, half a page."""
 
 _SETTINGS: dict[str, Any] = {
     "font.size": 8.5,
@@ -67,7 +67,7 @@ _SETTINGS: dict[str, Any] = {
     "ytick.labelcolor": INK,
     "axes.facecolor": "none",
     "figure.facecolor": PAPER,
-    "svg.fonttype": "none",  # text stays text: it can be searched, read aloud, and takes the page's font
+    "svg.fonttype": "none",  # keep text as text, for search, screen readers and the page's font
     "svg.hashsalt": "mien",
     "path.simplify_threshold": 0.4,
 }
@@ -77,7 +77,7 @@ Drawn = TypeVar("Drawn", bound="Figure | None")
 
 
 def styled(draw: Callable[P, Drawn]) -> Callable[P, Drawn]:
-    """A drawing function whose figure has mien's look, whatever the caller's settings are."""
+    """Decorate a drawing function so that its figure has mien's style, independent of the caller's settings."""
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Drawn:
@@ -90,7 +90,13 @@ def styled(draw: Callable[P, Drawn]) -> Callable[P, Drawn]:
 
 
 def new_figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Figure:
-    """A figure of no window and no pyplot; inches."""
+    """Return a figure without pyplot and without a window.
+
+    Args:
+        width: in inches.
+        height: in inches.
+        layout: matplotlib's layout engine.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -100,20 +106,25 @@ def new_figure(width: float, height: float, layout: Literal["constrained"] | Non
 
 
 def rgb(emotion: str) -> tuple[float, float, float]:
-    """The emotion's colour as matplotlib takes it, 0 to 1."""
+    """Return the emotion's colour for matplotlib, 0 to 1."""
     red, green, blue = color(emotion)
     return red / 255, green / 255, blue / 255
 
 
 def cased() -> list[Any]:
-    """Path effects that give a line a thin border of ink, without which yellow is lost on white."""
+    """Return path effects that give a line a thin border, so that yellow is visible on white."""
     from matplotlib.patheffects import withStroke
 
     return [withStroke(linewidth=2.2, foreground=SOFT, capstyle="butt")]
 
 
 def percent_axis(axes: Axes, which: str = "both") -> None:
-    """An axis from 0 to 1 with quarters."""
+    """Set an axis to 0 to 1, with ticks at quarters.
+
+    Args:
+        axes: the axes.
+        which: "x", "y" or "both".
+    """
     for axis, limits in ((axes.xaxis, axes.set_xlim), (axes.yaxis, axes.set_ylim)):
         if which in ("both", axis.axis_name):
             limits(-0.01, 1.01)
@@ -121,7 +132,7 @@ def percent_axis(axes: Axes, which: str = "both") -> None:
 
 
 def bare(axes: Axes) -> None:
-    """An axes that is only a place for a picture."""
+    """Remove grid, ticks and frame from axes."""
     axes.grid(False)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -130,14 +141,14 @@ def bare(axes: Axes) -> None:
 
 
 def show_face(axes: Axes, face: npt.NDArray[np.uint8]) -> None:
-    """A gray face `(H, W)` or an RGB one `(H, W, 3)`, kept at its own size in an SVG."""
+    """Show a face, gray (H, W) or RGB (H, W, 3); an SVG keeps its resolution."""
     bare(axes)
     image = face if face.ndim == 3 else np.repeat(face[..., None], 3, axis=2)
     axes.imshow(image, interpolation="none", aspect="equal")
 
 
 def to_png(figure: Figure, path: Path, dpi: int = 200) -> Path:
-    """Writes the figure as PNG on white, whole or not at all."""
+    """Write the figure as PNG on white, atomically, and return the path."""
     import matplotlib
 
     memory = io.BytesIO()
@@ -147,7 +158,13 @@ def to_png(figure: Figure, path: Path, dpi: int = 200) -> Path:
 
 
 def to_svg(figure: Figure, name: str, alt: str) -> str:
-    """The figure as an `<svg>` to stand inside a page: transparent, its inks the page's, its ids its own."""
+    """Return the figure as an `<svg>` for a page: transparent, in the page's colours, with unique ids.
+
+    Args:
+        figure: the figure.
+        name: prefix of the ids.
+        alt: text that describes the content.
+    """
     import matplotlib
 
     memory = io.StringIO()
@@ -162,7 +179,7 @@ def to_svg(figure: Figure, name: str, alt: str) -> str:
     text = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{name}-", text)
     text = re.sub(r' xmlns(:xlink)?="[^"]+"', "", text).replace("xlink:href", "href")
     text = re.sub(r"font-family: [^;\"]+", "font-family: var(--sans)", text)
-    text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, flags=re.DOTALL)  # it would rule the whole page
+    text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, flags=re.DOTALL)  # it would style the whole page
     text = re.sub(r' (?:d|x|y|transform|points)="[^"]+"', _rounded, text)
     for ink, variable in VARIABLES.items():
         text = text.replace(ink, variable)
@@ -177,12 +194,12 @@ def to_svg(figure: Figure, name: str, alt: str) -> str:
 
 
 def _rounded(attribute: re.Match[str]) -> str:
-    """Coordinates to a hundredth of a point."""
+    """Round coordinates to a hundredth of a point."""
     return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", attribute[0])
 
 
 def _smaller(found: re.Match[str]) -> str:
-    """An embedded PNG with alpha as a gray PNG, or a coloured one as JPEG: a fifth of the size."""
+    """Convert an embedded PNG to a gray PNG, or to JPEG if it has colors: a fifth of the size."""
     image = Image.open(io.BytesIO(base64.b64decode(found[1]))).convert("RGB")
     pixels, memory = np.asarray(image), io.BytesIO()
     gray = bool((pixels[..., :1] == pixels).all())

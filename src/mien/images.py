@@ -172,9 +172,7 @@ def _read_object(file: Any, name: str) -> bytes:
     except OSError as error:
         raise ImageError(f"cannot be read: {error.strerror or error}. Check the file", name) from error
     if not isinstance(content, bytes | bytearray):
-        raise InputError(
-            f"image: expected a file opened for bytes, got one that gives {type(content).__name__}. Open it with mode 'rb'"
-        )
+        raise InputError("image: expected a file opened for bytes, got one for text. Open it with mode 'rb'")
     return bytes(content)
 
 

@@ -1,4 +1,4 @@
-"""The emotions: their names, order, spellings, merges and colours. No other module lists them."""
+"""Define the emotions: names, order, spellings, merges and colours. No other module lists them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-# Spellings met in data sets, each with the name that mien uses.
+# Spellings in data sets -> the name that mien uses.
 _SPELLINGS = {
     "anger": "angry",
     "disgusting": "disgust",
@@ -27,10 +27,10 @@ _SPELLINGS = {
     "contemptuous": "contempt",
 }
 
-# Where a label set has no such emotion, it counts as this one.
+# Emotion -> the emotion that it counts as in a label set without it.
 _FOLDS = {"contempt": "disgust"}
 
-# Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), told apart with any kind of colour vision; RGB.
+# Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), distinguishable with any kind of colour vision; RGB.
 _COLORS = {
     "angry": (213, 94, 0),
     "disgust": (0, 158, 115),
@@ -43,16 +43,20 @@ _COLORS = {
 }
 
 UNCERTAIN = "uncertain"
-"""What is answered in the place of an emotion that the model is not sure enough of."""
+"""The label of a face if the model's confidence is too low for an emotion."""
 
 
 @dataclass(frozen=True)
 class LabelSet:
-    """An ordered set of emotions: column k of every probability array is `names[k]`.
+    """Define an ordered set of emotions: column k of every probability array is `names[k]`.
 
-    name        its name: that of the head that answers with it, and of the option `labels`
-    names       the emotions, in the order of the columns
-    line_color  "#rrggbb" of its curves, readable on white and on black, and none of the emotions'
+    Attributes:
+        name: name of the set, which is also the name of the head that predicts it and the value of the option `labels`.
+        names: the emotions, in the order of the columns.
+        line_color: "#rrggbb" of its curves, readable on white and on black, and different from the emotions' colours.
+
+    Raises:
+        InputError: there are no names, or two are the same.
     """
 
     name: str
@@ -67,11 +71,17 @@ class LabelSet:
         return len(self.names)
 
     def at(self, column: int) -> str:
-        """The emotion of a column; UNCERTAIN for -1."""
+        """Return the emotion of a column; UNCERTAIN for -1."""
         return self.names[column] if column >= 0 else UNCERTAIN
 
     def index(self, spelling: str) -> int:
-        """The column of an emotion by any usual spelling ("happiness", "Happy"); folds what this set lacks."""
+        """Return the column of an emotion by any usual spelling ("happiness", "Happy").
+
+        An emotion that this set lacks is folded into another one if there is one defined (contempt into disgust).
+
+        Raises:
+            InputError: it is no emotion of this set.
+        """
         name = spelling.strip().lower()
         name = _SPELLINGS.get(name, name)
         if name not in self.names:
@@ -81,7 +91,20 @@ class LabelSet:
         return self.names.index(name)
 
     def fold(self, probabilities: npt.NDArray[np.floating], target: LabelSet) -> npt.NDArray[np.floating]:
-        """Probabilities `(N, len(self))` as `(N, len(target))`: merged emotions add up, absent ones get 0."""
+        """Convert probabilities of this set to those of another set.
+
+        Merged emotions are added, and emotions that this set lacks get 0.
+
+        Args:
+            probabilities: (N, len(self)).
+            target: the other set.
+
+        Returns:
+            Probabilities, (N, len(target)), of the same dtype.
+
+        Raises:
+            InputError: an emotion cannot be folded into `target`.
+        """
         import numpy as np  # here, so that the command line can list the label sets without loading it
 
         folded = np.zeros((len(probabilities), len(target)), probabilities.dtype)
@@ -99,19 +122,19 @@ AFFECTNET = LabelSet(
 )
 
 PLURALITY = "plurality of eight"
-"""The test set that stands for FER+: faces for which one of its eight emotions has the most votes."""
+"""Name of the main test set of FER+: each face with the one of the eight emotions that has the most votes."""
 
 LABEL_SETS = {labels.name: labels for labels in (FER2013, FERPLUS, AFFECTNET)}
 
 
 def label_set_of(heads: Iterable[str]) -> LabelSet:
-    """The labels in which data are read for a model with these heads: FER2013's, or those of the first known head."""
+    """Return the label set in which data are read for these heads: FER2013, or that of the first known head."""
     known = [LABEL_SETS[name] for name in heads if name in LABEL_SETS]
     return FER2013 if FER2013 in known or not known else known[0]
 
 
 def color(emotion: str) -> tuple[int, int, int]:
-    """The emotion's RGB colour, 0 to 255, the same in every drawing; gray for names that mien does not know."""
+    """Return the emotion's RGB colour, 0 to 255, the same in every drawing; gray for unknown names."""
     return _COLORS.get(emotion, (128, 128, 128))
 
 
@@ -121,5 +144,5 @@ def hex_color(emotion: str) -> str:
 
 
 def line_color(name: str) -> str:
-    """Return the colour "#rrggbb" of a label set's curves, by its name; that of an unknown one is violet."""
+    """Return the colour "#rrggbb" of a label set's curves by its name; violet for an unknown one."""
     return LABEL_SETS[name].line_color if name in LABEL_SETS else LabelSet(name, (name,)).line_color

@@ -1,4 +1,4 @@
-"""What bundles say of themselves, as text for a terminal."""
+"""Format the model cards of bundles as text for a terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INTENDED = (
 
 
 def models_table() -> str:
-    """The released bundles, a line each, with size, work and measured figures."""
+    """Return a table of the released bundles, with size, GFLOP and measured scores."""
     lines = [f"{'bundle':10} {'size':>8} {'GFLOP':>6}  {'FER2013':>16}  {'FER+':>16}  {'ECE':>11}   labels"]
     for name, path in released().items():
         bundle = Bundle.load(path, threads=1)
@@ -33,7 +33,7 @@ def models_table() -> str:
 
 
 def card(bundle: Bundle) -> str:
-    """The model card of a bundle, from its metadata."""
+    """Return the model card of a bundle, from its metadata."""
     metadata = bundle.metadata
     lines = [f"{metadata.name}  ({bundle.source}, {bundle.size / 1e6:.1f} MB)", "", INTENDED, ""]
     size = metadata.input.size
@@ -59,7 +59,7 @@ def card(bundle: Bundle) -> str:
 
 
 def _facts(bundle: Bundle) -> list[str]:
-    """What `mien train` wrote into the card; anything else raises."""
+    """Return the lines on what `mien train` wrote into the card; other content raises an exception."""
     facts = bundle.metadata.card
     training = facts.get("training", {})
     lines = []
@@ -99,12 +99,12 @@ def _facts(bundle: Bundle) -> list[str]:
 
 
 def main_results(bundle: Bundle) -> dict[str, dict[str, Any]]:
-    """The result that stands for each head, of those in a bundle's card."""
+    """Return the main result of each head, from a bundle's card."""
     return main_of(bundle.metadata.card.get("metrics", {}).get("results", []))
 
 
 def main_of(results: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The result that stands for each head: all faces of its labels, and FER+'s plurality of eight."""
+    """Return the main result of each head: all faces of its labels, and FER+'s plurality of eight."""
     by_name = {result["name"]: result for result in results}
     wanted = {head: head for head in LABEL_SETS} | {FERPLUS.name: f"{FERPLUS.name}, {PLURALITY}"}
     found = {head: by_name.get(name, by_name.get(head)) for head, name in wanted.items()}
@@ -112,7 +112,7 @@ def main_of(results: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def accuracy(result: dict[str, Any] | None) -> str:
-    """ "67.9 [66.4, 69.5]", in percent, or a dash."""
+    """Format the accuracy in percent, "67.9 [66.4, 69.5]", or a dash."""
     if not result:
         return "-"
     low, high = result["intervals"]["accuracy"]

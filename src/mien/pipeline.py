@@ -22,7 +22,7 @@ from mien.errors import InputError
 from mien.labels import LabelSet
 from mien.preprocess import WHOLE_FRAME, Framing, crop_faces
 from mien.results import Faces
-from mien.runtimes import CPU
+from mien.runtimes.base import CPU
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
-"""From a face in a picture to the array that a network reads: the one crop, and the one `to_input`.
+"""Turn a face in a picture into network input: the one crop, and the one `to_input`, for every use.
 
-The frame is FER2013's: 48x48 gray pixels with the face where FER2013 has it. How the template below was
-measured and the fit chosen is written down in docs/face-crop.md.
+The frame is FER2013's: 48x48 gray pixels with the face where FER2013 has it. docs/face-crop.md says how the template
+below was measured and how the fit was chosen.
 """
 
 from __future__ import annotations
@@ -21,7 +21,16 @@ FRAME = 48
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What a network reads: the central `size` x `size` window of a 48x48 crop, as `(pixel - mean) / std`."""
+    """Define a network's input: the central `size` x `size` window of a 48x48 crop, as `(pixel - mean) / std`.
+
+    Attributes:
+        size: side of the window in pixels, an even number from 8 to 48.
+        mean: subtracted from every pixel (0 to 255).
+        std: divides every pixel after the subtraction; above 0.
+
+    Raises:
+        InputError: a value is out of range.
+    """
 
     size: int = 44
     mean: float = 128.0
@@ -35,23 +44,28 @@ class InputSpec:
 
     @property
     def margin(self) -> int:
-        """Pixels left out on each side of the frame."""
+        """Return the number of pixels between the window and each side of the frame."""
         return (FRAME - self.size) // 2
 
     def window(self, crops: Any) -> Any:
-        """The central window of crops `(..., 48, 48)`: `(..., size, size)`; numpy arrays and torch tensors alike."""
+        """Return the central window (..., size, size) of crops (..., 48, 48), for numpy arrays and torch tensors."""
         return crops[..., self.margin : FRAME - self.margin, self.margin : FRAME - self.margin]
 
     def normalize(self, pixels: Any) -> Any:
-        """Float pixels 0..255 as network input; numpy arrays and torch tensors alike."""
+        """Return float pixels from 0 to 255 as network input, for numpy arrays and torch tensors."""
         return (pixels - self.mean) / self.std
 
     def to_dict(self) -> dict[str, Any]:
+        """Return size, mean and std as a dict."""
         return asdict(self)
 
 
 def check_crops(crops: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """The crops as they are, if they are uint8 `(N, 48, 48)`."""
+    """Return the crops unchanged if they are gray, uint8 (N, 48, 48).
+
+    Raises:
+        InputError: they are not.
+    """
     if (
         not isinstance(crops, np.ndarray)
         or crops.dtype != np.uint8
@@ -65,27 +79,38 @@ def check_crops(crops: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 
 def to_input(crops: npt.NDArray[np.uint8], spec: InputSpec) -> npt.NDArray[np.float32]:
-    """Crops uint8 `(N, 48, 48)` as network input float32 `(N, 1, size, size)`; no picture-dependent scaling."""
+    """Convert crops to network input, without scaling that depends on the picture.
+
+    Args:
+        crops: gray, uint8 (N, 48, 48).
+        spec: the network's input spec.
+
+    Returns:
+        float32 (N, 1, size, size).
+
+    Raises:
+        InputError: `crops` are not crops.
+    """
     window = spec.window(check_crops(crops))[:, None]
     return np.ascontiguousarray(spec.normalize(window.astype(np.float32)))
 
 
-# Where FER2013 has them in its 48x48 frames: CenterFace on enlarged Training faces, means in pixels; the box that it
-# finds is the default of `Framing.box`.
-# Left eye, right eye, left and right mouth corner as they lie in the picture.
+# Mean positions in FER2013's 48x48 frames, in pixels, by CenterFace on enlarged Training faces: left eye, right eye,
+# left and right mouth corner, where left is left in the picture. The mean box is the default of `Framing.box`.
 TEMPLATE_POINTS = np.array([[14.8, 19.1], [32.5, 18.7], [16.9, 36.9], [31.7, 36.5]], np.float32)
-_POINT_ROWS = [0, 1, 3, 4]  # of the five landmarks; the nose moves most when a head turns
+_POINT_ROWS = [0, 1, 3, 4]  # of the five landmarks, without the nose, which moves most when a head turns
 
 
 @dataclass(frozen=True)
 class Framing:
-    """How a face is laid into the frame; the defaults are the ones that docs/face-crop.md chose by measurement.
+    """Define how a face is placed in the frame; docs/face-crop.md has the measurements behind the defaults.
 
-    scale    size of the face in the frame, relative to FER2013's mean
-    shift    (x, y) in pixels of the frame, added to FER2013's mean place
-    upright  share of the head's roll that is undone; FER2013's frames were not rotated
-    by_box   0: eyes and mouth decide place and size, 1: the detector's box does
-    box      where a face's box lies in the frame: left, top, right, bottom
+    Attributes:
+        scale: size of the face in the frame, relative to FER2013's mean.
+        shift: (x, y) in pixels of the frame, added to FER2013's mean position.
+        upright: share of the head's roll that is undone, 0 to 1; FER2013's frames were not rotated.
+        by_box: weight of the detector's box for position and size, 0 to 1; eyes and mouth have the rest.
+        box: position of a face's box in the frame: left, top, right, bottom in pixels.
     """
 
     scale: float = 1.0
@@ -96,7 +121,7 @@ class Framing:
 
 
 WHOLE_FRAME = Framing(box=(0, 0, FRAME, FRAME))
-"""For pictures that are a frame already, as the files of FER2013 are: nothing is moved."""
+"""Framing for pictures that are a frame already, like FER2013's: nothing is moved."""
 
 
 def crop_faces(
@@ -105,11 +130,18 @@ def crop_faces(
     landmarks: npt.NDArray[np.float32],
     framing: Framing = Framing(),
 ) -> npt.NDArray[np.uint8]:
-    """The faces of a picture as crops uint8 `(n, 48, 48)`, each placed where FER2013 has its faces.
+    """Crop the faces of a picture, each placed where FER2013 has its faces.
 
-    `image` RGB uint8 (H, W, 3), `boxes` float32 (n, 4) xyxy, `landmarks` float32 (n, 5, 2) or NaN; both in pixels,
-    where the pixel of column i reaches from i to i + 1. A face without landmarks is fitted by its box; outside the
-    picture its edge is repeated.
+    A face without landmarks is placed by its box. Outside the picture its edge pixels are repeated.
+
+    Args:
+        image: RGB, uint8 (H, W, 3).
+        boxes: left, top, right, bottom in pixels, float32 (n, 4). The pixel of column i reaches from i to i + 1.
+        landmarks: x, y in pixels, float32 (n, 5, 2), or NaN.
+        framing: how faces are placed.
+
+    Returns:
+        Crops, gray, uint8 (n, 48, 48).
     """
     if not len(boxes):
         return np.zeros((0, FRAME, FRAME), np.uint8)
@@ -121,7 +153,17 @@ def crop_faces(
 def fit_frame(
     box: npt.NDArray[np.float32], points: npt.NDArray[np.float32], framing: Framing
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The turn and scale (2, 2) and the offset (2,) that take picture coordinates into the 48x48 frame."""
+    """Fit the transform from picture coordinates p to the 48x48 frame: `matrix @ p + offset`.
+
+    Args:
+        box: left, top, right, bottom in pixels, (4,).
+        points: landmarks, (5, 2), or NaN.
+        framing: how the face is placed.
+
+    Returns:
+        matrix: rotation and scale, float64 (2, 2).
+        offset: float64 (2,), in pixels of the frame.
+    """
     corners = box.reshape(2, 2).astype(np.float64)
     target = np.array(framing.box, np.float64).reshape(2, 2)
     size, centre, aim = _size(target) / _size(corners), corners.mean(axis=0), target.mean(axis=0)
@@ -139,12 +181,12 @@ def fit_frame(
 
 
 def _size(points: npt.NDArray[Any]) -> float:
-    """Root of the summed squared distances from their mean; not below a thousandth of a pixel."""
+    """Return the root of the summed squared distances from the mean, at least a thousandth of a pixel."""
     return max(1e-3, float(np.sqrt(((points - points.mean(axis=0, dtype=np.float64)) ** 2).sum())))
 
 
 def _roll(points: npt.NDArray[np.float64]) -> float:
-    """How far, in radians, the eyes and mouth corners (4, 2) are turned against the template's."""
+    """Return the angle in radians between eyes and mouth corners (4, 2) and the template."""
     found = points - points.mean(axis=0)
     wanted = TEMPLATE_POINTS - TEMPLATE_POINTS.mean(axis=0)
     across = (wanted[:, 0] * found[:, 1] - wanted[:, 1] * found[:, 0]).sum()
@@ -154,7 +196,7 @@ def _roll(points: npt.NDArray[np.float64]) -> float:
 def _sample(
     gray: npt.NDArray[np.uint8], turn: npt.NDArray[np.float64], offset: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.uint8]:
-    """The 48x48 frame of a gray picture (H, W); picture coordinates p lie at `turn @ p + offset`."""
+    """Sample the 48x48 frame from a gray picture (H, W); picture coordinates p are at `turn @ p + offset`."""
     back = np.linalg.inv(turn)
     frame = np.array([[0, 0], [FRAME, 0], [0, FRAME], [FRAME, FRAME]], np.float64)
     inside = (frame - offset) @ back.T
@@ -163,13 +205,13 @@ def _sample(
     high = np.clip(np.ceil(inside.max(axis=0)) + 2, low + 1, limit).astype(int)
     patch = gray[low[1] : high[1], low[0] : high[0]]
 
-    # Shrink a large face by area first, to twice the frame: bilinear sampling alone would alias.
+    # Shrink a large face by area averaging to twice the frame first: bilinear sampling alone would alias.
     shrink = max(1.0, 0.5 / float(np.sqrt(np.linalg.det(turn))))
     sides = np.maximum(1, np.round((high - low) / shrink)).astype(int)
     factors = sides / (high - low)
     if shrink > 1:
         patch = cv2.resize(patch, (int(sides[0]), int(sides[1])), interpolation=cv2.INTER_AREA)
-    # OpenCV counts from the middle of the first pixel: p = (q + 0.5) / factors + low, and the same in the frame.
+    # OpenCV's origin is the center of the first pixel: p = (q + 0.5) / factors + low, and likewise in the frame.
     matrix = turn / factors
     shift = offset + turn @ (0.5 / factors + low) - 0.5
     transform = np.concatenate([matrix, shift[:, None]], axis=1)

@@ -1,4 +1,4 @@
-"""`EmotionRecognizer`: the one class that users need. Pictures, videos and cameras in; emotions, scores and bundles out.
+"""`EmotionRecognizer`: the class that users need. Pictures, videos and cameras in; emotions, scores and bundles out.
 
 It is a `FacePipeline` with files around it. Training, evaluation, reports, video and the live window are imported only
 inside the methods that need them.

@@ -1,4 +1,4 @@
-"""What the recognizer answers: `Faces`, a struct of arrays over the faces of one picture, and `Face`, one row of it."""
+"""`Faces`: the faces of one picture as a struct of arrays, and the JSON document of many pictures."""
 
 from __future__ import annotations
 
@@ -32,23 +32,24 @@ def _check(name: str, array: Any, shape: tuple[int, ...], dtype: type[np.generic
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """The faces of one picture, n of them, ordered from the largest to the smallest.
+    """Hold the faces of one picture, n of them, ordered from the largest to the smallest.
 
-    boxes          float32 (n, 4)     xyxy, pixels of the original picture
-    scores         float32 (n,)       detection score, 0 to 1
-    landmarks      float32 (n, 5, 2)  x, y of left eye, right eye, nose, left and right mouth corner as they lie in
-                                      the picture; NaN where the detector gives none
-    probabilities  float32 (n, K)     calibrated, over `labels`
-    vote_shares    float32 (n,)       estimated share of people who would see the emotion; NaN where unknown
-    labels         LabelSet           of the columns of `probabilities`
-    size           (width, height)    of the picture, in pixels
-    source         str                its path, or a description
-    track_ids      int64 (n,) or None persons in a video
-    reported       int64 (n,) or None columns of the emotions that are answered; None: the likeliest. A video holds an
-                                      emotion until another is clearly likelier
-    min_confidence float              faces whose emotion is less likely are answered "uncertain"
+    No face is a result, `len(faces) == 0`, not an error. A wrong shape or dtype raises InputError.
 
-    No face is a result, `len(faces) == 0`, not an error. Wrong shapes are an InputError.
+    Attributes:
+        boxes: float32 (n, 4), xyxy in pixels of the original picture.
+        scores: detection scores, float32 (n,), 0 to 1.
+        landmarks: float32 (n, 5, 2), x and y of the left eye, right eye, nose, left and right mouth corner as they lie
+            in the picture; NaN where the detector gives none.
+        probabilities: calibrated, float32 (n, K), over `labels`; rows sum to 1.
+        vote_shares: estimated shares of people who would see the emotion, float32 (n,), 0 to 1; NaN where unknown.
+        labels: the label set of the columns of `probabilities`.
+        size: width and height of the picture in pixels.
+        source: its path, or a description.
+        track_ids: numbers of persons in a video, int64 (n,), or None.
+        reported: columns of the reported emotions, int64 (n,); None: the likeliest ones. In a video an emotion is
+            reported until another is clearly likelier.
+        min_confidence: faces whose emotion is less likely are reported as "uncertain".
     """
 
     boxes: FloatArray
@@ -112,7 +113,7 @@ class Faces:
     @overload
     def __getitem__(self, index: slice | npt.NDArray[Any]) -> Faces: ...
     def __getitem__(self, index: int | slice | npt.NDArray[Any]) -> Face | Faces:
-        """One `Face` by number, or the `Faces` of a slice, a mask or an array of numbers."""
+        """Return one `Face` by its number, or the `Faces` of a slice, a mask or an array of numbers."""
         if not isinstance(index, int | np.integer):
             return replace(
                 self,
@@ -141,12 +142,12 @@ class Faces:
 
     @property
     def emotions(self) -> list[str]:
-        """The likeliest emotion of every face, or the one that is `reported`; "uncertain" below `min_confidence`."""
+        """The reported emotion of each face, or else the likeliest; "uncertain" below `min_confidence`."""
         return [self._name(best, sure) for best, sure in zip(self._columns, self.confidences, strict=True)]
 
     @property
     def confidences(self) -> FloatArray:
-        """The probability of that emotion, float32 (n,)."""
+        """The probability of each face's emotion, float32 (n,)."""
         return self.probabilities[np.arange(len(self)), self._columns]
 
     def _name(self, column: int, confidence: float) -> str:
@@ -157,7 +158,7 @@ class Faces:
         return self.probabilities.argmax(axis=1) if self.reported is None else self.reported
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """Return plain values, ready for JSON."""
         return {
             "source": self.source,
             "width": self.size[0],
@@ -170,7 +171,7 @@ class Faces:
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """One flat dict per face: source, face, box, score, emotion, confidence, vote_share, a column per emotion."""
+        """Return one flat dict per face: source, face, box, score, emotion, confidence, vote_share, a column per emotion."""
         return [
             {
                 "source": self.source,
@@ -187,7 +188,7 @@ class Faces:
 
     @staticmethod
     def columns(labels: LabelSet) -> list[str]:
-        """The keys of `to_rows`, in order, also for a picture without a face."""
+        """Return the keys of `to_rows`, in order, also for a picture without a face."""
         fixed = [
             "source",
             "face",
@@ -203,15 +204,76 @@ class Faces:
         return [*fixed, *labels.names]
 
     def to_pandas(self) -> Any:
-        """The rows as a pandas DataFrame; pandas must be installed."""
+        """Return the rows as a pandas DataFrame; pandas must be installed."""
         try:
             import pandas
         except ImportError as error:
             raise MissingExtraError("Faces.to_pandas", "pandas") from error
         return pandas.DataFrame(self.to_rows(), columns=self.columns(self.labels))
 
+    def to_supervision(self) -> Any:
+        """Return the faces as `supervision.Detections`; supervision must be installed.
+
+        Boxes are `xyxy`, the emotion's probability is `confidence`, its column is `class_id`, the person's number is
+        `tracker_id`; `data` has "class_name", "score" (the detector's), "landmarks" and "probabilities".
+
+        Raises:
+            MissingExtraError: supervision is not installed.
+        """
+        try:
+            from supervision import Detections
+        except ImportError as error:
+            raise MissingExtraError("Faces.to_supervision", "supervision") from error
+        return Detections(
+            xyxy=self.boxes,
+            confidence=self.confidences,
+            class_id=self._columns.astype(int),
+            tracker_id=self.track_ids,
+            data={
+                "class_name": np.array(self.emotions),
+                "score": self.scores,
+                "landmarks": self.landmarks,
+                "probabilities": self.probabilities,
+            },
+        )
+
+    def show(self, image: Any = None, top: int = 3) -> None:
+        """Show the picture with its faces: in the notebook's output, or in the system's picture viewer.
+
+        Args:
+            image: the picture, as `predict` takes it; None: the file that `source` names.
+            top: number of emotions shown per face, the most probable first.
+
+        Raises:
+            ImageError: the picture cannot be read.
+            InputError: it is another picture than the one that these faces are of.
+        """
+        from PIL import Image
+
+        if image is None and self.source in ("array", "bytes", "image", "crops"):
+            raise InputError(f"show: expected the picture, since these faces are of no file ({self.source}), got none")
+        picture = Image.fromarray(self.draw(self.source if image is None else image, top))
+        try:
+            shell = get_ipython()  # type: ignore[name-defined]
+        except NameError:
+            shell = None
+        if shell is not None and "IPKernelApp" in shell.config:
+            from IPython.display import display
+
+            display(picture)
+        else:
+            picture.show()
+
     def draw(self, image: Any, top: int = 3) -> npt.NDArray[np.uint8]:
-        """A copy of the picture (anything that `predict` takes) with a box and `top` bars per face, uint8 RGB."""
+        """Return a copy of the picture with a box and a caption for each face, RGB uint8 (H, W, 3).
+
+        Args:
+            image: the picture that these faces are of, as `predict` takes it.
+            top: number of emotions in a caption, the most probable first.
+
+        Raises:
+            InputError: it is a picture of another size.
+        """
         from mien.drawing import draw_faces
         from mien.images import load_image
 
@@ -234,7 +296,7 @@ class Faces:
         return f"{count} in {self.source} ({self.size[0]}x{self.size[1]})"
 
     def _repr_html_(self) -> str:
-        """A table for notebooks: per face the emotion and a bar of the whole distribution."""
+        """Return a table for notebooks: per face the emotion and a bar of the whole distribution."""
         rows = []
         for number, face in enumerate(self, 1):
             strip = "".join(
@@ -259,7 +321,10 @@ class Faces:
 
 
 def document(recognizer: EmotionRecognizer, results: Iterable[Faces | ImageError]) -> dict[str, Any]:
-    """Schema, model and labels; one object per picture; and what could not be read, with the reason."""
+    """Return the JSON document of many pictures.
+
+    It has schema, model and labels; one object per picture; and the pictures that could not be read, with the reason.
+    """
     results = list(results)
     return {
         "schema": SCHEMA,

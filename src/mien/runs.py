@@ -1,6 +1,6 @@
-"""A run's folder and a bundle's file as what they tell of a model, read without torch.
+"""Read and write a run's folder, and read a bundle's file as a model to report on, without torch.
 
-This module knows where a run keeps its files and how they are written; it must not know how they came about.
+This module knows where a run keeps its files and their formats; it must not know how they are produced.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from mien.bundle import Bundle, find, released
 from mien.errors import BundleError, DataError, InputError, RecipeError
 from mien.files import write_atomically
 from mien.labels import LABEL_SETS
-from mien.runtimes import CPU
+from mien.runtimes.base import CPU
 
 Row = dict[str, float]
-"""One epoch: column -> number."""
+"""The metrics of one epoch: column -> number."""
 
 
 class Run:
-    """Where a run keeps its files."""
+    """Hold the paths of a run's files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -48,24 +48,32 @@ class Run:
 
     @property
     def best_epoch(self) -> int | None:
-        """The epoch whose weights were kept, from 1; None while the run goes on."""
+        """Return the epoch whose weights were kept, from 1; None while the run is not finished."""
         found = json.loads(self.facts.read_text(encoding="utf-8")).get("best_epoch")
         return None if found is None else int(found)
 
     def check_unused(self, resume: bool) -> None:
-        """A RecipeError if a run is here already and is not to be resumed; the first of several processes tells."""
+        """Check that the folder holds no run, unless it is to be resumed; only the first process checks.
+
+        Raises:
+            RecipeError: the folder holds a run and `resume` is not set.
+        """
         if first_process() and self.recipe.is_file() and not resume:
             raise RecipeError(
-                f"{self.folder} holds a run already: add --resume to go on with it, or choose another --out"
+                f"{self.folder} holds a run already: add --resume to continue it, or choose another --out"
             )
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a run's bundle answered on the split that it was judged on.
+    """Hold the predictions of a run's bundle on its validation split.
 
-    probabilities: head -> calibrated float32 `(N, K)`. labels: int64 `(N,)`. votes: uint8 `(N, 10)` or None.
-    digest: the split's `faces_digest`.
+    Attributes:
+        probabilities: head -> calibrated probabilities, float32 (N, K).
+        labels: int64 (N,).
+        votes: uint8 (N, 10), or None.
+        split: name of the split.
+        digest: the split's `faces_digest`.
     """
 
     probabilities: dict[str, npt.NDArray[np.float32]]
@@ -77,9 +85,16 @@ class Predictions:
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model to report on or to compare: a finished run, or a bundle alone.
+    """Hold a model to report on or to compare: a finished run, or a bundle without a run.
 
-    folder is the run's, or None; history has a row per epoch, or none; recipe has nested keys, as in the file.
+    Attributes:
+        name: name of the folder or file.
+        path: the bundle's file.
+        bundle: the bundle.
+        folder: the run's folder, or None.
+        history: the metrics of each epoch; empty without a run.
+        recipe: the recipe with nested keys, as in the file.
+        facts: facts about the training.
     """
 
     name: str
@@ -92,21 +107,34 @@ class ModelSource:
 
     @property
     def checkpoint(self) -> Path | None:
-        """The run's best checkpoint, where there is one."""
+        """Return the path of the run's best checkpoint, or None without one."""
         path = None if self.folder is None else Run(self.folder).best
         return path if path is not None and path.is_file() else None
 
     def predictions(self) -> Predictions | None:
-        """The run's kept answers; None for a bundle, or a run of an older mien. DataError where they are damaged."""
+        """Return the run's predictions; None for a bundle, or a run of an older mien.
+
+        Raises:
+            DataError: the file is damaged.
+        """
         path = None if self.folder is None else Run(self.folder).predictions
         return read_predictions(path) if path is not None and path.is_file() else None
 
 
 def open_model_source(source: str | Path, *, threads: int = 0, providers: str | Sequence[str] = CPU) -> ModelSource:
-    """A run's folder, a bundle's file, or the name of a released bundle.
+    """Open a run's folder, a bundle's file, or a released bundle by its name.
 
-    A run's folder goes before a released bundle of its name, any other folder does not. A folder that is no run is an
-    InputError, a run without a bundle a BundleError.
+    A run's folder takes precedence over a released bundle of the same name; any other folder does not.
+
+    Args:
+        source: the folder, file or name.
+        threads: number of threads. 0: the runtime chooses.
+        providers: execution providers, by short or ONNX Runtime's names.
+
+    Raises:
+        InputError: the folder is no run.
+        BundleError: the run has no bundle, or the bundle cannot be read.
+        DataError: a file of the run is damaged.
     """
     is_released = isinstance(source, str) and source in released() and not Run(Path(source)).recipe.is_file()
     if is_released or not Path(source).is_dir():
@@ -121,7 +149,7 @@ def open_model_source(source: str | Path, *, threads: int = 0, providers: str | 
     path = folder / f"{recipe.get('name')}.onnx"
     if not path.is_file():
         raise BundleError(
-            f"{folder} is a run without a finished bundle ({path.name}): go on with it by `mien train --resume`"
+            f"{folder} is a run without a finished bundle ({path.name}): continue it by `mien train --resume`"
         )
     history = read_history(run.history) if run.history.is_file() else ()
     name = folder.resolve().name
@@ -130,7 +158,11 @@ def open_model_source(source: str | Path, *, threads: int = 0, providers: str | 
 
 
 def read_history(path: str | Path) -> tuple[Row, ...]:
-    """The rows of a `history.csv`, a number per column; empty cells are left out. DataError for anything else."""
+    """Read a `history.csv`: for each row, column -> number, without empty cells.
+
+    Raises:
+        DataError: the file cannot be read, or has other content.
+    """
     try:
         with Path(path).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -142,7 +174,7 @@ def read_history(path: str | Path) -> tuple[Row, ...]:
 
 
 def write_history(path: str | Path, rows: Sequence[Row]) -> None:
-    """Writes what `read_history` reads, whole or not at all; a row may lack columns."""
+    """Write rows as a `history.csv`, atomically; rows may lack columns."""
     text = io.StringIO()
     names = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(text, names, lineterminator="\n")
@@ -152,7 +184,11 @@ def write_history(path: str | Path, rows: Sequence[Row]) -> None:
 
 
 def read_predictions(path: Path) -> Predictions:
-    """A run's `predictions.npz`. DataError where it is damaged."""
+    """Read a run's `predictions.npz`.
+
+    Raises:
+        DataError: the file is damaged.
+    """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             labels = arrays["labels"].astype(np.int64)
@@ -167,7 +203,7 @@ def read_predictions(path: Path) -> Predictions:
 
 
 def flat(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A recipe's values by dotted key: "augment.mixup" -> 0.2."""
+    """Return a recipe's values by dotted key: {"augment.mixup": 0.2}."""
     found: dict[str, Any] = {}
     for key, value in recipe.items():
         found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
@@ -192,7 +228,11 @@ def _dict(values: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def describe(packages: Iterable[str]) -> dict[str, object]:
-    """Date, processor, cores, system, and the versions of Python and of the packages that are installed."""
+    """Return date, processor, cores, system, and the versions of Python and of the installed packages.
+
+    Args:
+        packages: names of packages; those that are not installed are left out.
+    """
     found = {name: number for name in packages if (number := _version(name)) is not None}
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -204,7 +244,7 @@ def describe(packages: Iterable[str]) -> dict[str, object]:
 
 
 def processor() -> str:
-    """The processor's name, as far as the system tells it."""
+    """Return the processor's name if the system provides it, else its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -221,6 +261,9 @@ def _version(package: str) -> str | None:
 
 
 def first_process() -> bool:
-    """Whether this is the process that writes and speaks, of the several that torchrun, Lightning or Slurm started."""
+    """Return whether this is the first of the processes that torchrun, Lightning or Slurm started.
+
+    Only the first process writes files and reports to the user.
+    """
     ranks = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
     return next((rank for rank in ranks if rank is not None), "0") == "0"

@@ -1,4 +1,4 @@
-"""Plain tables for terminals and logs."""
+"""Format plain tables for terminals and logs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def align(rows: Sequence[Sequence[str]]) -> str:
-    """Columns of equal width, the first to the left, the others to the right, and a rule under the first row."""
+    """Align rows of cells, with a rule under the first row; the first column is aligned left, the others right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for first, *cells in rows:

@@ -37,12 +37,12 @@ def test_every_file_leaves_rows_and_the_folder_says_what_it_is(
     assert len({row["source"] for row in rows}) == 42
     assert tally.faces == sum(row["emotion"] is not None for row in rows) == 40 + 8
     manifest = json.loads((out / "_manifest.json").read_text())
-    assert manifest["schema"] == 1
+    assert manifest["schema"] == 2
     assert manifest["mien"] == __version__
     assert manifest["complete"]["files"] == 42
     assert manifest["complete"]["parts"] == len(parts_in(out)) == 4
     for part in parts_in(out):
-        assert pyarrow.parquet.read_schema(part).metadata[b"mien.schema"] == b"1"
+        assert pyarrow.parquet.read_schema(part).metadata[b"mien.schema"] == b"2"
 
 
 def test_the_rows_of_a_picture_are_those_of_predict(tmp_path: Path) -> None:

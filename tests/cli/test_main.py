@@ -126,7 +126,7 @@ def test_json_on_standard_output_and_nothing_else(album: Path, fast: list[str], 
     out, err = capsys.readouterr()
     values = json.loads(out)
     assert list(values) == ["schema", "mien", "model", "labels", "images", "errors"]
-    assert (values["schema"], values["mien"], values["model"]) == (1, mien.__version__, "tiny")
+    assert (values["schema"], values["mien"], values["model"]) == (2, mien.__version__, "tiny")
     assert values["labels"] == {"name": "ferplus", "emotions": list(FERPLUS.names)}
     assert [len(image["faces"]) for image in values["images"]] == [1, 1]
     assert values["errors"] == []
@@ -203,7 +203,7 @@ def test_a_failed_write_loses_nothing_else(
             raise OSError(28, "No space left on device")
         Path(path).write_text(content)
 
-    monkeypatch.setattr("mien.cli.output.write_atomically", full)
+    monkeypatch.setattr("mien.files.write_atomically", full)
     targets = ["--json", str(tmp_path / "o.json"), "--csv", str(tmp_path / "o.csv")]
     assert main(["predict", str(album), "missing.jpg", *fast, *targets]) == 1
     shown = capsys.readouterr()

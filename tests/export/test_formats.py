@@ -17,7 +17,7 @@ from mien.export import FORMATS, export, formats
 from mien.export.compare import ExportComparison, HeadComparison, Tolerance, compare, faces_of_the_sample
 from mien.export.from_onnx import OnnxNetwork
 from mien.export.onnx_files import _with_pools
-from mien.runtimes import ModelFile
+from mien.runtimes.base import ModelFile
 from mien.runtimes.litert import attach, attached
 from mien.runtimes.onnx import make_session
 from mien.training.export import to_onnx

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from helpers import tiny_bundle
+from helpers.log_lines import log_lines
 from helpers.paths import ROOT
 from helpers.video_clips import gray, red
 from mien import EmotionRecognizer, Moment
@@ -84,13 +85,12 @@ def still(seconds: float, value: int = 120) -> list[tuple[float, np.ndarray]]:
 def play(
     recognizer: EmotionRecognizer, camera: Any, screen: Fake, said: list[str] | None = None, **options: Any
 ) -> LiveStats:
-    return show_live(
-        recognizer,
-        camera,
-        LiveOptions(**options),
-        screen=screen,
-        say=(said if said is not None else []).append,
-    )
+    with log_lines("mien.live") as lines:
+        try:
+            return show_live(recognizer, camera, LiveOptions(**options), screen=screen)
+        finally:
+            if said is not None:
+                said += lines
 
 
 # --- what is shown ---
@@ -114,7 +114,7 @@ def test_every_moment_goes_to_the_caller_until_it_says_no(whole: EmotionRecogniz
         seen.append(moment)
         return len(seen) < 3
 
-    tally = show_live(whole, Live(), screen=Fake(), on_moment=enough, say=lambda text: None)
+    tally = show_live(whole, Live(), screen=Fake(), on_moment=enough)
     assert tally.shown == len(seen) == 3
     assert [moment.frame for moment in seen] == sorted({moment.frame for moment in seen})
     assert all(moment.arrived > 0 for moment in seen)
@@ -151,7 +151,7 @@ def test_a_live_picture_is_never_an_old_one(whole: EmotionRecognizer) -> None:
         frames.append((moment.frame, time.perf_counter() - moment.arrived))
         time.sleep(0.15)
 
-    show_live(whole, Live(step=0.01), LiveOptions(seconds=1.5), screen=Fake(), on_moment=slow, say=lambda text: None)
+    show_live(whole, Live(step=0.01), LiveOptions(seconds=1.5), screen=Fake(), on_moment=slow)
     steps = np.diff([number for number, _ in frames])
     assert steps.min() >= 1
     assert np.median(steps) > 4
@@ -227,15 +227,14 @@ def test_details_and_help_change_the_picture(whole: EmotionRecognizer) -> None:
 
 
 def test_labels_go_round(whole: EmotionRecognizer) -> None:
-    said: list[str] = []
     names: list[str] = []
-    show_live(
-        whole,
-        Live(),
-        screen=Fake({3: "l", 12: "l", 21: "l"}, last=30),
-        on_moment=lambda moment: names.append(moment.faces.labels.name),
-        say=said.append,
-    )
+    with log_lines("mien.live") as said:
+        show_live(
+            whole,
+            Live(),
+            screen=Fake({3: "l", 12: "l", 21: "l"}, last=30),
+            on_moment=lambda moment: names.append(moment.faces.labels.name),
+        )
     assert said == ["labels: fer2013", "labels: hidden", "labels: ferplus"]
     assert [name for k, name in enumerate(names) if k == 0 or name != names[k - 1]] == ["ferplus", "fer2013", "ferplus"]
     assert whole.head.name == "ferplus"  # the recognizer is as it was
@@ -244,7 +243,7 @@ def test_labels_go_round(whole: EmotionRecognizer) -> None:
 def test_rows_keep_their_labels(whole: EmotionRecognizer, tmp_path: Path) -> None:
     said: list[str] = []
     path = tmp_path / "rows.csv"
-    tally = play(whole, Live(), Fake({3: "l", 6: "l"}, last=9), said, rows=path)
+    tally = play(whole, Live(), Fake({3: "l", 6: "l"}, last=9), said, out=path)
     assert said == ["labels: hidden", "labels: ferplus"]
     head, *rows = path.read_text().splitlines()
     assert head.endswith("contempt")
@@ -320,10 +319,10 @@ def test_the_window_outlives_its_stream(whole: EmotionRecognizer, monkeypatch: p
 
     monkeypatch.setattr("mien.live.show.open_source", open_again)
     monkeypatch.setattr("mien.live.show.REDRAWN", 0.02)
-    said: list[str] = []
     screen = Fake()
     back: Callable[[Moment], bool] = lambda moment: moment.frame < 12  # noqa: E731
-    tally = show_live(whole, "rtsp://porch", screen=screen, on_moment=back, say=said.append)
+    with log_lines("mien.live") as said:
+        tally = show_live(whole, "rtsp://porch", screen=screen, on_moment=back)
     assert tally.losses == 1
     assert said == ["porch: reconnecting, try 1: gives no more pictures"]
     dark = [bool(image[:, 20:60].mean() < 60) for image in screen.shown]
@@ -359,7 +358,7 @@ def test_a_camera_that_comes_and_goes(whole: EmotionRecognizer, monkeypatch: pyt
         def release(self) -> None:
             pass
 
-    monkeypatch.setattr("mien.video.io.frames.cv2.VideoCapture", Capture)
+    monkeypatch.setattr("mien.video.io.camera.cv2.VideoCapture", Capture)
     monkeypatch.setattr("mien.video.io.reconnect.PAUSES", (0.05,))
     images: list[np.ndarray] = []
 
@@ -367,7 +366,7 @@ def test_a_camera_that_comes_and_goes(whole: EmotionRecognizer, monkeypatch: pyt
         images.append(moment.image)
         return moment.frame < 8
 
-    tally = show_live(whole, 0, screen=Fake(), on_moment=look, say=lambda text: None)
+    tally = show_live(whole, 0, screen=Fake(), on_moment=look)
     assert opened == [0, 0]
     assert tally.losses == 1
     assert images[0][0, -1].tolist() == [0, 0, 200]
@@ -431,7 +430,7 @@ COMMANDS: list[tuple[str, Any, LiveOptions]] = [
     ("--camera 2 --no-mirror --no-reconnect", 2, LiveOptions(mirror=False, reconnect=False)),
     ("--camera rtsp://porch --width 1280", "rtsp://porch", LiveOptions(window=(1280, 720))),
     ("--height 360 --fullscreen --no-details", 0, LiveOptions(window=(640, 360), fullscreen=True, details=False)),
-    ("--snapshots s --out r.csv --seconds 5", 0, LiveOptions(snapshots=Path("s"), rows=Path("r.csv"), seconds=5)),
+    ("--snapshots s --out r.csv --seconds 5", 0, LiveOptions(snapshots=Path("s"), out=Path("r.csv"), seconds=5)),
     ("--detect-every 3 --smoothing 0", 0, LiveOptions(detect_every=3, smoothing=0)),
 ]
 
@@ -447,7 +446,7 @@ def test_the_words_of_the_command(
 ) -> None:
     asked: list[Any] = []
 
-    def show(recognizer: EmotionRecognizer, camera: Any, options: LiveOptions, say: Any) -> LiveStats:
+    def show(recognizer: EmotionRecognizer, camera: Any, options: LiveOptions) -> LiveStats:
         asked.extend([recognizer.bundle.name, camera, options])
         return LiveStats(shown=30, seconds=2.0, dropped=3, losses=2)
 

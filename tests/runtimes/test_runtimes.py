@@ -12,7 +12,7 @@ from mien.bundle import Bundle
 from mien.errors import BundleError, InputError, MissingExtraError
 from mien.export import export
 from mien.recognizer import EmotionRecognizer
-from mien.runtimes import PROVIDERS, SUFFIXES, ModelFile, short_names
+from mien.runtimes.base import PROVIDERS, SUFFIXES, ModelFile, short_names
 from mien.runtimes.onnx import make_session
 
 MODULES = {".xml": "openvino", ".tflite": "ai_edge_litert", ".pt2": "torch"}

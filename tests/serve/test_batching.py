@@ -108,9 +108,9 @@ def test_an_error_reaches_everybody_in_the_batch(bundle: Bundle, executor: Threa
 
 def test_requests_at_the_same_moment_share_a_batch(bundle_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     batches: list[int] = []
-    answer = EmotionRecognizer.answer
+    answer = EmotionRecognizer.classify_batch
     monkeypatch.setattr(
-        EmotionRecognizer, "answer", lambda self, found: batches.append(len(found)) or answer(self, found)
+        EmotionRecognizer, "classify_batch", lambda self, found: batches.append(len(found)) or answer(self, found)
     )
     with serving(model=bundle_file, batch=4, batch_wait=5000) as client:
         batches.clear()

@@ -131,7 +131,10 @@ def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
 
 def test_the_command_line_loads_nothing_of_the_service() -> None:
-    code = "import mien.cli.main, sys; mien.cli.main.make_parser(); print(*{name.partition('.')[0] for name in sys.modules})"
+    code = (
+        "import mien.cli.main, sys; mien.cli.main.make_parser();"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"fastapi", "starlette", "uvicorn", "pydantic", "prometheus_client", "numpy"} & set(loaded)
 

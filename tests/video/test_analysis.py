@@ -199,16 +199,16 @@ def test_leaving_a_loop_early_ends_the_thread(whole: EmotionRecognizer) -> None:
 
 
 @pytest.mark.parametrize("realtime", [False, True])
-def test_pace(realtime: bool) -> None:
+def test_schedule(realtime: bool) -> None:
     """In real time the search is put off until its cost fits between the frames, but not for ever."""
-    pace = DetectionSchedule(None, realtime, period=1 / 30)
-    pace.learn({"find": 0.2, "read": 0.01, "wait": 9})
-    pace.found(0)
-    due = next(k / 30 for k in range(1, 100) if pace.due(k / 30))
+    schedule = DetectionSchedule(None, realtime, period=1 / 30)
+    schedule.learn({"find": 0.2, "read": 0.01, "wait": 9})
+    schedule.detected(0)
+    due = next(k / 30 for k in range(1, 100) if schedule.due(k / 30))
     assert due == pytest.approx(0.3 if realtime else DETECT_SECONDS + 1 / 60, abs=1 / 50)
-    pace.learn({"find": 9.0, "read": 0.03})
-    pace.found(10)
-    assert pace.due(10.51)
+    schedule.learn({"find": 9.0, "read": 0.03})
+    schedule.detected(10)
+    assert schedule.due(10.51)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 from helpers.made_up_faces import faces
 from mien.errors import DataError, InputError
 from mien.labels import FER2013, FERPLUS
+from mien.video.moment import Moment
 from mien.video.rows import RowWriter, columns, find_resume_point, read_rows, to_parquet
 
 SUFFIXES = [".csv", ".jsonl", ".parquet"]

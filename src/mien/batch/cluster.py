@@ -1,4 +1,4 @@
-"""The workers, on Ray Data: on this machine, or on a cluster. Only this module knows Ray."""
+"""Run the workers on Ray Data, on this machine or on a cluster. Only this module knows Ray."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from mien.batch.settings import ReaderConfig
 from mien.errors import InputError, MissingExtraError, first_line
 
 RETRIES = 3
-"""How often a part is read again after its worker was lost. A file that kills workers must not do so for ever."""
+"""How often a part is read again after its worker was lost; limited, since a file can make every worker crash."""
 
 PATIENCE = 10.0
-"""Seconds that a cluster may take to answer a knock."""
+"""Seconds that a cluster has to accept a connection."""
 
 BLOCKS = 10_000
-"""Blocks that Ray Data is given at most; beyond, they hold several parts each."""
+"""Most blocks that Ray Data gets; with more parts, a block holds several."""
 
 
 class RayReader:
-    """A `Reader` as Ray Data calls it: a row with a part in, a row with its report out."""
+    """Adapt a `Reader` to Ray Data, which passes a part as a row and gets its report as a row."""
 
     def __init__(self, order: ReaderConfig, out: str, threads: int, version: str) -> None:
         self._reader = Reader(order, out, threads, version)
@@ -37,15 +37,27 @@ class RayReader:
 
 
 def check_ray() -> None:
-    """Raises MissingExtraError without Ray."""
+    """Check that Ray is installed.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
     _ray()
 
 
 @contextmanager
 def workers_ready(workers: int | None, threads: int, address: str | None) -> Iterator[int]:
-    """Ray, started here or reached at an address, for as long as a `with`; gives the number of workers.
+    """Start Ray, or connect to it, for a `with` block, and give the number of workers.
 
-    workers  None: as many as there are cores for. Ray that runs already in this process is used as it is
+    Ray that runs in this process already is used as it is.
+
+    Args:
+        workers: number of workers. None: as many as the cores allow.
+        threads: threads per worker.
+        address: address of a Ray cluster. None: this machine.
+
+    Raises:
+        InputError: no cluster answers at the address.
     """
     ray = _ray()
     if ray.is_initialized():
@@ -63,7 +75,7 @@ def workers_ready(workers: int | None, threads: int, address: str | None) -> Ite
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(
             f"--address {address}: no Ray cluster answers there ({first_line(error)}). Check that it runs, that "
-            "it has the same versions of Python and Ray, and, where it asks for a token, set RAY_AUTH_MODE=token"
+            "it has the same versions of Python and Ray, and, if it requires a token, set RAY_AUTH_MODE=token"
         ) from error
     try:
         yield workers or _room(ray, threads) if address else wanted
@@ -74,10 +86,20 @@ def workers_ready(workers: int | None, threads: int, address: str | None) -> Ite
 def read_parts(
     parts: Sequence[BatchPart], order: ReaderConfig, out: str, workers: int, threads: int, version: str
 ) -> Iterator[PartReport]:
-    """Reads parts on so many workers, in any order; a report as each is through.
+    """Read parts on several workers, in any order, and yield a report when a part is done.
 
-    A worker that is lost is started again, and what it had not finished is read again. A part without a report was
-    given up. Raises InputError where no worker can start.
+    A worker that is lost is started again, and its unfinished part is read again. A part without a report was given up.
+
+    Args:
+        parts: the parts.
+        order: the configuration of the workers.
+        out: path or address of the output folder.
+        workers: number of workers.
+        threads: threads per worker.
+        version: version of mien that all machines must have.
+
+    Raises:
+        InputError: no worker can start.
     """
     ray = _ray()
     arguments = (list(parts), order, out, workers, threads, version)
@@ -90,12 +112,13 @@ def read_parts(
 
 
 class ClusterDriver:
-    """Drives the workers from inside the cluster, since Ray Data does not work through `ray://`."""
+    """Drive the workers from inside the cluster, since Ray Data does not work through `ray://`."""
 
     def __init__(self, *arguments: Any) -> None:
         self._reports = _reports(*arguments)
 
     def next(self) -> PartReport | None:
+        """Return the next report, or None at the end."""
         return next(self._reports, None)
 
 
@@ -111,8 +134,8 @@ def _reports(
         context = dataset.context
         context.enable_progress_bars = False
         context.print_on_execution_start = False
-        context.max_errored_blocks = -1  # the rest goes on; who asked compares reports and parts
-        context.execution_no_progress_timeout_s = -1  # a long video is no standstill
+        context.max_errored_blocks = -1  # other parts continue; the caller finds missing reports
+        context.execution_no_progress_timeout_s = -1  # a long video takes long
         reports = dataset.map(
             RayReader,
             fn_constructor_args=(order, out, threads, version),
@@ -125,12 +148,12 @@ def _reports(
                 yield from (PartReport(**row) for row in batch.to_pylist())
         except ray.exceptions.RayError as error:
             reason = str(error).strip().splitlines()[-1]
-            raise InputError(f"the workers cannot start, or cannot go on: {reason}") from error
+            raise InputError(f"the workers cannot start, or cannot continue: {reason}") from error
 
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Without what Ray's C++ writes to standard error itself while it starts; what matters is raised."""
+    """Suppress what Ray's C++ code writes to standard error during the start; errors are still raised."""
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -143,14 +166,14 @@ def _silent() -> Iterator[None]:
 
 
 def _knock(address: str | None) -> None:
-    """Raises OSError where nobody listens; Ray itself would wait for minutes."""
+    """Raise an OSError if no server listens at the address; Ray itself would wait for minutes."""
     host, _, port = (address or "").removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host, int(port)), PATIENCE).close()
 
 
 def _cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -1,11 +1,11 @@
-"""Which file belongs to which part, written down before the work; and what is left of it.
+"""Assign files to parts, in plans that are written before the work, and find the parts that are not done.
 
 A part is done exactly when its file is in the folder. Parts never change: files that come later make new parts, so no
-file is read twice, and a worker that outlives its run writes again what is there already.
+file is read twice, and a worker that outlives its run only writes the same file again.
 
     DIR/part-<digest>.parquet   the rows of a part
-    DIR/_manifest.json          what the rows were made with, and whether all is done
-    DIR/_plan/<digest>.parquet  the parts' files, one plan for every run that found new ones
+    DIR/_manifest.json          what the rows were made with, and whether all parts are done
+    DIR/_plan/<digest>.parquet  the files of the parts; one plan for every run that found new files
 """
 
 from __future__ import annotations
@@ -32,27 +32,40 @@ MANIFEST = "_manifest.json"
 PLANS = "_plan"
 
 FEWEST, MOST = 16, 256
-"""Pictures of a part. Small parts share work evenly and lose little when they are cut off; large ones are fewer."""
+"""Least and most pictures of a part: small parts distribute evenly and lose little work, large parts are fewer."""
 
 PARTS = 64
-"""Parts that a small listing is cut into, so that a few workers finish together."""
+"""Number of parts of a small listing, so that a few workers finish at about the same time."""
 
 
 @dataclass(frozen=True)
 class BatchPart:
-    """Files that are read together, in this order, into the file `name`."""
+    """Name files that are read together, in this order.
+
+    Attributes:
+        name: name of the Parquet file.
+        sources: paths or addresses of the files.
+    """
 
     name: str
     sources: tuple[str, ...]
 
 
 def pictures_per_part(count: int) -> int:
-    """How many of so many pictures make a part. The number of workers has no say: the rows must not depend on it."""
+    """Return the number of pictures per part for `count` pictures.
+
+    It does not depend on the number of workers, since the rows must not depend on it.
+    """
     return min(MOST, max(FEWEST, count // PARTS // FEWEST * FEWEST))
 
 
 def cut(sources: Sequence[str], key: str) -> list[BatchPart]:
-    """Sorted files as parts: each video by itself, pictures together; `key` stands for what they are read with."""
+    """Divide sorted files into parts: each video is a part, pictures are grouped.
+
+    Args:
+        sources: the files.
+        key: digest of the settings that the files are read with; a part of the names.
+    """
     pictures = [source for source in sources if not is_video(source)]
     step = pictures_per_part(len(pictures))
     groups = [tuple(pictures[start : start + step]) for start in range(0, len(pictures), step)]
@@ -61,12 +74,21 @@ def cut(sources: Sequence[str], key: str) -> list[BatchPart]:
 
 
 def begin(store: Store, order: ReaderConfig, labels: Sequence[str]) -> dict[str, Any]:
-    """The manifest: a new one, or the one that is there, if the same was asked for; else an InputError."""
+    """Create the manifest, or return the existing one if it has the same settings.
+
+    Args:
+        store: the output folder.
+        order: the configuration of the workers.
+        labels: the emotions.
+
+    Raises:
+        InputError: the folder has other settings, or parts without a manifest.
+    """
     wanted = {"schema": SCHEMA, "emotions": list(labels), "settings": order.to_dict()}
     content = store.read(MANIFEST)
     if content is None:
         if any(name.startswith("part-") for name in store.names()):
-            raise InputError(f"{store.url} has parts, but no {MANIFEST}. Name an empty folder")
+            raise InputError(f"{store.url} has parts, but no {MANIFEST}. Choose an empty folder")
         manifest = {"mien": __version__, "model": order.source, **wanted, "complete": None}
         store.write(MANIFEST, _json(manifest))
         return manifest
@@ -85,7 +107,7 @@ def begin(store: Store, order: ReaderConfig, labels: Sequence[str]) -> dict[str,
 
 
 def parts_of(store: Store, sources: Sequence[str], order: ReaderConfig) -> list[BatchPart]:
-    """Every part there is to be: those of the plans that are there, and new ones for files that are in none."""
+    """Return all parts: those of the existing plans, and new ones, in a new plan, for files that are in none."""
     plans = [store.read(f"{PLANS}/{name}") for name in store.names(PLANS)]
     parts = [part for content in plans if content is not None for part in _read_plan(content)]
     known = {source for part in parts for source in part.sources}
@@ -98,13 +120,13 @@ def parts_of(store: Store, sources: Sequence[str], order: ReaderConfig) -> list[
 
 
 def left_of(store: Store, parts: Iterable[BatchPart]) -> list[BatchPart]:
-    """The parts that are not done."""
+    """Return the parts that are not done."""
     done = set(store.names())
     return [part for part in parts if part.name not in done]
 
 
 def finish(store: Store, manifest: dict[str, Any], parts: Sequence[BatchPart]) -> None:
-    """Writes into the manifest that all parts are there, and over which files."""
+    """Write into the manifest that all parts are done, and for which files."""
     sources = sorted(source for part in parts for source in part.sources)
     complete = {"files": len(sources), "parts": len(parts), "listing": _digest(sources)}
     if {key: (manifest["complete"] or {}).get(key) for key in complete} != complete:
@@ -113,13 +135,13 @@ def finish(store: Store, manifest: dict[str, Any], parts: Sequence[BatchPart]) -
 
 
 def reopen(store: Store, manifest: dict[str, Any]) -> None:
-    """Writes into the manifest that there is something to do again."""
+    """Write into the manifest that not all parts are done."""
     if manifest["complete"] is not None:
         store.write(MANIFEST, _json(manifest | {"complete": None}))
 
 
 def _differing(earlier: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
-    """What was asked for then and now, where it is not the same."""
+    """Describe the settings that differ from those of the earlier run."""
     before = {**earlier, **earlier["settings"]}
     now = {**wanted, **wanted["settings"]}
     names = [name for name in now if name != "settings" and before.get(name) != now[name]]
@@ -151,7 +173,7 @@ def _read_plan(content: bytes) -> list[BatchPart]:
 
 
 def _digest(words: Iterable[str]) -> str:
-    """Sixteen hexadecimal digits that stand for words in their order."""
+    """Return sixteen hexadecimal digits of the SHA-256 of strings in their order."""
     hashed = hashlib.sha256()
     for word in words:
         hashed.update(word.encode(errors="surrogateescape") + b"\0")

@@ -1,4 +1,4 @@
-"""One worker: a recognizer that reads parts and writes their files. Knows nothing of the other workers."""
+"""Read parts with one recognizer, as one worker, and write their files. Knows nothing of the other workers."""
 
 from __future__ import annotations
 
@@ -28,16 +28,17 @@ Content = str | bytes | ImageError
 
 @dataclass(frozen=True)
 class PartReport:
-    """What came of a part.
+    """Report the result of one part.
 
-    part     its name
-    files    files that were read, and those that could not be
-    faces    rows with a face
-    errors   rows with an error
-    seconds  how long it took
-    cpu      seconds of processor time that it took, on all cores
-    worker   host:process
-    failed   why the part is left for another run, "" where it is written
+    Attributes:
+        part: name of the part.
+        files: number of files, with those that could not be read.
+        faces: number of rows with a face.
+        errors: number of rows with an error.
+        seconds: time in seconds.
+        cpu: CPU time in seconds, over all cores.
+        worker: host:process.
+        failed: why the part was not written and is left for another run; "" if it was written.
     """
 
     part: str
@@ -51,7 +52,17 @@ class PartReport:
 
 
 class Reader:
-    """Reads parts with one recognizer of so many threads into the folder `out`."""
+    """Read parts with one recognizer.
+
+    Args:
+        order: the configuration.
+        out: path or address of the output folder.
+        threads: threads of the recognizer.
+        version: version of mien that this machine must have.
+
+    Raises:
+        InputError: this machine has another version.
+    """
 
     def __init__(self, order: ReaderConfig, out: str, threads: int = 1, version: str = __version__) -> None:
         if version != __version__:
@@ -62,7 +73,7 @@ class Reader:
         self._store = Store(out)
 
     def read(self, part: BatchPart) -> PartReport:
-        """Writes the part's file, unless it is there; a file that cannot be read is a row, never an exception."""
+        """Write the part's file unless it exists; a file that cannot be read becomes a row with an error."""
         began, spent, worker = time.perf_counter(), time.process_time(), f"{socket.gethostname()}:{os.getpid()}"
         faces = errors = 0
         failed = ""
@@ -74,7 +85,7 @@ class Reader:
                     faces += sum(row.get("emotion") is not None for row in rows)
                     errors += sum(row.get("error") is not None for row in rows)
                 self._store.write(part.name, table.content())
-        except Exception as error:  # a store that does not answer, a full disk: nothing that a file can help
+        except Exception as error:  # an unreachable store or a full disk, not an unreadable file
             failed = f"{type(error).__name__}: {error}"
         return PartReport(
             part.name,
@@ -88,7 +99,7 @@ class Reader:
         )
 
     def _rows(self, sources: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
-        """The rows of files in their order."""
+        """Yield the rows of files, file by file, first the pictures, then the videos."""
         pictures = [source for source in sources if not is_video(source)]
         yield from self._picture_rows(pictures)
         for source in sources:
@@ -96,33 +107,33 @@ class Reader:
                 yield from self._video_rows(source)
 
     def _picture_rows(self, sources: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
-        """Pictures that share inference batches; the next ones are fetched while these are read."""
+        """Yield the rows of pictures in shared inference batches; the next batch is fetched during prediction."""
         chunks = [sources[start : start + PICTURES_AT_ONCE] for start in range(0, len(sources), PICTURES_AT_ONCE)]
         with ThreadPoolExecutor(1, "mien-fetch") as ahead:
             fetched = [ahead.submit(fetch, chunk) for chunk in chunks[:1]]
             for number, chunk in enumerate(chunks):
                 contents = fetched.pop().result()
                 fetched = [ahead.submit(fetch, following) for following in chunks[number + 1 : number + 2]]
-                for source, answer in zip(chunk, self._answers(contents), strict=True):
+                for source, answer in zip(chunk, self._results(contents), strict=True):
                     yield picture_rows(source, answer)
 
-    def _answers(self, contents: Sequence[Content]) -> Iterator[Faces | ImageError]:
+    def _results(self, contents: Sequence[Content]) -> Iterator[Faces | ImageError]:
         there = [content for content in contents if not isinstance(content, ImageError)]
         try:
             answers = iter(self._recognizer.predict_batch(there))
-        except Exception:  # nobody foresaw it: which picture was it?
-            answers = iter([self._alone(content) for content in there])
+        except Exception:  # an unexpected error: predict one by one to find its picture
+            answers = iter([self._predict_alone(content) for content in there])
         for content in contents:
             yield content if isinstance(content, ImageError) else next(answers)
 
-    def _alone(self, content: str | bytes) -> Faces | ImageError:
+    def _predict_alone(self, content: str | bytes) -> Faces | ImageError:
         try:
             return self._recognizer.predict_batch([content])[0]
         except Exception as error:
             return ImageError(f"{type(error).__name__}: {error}")
 
     def _video_rows(self, source: str) -> Iterator[list[dict[str, Any]]]:
-        """What was seen in a video; what is wrong with it is a row of its own behind those."""
+        """Yield the rows of a video; an error becomes a row after them."""
         common: dict[str, Any] = {"source": source, "kind": "video"}
         seen, problems = 0, []
         try:
@@ -146,7 +157,12 @@ class Reader:
 
 
 def picture_rows(source: str, answer: Faces | ImageError) -> list[dict[str, Any]]:
-    """The rows of one picture: one for each face, or one without any, or one with the error."""
+    """Return the rows of one picture: one for each face, or one without a face, or one with the error.
+
+    Args:
+        source: path or address of the picture.
+        answer: the result of the recognizer.
+    """
     common: dict[str, Any] = {"source": source, "kind": "picture"}
     if isinstance(answer, ImageError):
         return [common | {"error": answer.reason}]

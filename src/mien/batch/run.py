@@ -1,4 +1,4 @@
-"""A batch from its sources to its finished folder. Knows no terminal and no Ray but through `cluster`."""
+"""Run a batch from its sources to the finished folder. Knows no terminal, and Ray only through `cluster`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,18 @@ from mien.video.io.container import pyav
 
 @dataclass
 class BatchProgress:
-    """How far a batch is.
+    """Count the progress of a batch.
 
-    files    files that this run is to read, in `parts` parts on `workers` workers; `before`: those done by earlier runs
-    done     files that are through, `faces` and `errors` their rows with a face and with an error
-    failed   parts that are left for another run, with the reason
-    seconds  since Ray was ready; the first of them are the workers' start
+    Attributes:
+        files: number of files that this run has to read.
+        parts: number of parts that these files are in.
+        before: number of files that earlier runs have read.
+        workers: number of workers.
+        done: number of files that are done.
+        faces: number of rows with a face.
+        errors: number of rows with an error.
+        seconds: time in seconds since Ray was ready, with the start of the workers.
+        failed: part that is left for another run -> reason.
     """
 
     files: int
@@ -36,6 +42,7 @@ class BatchProgress:
     failed: dict[str, str] = field(default_factory=dict)
 
     def add(self, report: PartReport) -> None:
+        """Add the report of a part."""
         if report.failed:
             self.failed[report.part] = report.failed
             return
@@ -45,7 +52,7 @@ class BatchProgress:
 
     @property
     def complete(self) -> bool:
-        """Every file has its rows."""
+        """Return whether every file has its rows."""
         return not self.failed
 
 
@@ -59,16 +66,24 @@ def run_batch(
     address: str | None = None,
     progress: Callable[[BatchProgress, PartReport | None], None] = lambda tally, report: None,
 ) -> BatchProgress:
-    """Reads files into Parquet files in the folder `out`; what is there already is not read again.
+    """Read files into Parquet files in the folder `out`; files that are there already are not read again.
 
-    sources   paths, folders, globs, addresses (s3://...), or lists of such as "@FILE"
-    out       a folder or an address; one that was begun with other settings is refused
-    workers   recognizers that work side by side, each with so many `threads`; None: as many as there are cores
-    address   a Ray cluster ("auto", "host:port", "ray://host:port"); None: this machine
-    progress  is called when the work begins, with None, and after each part
+    `docs/scale.md` describes the folder. A file that cannot be read is a row with an error.
 
-    Raises InputError, BundleError, DetectorError or MissingExtraError before anything is read. A file that cannot be
-    read is a row. `docs/scale.md` describes the folder.
+    Args:
+        sources: paths, folders, globs, addresses (s3://...), or lists of them as "@FILE".
+        out: a folder or an address.
+        settings: how files are read. None: the defaults.
+        workers: number of recognizers that run in parallel. None: as many as the cores allow.
+        threads: threads per recognizer.
+        address: a Ray cluster ("auto", "host:port", "ray://host:port"). None: this machine.
+        progress: called with None when the work begins, and with the report of each part.
+
+    Raises:
+        InputError: no files are found, `out` has other settings, or no worker can start.
+        BundleError: the model cannot be loaded.
+        DetectorError: the detector cannot be used.
+        MissingExtraError: Ray, or the client of a store, is not installed.
     """
     cluster.check_ray()
     order = ReaderConfig.of(settings or ReadSettings())

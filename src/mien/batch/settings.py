@@ -1,4 +1,4 @@
-"""What decides the rows of a batch. Workers, threads and addresses do not, and are not here."""
+"""Hold the settings that determine the rows of a batch, without workers, threads and addresses."""
 
 from __future__ import annotations
 
@@ -9,21 +9,30 @@ from typing import Any
 from mien.bundle import DEFAULT, Bundle
 from mien.options import same_option
 from mien.recognizer import EmotionRecognizer
-from mien.runtimes import ModelFile
+from mien.runtimes.base import ModelFile
 from mien.video.options import AnalysisOptions
 
 VIDEO_OPTIONS = ("every", "fps", "detect_every", "smoothing", "max_gap")
-"""Those of `AnalysisOptions` that a batch has."""
+"""The fields of `AnalysisOptions` that a batch has."""
 
 
 @dataclass(frozen=True)
 class ReadSettings:
-    """How files are read.
+    """Hold how files are read.
 
-    model                                    a released bundle's name or a file
-    detector, labels, size, min_face, flip   as `EmotionRecognizer` takes them
-    provider                                 what computes the model
-    every, fps, detect_every, smoothing, max_gap   how videos are analyzed, as in `mien.video.options.AnalysisOptions`
+    Attributes:
+        model: a released bundle's name, or a file.
+        detector: as in `EmotionRecognizer`, like the next four.
+        labels: name of the label set of the results.
+        size: longer side in pixels at which faces are detected.
+        min_face: least size of a face.
+        flip: average with the mirrored face.
+        provider: execution provider of the model.
+        every: as in `mien.video.options.AnalysisOptions`, like the next four.
+        fps: see `every`.
+        detect_every: see `every`.
+        smoothing: see `every`.
+        max_gap: see `every`.
     """
 
     model: str = DEFAULT
@@ -40,17 +49,23 @@ class ReadSettings:
     max_gap: float = same_option(AnalysisOptions, "max_gap")
 
     def __post_init__(self) -> None:
-        AnalysisOptions(**self.analysis)  # raises what is wrong with them
+        AnalysisOptions(**self.analysis)  # validates them
 
     @property
     def analysis(self) -> dict[str, Any]:
-        """How videos are analyzed: options of `EmotionRecognizer.track`."""
+        """Return the options of `EmotionRecognizer.track` for videos."""
         return {name: getattr(self, name) for name in VIDEO_OPTIONS}
 
 
 @dataclass(frozen=True)
 class ReaderConfig:
-    """What every worker is given: the settings, and the model's own file, so that all read with the same."""
+    """Hold what every worker gets: the settings, and the bytes of the model, so that all use the same model.
+
+    Attributes:
+        settings: the settings.
+        file: the bytes of the model.
+        source: name of the model for messages.
+    """
 
     settings: ReadSettings
     file: ModelFile
@@ -58,12 +73,22 @@ class ReaderConfig:
 
     @classmethod
     def of(cls, settings: ReadSettings) -> ReaderConfig:
-        """The order for settings; raises what `Bundle.load` raises."""
+        """Build the configuration for settings.
+
+        Raises:
+            BundleError: the model cannot be loaded.
+        """
         bundle = Bundle.load(settings.model, providers=settings.provider)
         return cls(settings, bundle.file, bundle.source)
 
     def recognizer(self, threads: int = 1) -> EmotionRecognizer:
-        """A recognizer as ordered. Raises BundleError, DetectorError or InputError for what cannot be used."""
+        """Build a recognizer with these settings.
+
+        Raises:
+            BundleError: the model cannot be used.
+            DetectorError: the detector cannot be used.
+            InputError: a setting is wrong.
+        """
         chosen = self.settings
         return EmotionRecognizer(
             Bundle(self.file, self.source, threads=threads, providers=chosen.provider),
@@ -76,6 +101,6 @@ class ReaderConfig:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """What is written of it: the settings, and the model by its SHA-256 in the place of its name."""
+        """Return the settings for the manifest, with the model's SHA-256 instead of its name."""
         digest = hashlib.sha256(self.file.content + self.file.weights).hexdigest()
         return asdict(self.settings) | {"model": digest}

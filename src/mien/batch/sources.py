@@ -1,6 +1,6 @@
-"""Which files there are, and what is in them: local ones and those of object stores, all through fsspec.
+"""Find files and read their content, on this machine and in object stores, through fsspec.
 
-A file's name is its absolute path or its address (`s3://bucket/key`); it stands in the column `source`.
+A file's name is its absolute path or its address (`s3://bucket/key`); it is in the column `source`.
 """
 
 from __future__ import annotations
@@ -21,27 +21,33 @@ from mien.images import SUFFIXES as PICTURES
 VIDEOS = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".mts", ".m2ts", ".ogv"}
 )
-"""Files that count as videos; every other file that is named or listed is taken for a picture."""
+"""Suffixes of videos; every other file that is named or listed is read as a picture."""
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az", "abfss": "az"}
-"""The extra that brings the client of an address."""
+"""Protocol of an address -> the extra that installs its client."""
 
 TRIES = 3
-"""How often a store is asked for a file before its part is left for the next run."""
+"""How often a file is requested from a store before its part is left for the next run."""
 
 AT_ONCE = 16
-"""Files that a store is asked for at the same time."""
+"""Number of files that are requested from a store at the same time."""
 
 PAUSE = 0.5
-"""Seconds before the second try, doubled before each further one."""
+"""Seconds before the second request, doubled before each further one."""
 
 
 def is_video(name: str) -> bool:
+    """Return whether a file's suffix is that of a video."""
     return PurePosixPath(name).suffix.lower() in VIDEOS
 
 
 def open_place(url: str) -> tuple[Any, str]:
-    """The file system of a path or an address, and the path in it. Raises InputError or MissingExtraError."""
+    """Return the fsspec file system of a path or an address, and the path in it.
+
+    Raises:
+        InputError: it is neither a path nor a known address.
+        MissingExtraError: the client of the address is not installed.
+    """
     fsspec = _fsspec()
     try:
         system, path = fsspec.core.url_to_fs(url)
@@ -55,14 +61,17 @@ def open_place(url: str) -> tuple[Any, str]:
 
 
 def is_local(system: Any) -> bool:
+    """Return whether a file system is on this machine."""
     return "file" in ((system.protocol,) if isinstance(system.protocol, str) else system.protocol)
 
 
 def find_files(sources: Iterable[str]) -> list[str]:
-    """The files that paths, folders with all their folders, globs and lists (`@FILE`) stand for, each once, sorted.
+    """Find the files of paths, folders (with subfolders), globs and lists (`@FILE`), each once, sorted.
 
-    In folders and globs only pictures and videos count, and no hidden ones; what is named or listed is taken as it is.
-    Raises InputError for what gives no file.
+    In folders and globs only pictures and videos count, without hidden ones. A named or listed file always counts.
+
+    Raises:
+        InputError: a source has no file, or cannot be read.
     """
     found: set[str] = set()
     for source in sources:
@@ -71,15 +80,15 @@ def find_files(sources: Iterable[str]) -> list[str]:
 
 
 def _listed(name: str) -> Iterator[str]:
-    """The lines of a list; nobody is asked whether such files are there."""
+    """Return the lines of a list as names, without a check that the files exist."""
     system, path = open_place(name)
     try:
         lines = system.cat_file(path).decode(errors="surrogateescape").splitlines()
     except OSError as error:
-        raise InputError(f"@{name}: expected a list, a file name a line; it cannot be read ({error})") from error
+        raise InputError(f"@{name}: expected a list with a file name per line; it cannot be read ({error})") from error
     names = [line.strip() for line in lines if line.strip()]
     if not names:
-        raise InputError(f"@{name}: expected a list, a file name a line, got an empty file")
+        raise InputError(f"@{name}: expected a list with a file name per line, got an empty file")
     return map(_absolute, names)
 
 
@@ -105,7 +114,7 @@ def _expand(source: str) -> Iterable[str]:
         raise InputError(f"{source}: cannot be listed ({error}). Check the name and the permissions") from error
     except InputError:
         raise
-    except Exception as error:  # each store has errors of its own: no credentials, no such region, ...
+    except Exception as error:  # each store has its own errors: no credentials, no such region, ...
         raise InputError(f"{source}: cannot be listed ({type(error).__name__}: {error})") from error
 
 
@@ -125,16 +134,19 @@ def _counts(path: str) -> bool:
 
 
 def _name(system: Any, path: str, source: str) -> str:
-    """A local file's absolute path, or its address as that of the source is spelled: a store may have several names."""
+    """Return a local file's absolute path, or its address with the source's protocol, as stores can have several."""
     if is_local(system):
         return os.path.abspath(path)
     return f"{source.partition('://')[0]}://{system.unstrip_protocol(path).partition('://')[2]}"
 
 
 def fetch(names: Sequence[str]) -> list[str | bytes | ImageError]:
-    """What the recognizer reads of each picture: a local path, or a remote file's bytes, all asked for at once.
+    """Return what the recognizer reads of each picture: a local path, or the bytes of a remote file.
 
-    An ImageError stands for a file that is not there or may not be read; OSError is raised where the store fails.
+    Remote files are requested in parallel. An ImageError stands for a file that does not exist or may not be read.
+
+    Raises:
+        OSError: a store fails.
     """
     contents: dict[str, str | bytes | ImageError] = {name: name for name in names if "://" not in name}
     remote = [name for name in names if name not in contents]
@@ -156,7 +168,7 @@ def fetch(names: Sequence[str]) -> list[str | bytes | ImageError]:
 
 
 def _cat(names: Sequence[str]) -> dict[str, bytes | Exception]:
-    """The contents of remote files, or the errors in their place."""
+    """Return the contents of remote files, or the errors instead."""
     if not names:
         return {}
     answers: dict[str, bytes | Exception] = {}
@@ -171,7 +183,7 @@ def _cat(names: Sequence[str]) -> dict[str, bytes | Exception]:
 
 
 def _content(system: Any, name: str) -> bytes | Exception:
-    """One file by its very name: `cat` takes several at once, but looks for globs in them."""
+    """Read one file by its exact name (`cat` reads several in parallel, but expands globs), or return the error."""
     try:
         return bytes(system.cat_file(system._strip_protocol(name)))
     except Exception as error:
@@ -186,9 +198,11 @@ def _refused(name: str, error: Exception) -> ImageError:
 
 @contextmanager
 def as_file(name: str) -> Iterator[str]:
-    """A local path with a file's content, for what must be read forward and back; remote ones are copied for a while.
+    """Give a local path with a file's content, for random access; a remote file is copied to a temporary one.
 
-    Raises ImageError for a file that is not there or may not be read, OSError where the store fails.
+    Raises:
+        ImageError: the file does not exist or may not be read.
+        OSError: the store fails.
     """
     if "://" not in name:
         yield name

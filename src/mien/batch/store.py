@@ -1,4 +1,4 @@
-"""The folder that is written, here or in an object store. A file in it is whole or not there."""
+"""Write the output folder, on this machine or in an object store. Files are written atomically."""
 
 from __future__ import annotations
 
@@ -11,23 +11,28 @@ from mien.errors import InputError
 from mien.files import write_atomically
 
 PUTS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "memory"})
-"""Stores where a file appears with its last byte; elsewhere it is written under another name and then moved."""
+"""Stores that write files atomically; in others a file is written under another name and then moved."""
 
 
 class Store:
-    """A folder by its path or address; it need not be there yet. Raises InputError or MissingExtraError."""
+    """Access a folder by its path or address; it need not exist.
+
+    Raises:
+        InputError: the address is unknown, or the path is a file.
+        MissingExtraError: the client of the address is not installed.
+    """
 
     def __init__(self, url: str) -> None:
         self._system, self._root = open_place(url.rstrip("/") or url)
         self._local = is_local(self._system)
         self.url = self._root if self._local else url.rstrip("/")
         if self._local and Path(self._root).is_file():
-            raise InputError(f"{url}: expected a folder to write, got a file. Name another")
+            raise InputError(f"{url}: expected a folder to write, got a file. Choose another")
 
     def names(self, folder: str = "") -> list[str]:
-        """The names of the files in it, or in a folder in it, sorted; none where there is no such folder.
+        """Return the sorted names of the files in the folder, or in a subfolder; [] if it does not exist.
 
-        What is hidden is half written, or nothing of ours.
+        Hidden files are ignored: they are incomplete, or not written by mien.
         """
         path = self._path(folder)
         self._system.invalidate_cache()
@@ -41,19 +46,23 @@ class Store:
             return []
 
     def read(self, name: str) -> bytes | None:
-        """A file's content, or None where it is not there."""
+        """Return a file's content, or None if it does not exist."""
         try:
             return bytes(self._system.cat_file(self._path(name)))
         except FileNotFoundError:
             return None
 
     def has(self, name: str) -> bool:
-        """Whether the file is there now."""
+        """Return whether a file exists now."""
         self._system.invalidate_cache()
         return bool(self._system.exists(self._path(name)))
 
     def write(self, name: str, content: bytes) -> None:
-        """Writes a file, whole or not at all, in the place of one that is there. Raises OSError."""
+        """Write a file atomically, and replace an existing one.
+
+        Raises:
+            OSError: the store fails.
+        """
         path = self._path(name)
         if self._local:
             write_atomically(path, content)
@@ -66,7 +75,7 @@ class Store:
             self._system.mv(temporary, path)
 
     def sweep(self) -> None:
-        """Removes what a killed process left half written, which has hidden names: local files only."""
+        """Remove the incomplete hidden files of killed processes, on a local disk only."""
         if self._local:
             for pattern in (".part-*.parquet", "._manifest-*.json", "_plan/.*.parquet"):
                 for file in Path(self._root).glob(pattern):

@@ -1,4 +1,4 @@
-"""Rows as a Parquet file: one schema for pictures, videos and what could not be read. docs/scale.md describes it."""
+"""Write rows as a Parquet file, with one schema for pictures, videos and errors. docs/scale.md describes it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from mien.video.rows import ROWS_AT_ONCE
 
 
 def parquet() -> tuple[Any, Any]:
-    """pyarrow and its module for Parquet. Raises MissingExtraError."""
+    """Return pyarrow and its module for Parquet.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
     try:
         import pyarrow
         import pyarrow.parquet
@@ -24,7 +28,7 @@ def parquet() -> tuple[Any, Any]:
 
 
 def schema(labels: LabelSet) -> Any:
-    """The columns as pyarrow knows them, with the version of the schema and of mien."""
+    """Return the pyarrow schema of the columns, with the versions of the schema and of mien as metadata."""
     arrow, _ = parquet()
     word = arrow.dictionary(arrow.int8(), arrow.string())
     kinds = {
@@ -45,7 +49,7 @@ def schema(labels: LabelSet) -> Any:
 
 
 class ParquetTable:
-    """Rows are added as they come; what is kept of them is compressed."""
+    """Collect rows into a Parquet file in memory, compressed as they come."""
 
     def __init__(self, labels: LabelSet) -> None:
         self._schema = schema(labels)
@@ -55,13 +59,13 @@ class ParquetTable:
         self._writer = files.ParquetWriter(self._content, self._schema, compression="zstd")
 
     def add(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Rows as dicts; a column that one does not name is null there."""
+        """Add rows as dicts; a column that a row lacks is null."""
         self._rows += rows
         if len(self._rows) >= ROWS_AT_ONCE:
             self._flush()
 
     def content(self) -> bytes:
-        """The finished file; nothing can be added after it."""
+        """Return the finished file; no rows can be added afterwards."""
         self._flush()
         self._writer.close()
         return self._content.getvalue()
@@ -71,14 +75,14 @@ class ParquetTable:
         if self._rows:
             try:
                 table = arrow.ParquetTable.from_pylist(self._rows, self._schema)
-            except UnicodeEncodeError:  # a file name that is no UTF-8
+            except UnicodeEncodeError:  # a file name that is not UTF-8
                 table = arrow.ParquetTable.from_pylist([_readable(row) for row in self._rows], self._schema)
             self._writer.write_table(table)
         self._rows = []
 
 
 def _readable(row: dict[str, Any]) -> dict[str, Any]:
-    """Words with escapes in the place of what no UTF-8 can hold."""
+    """Replace characters that UTF-8 cannot encode by escapes."""
     return {
         name: value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
         for name, value in row.items()

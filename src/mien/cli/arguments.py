@@ -118,7 +118,9 @@ def add_options(parser: Any, cls: type, names: Sequence[str]) -> None:
         usual = metadata["shown_default"] or (f"{default:g}" if isinstance(default, float) else str(default))
         words = {"dest": name, "help": f"{metadata['help']} (default: {usual})".replace("%", "%%")}
         flag = "--" + name.replace("_", "-")
-        if "bool" in str(field.type):
+        if default is False:
+            parser.add_argument(flag, action="store_true", **words)
+        elif "bool" in str(field.type):
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, **words)
         else:
             parser.add_argument(

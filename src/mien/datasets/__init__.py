@@ -1,4 +1,4 @@
-"""Data sets as numpy arrays: index -> (uint8 face, label). No torch, no pandas."""
+"""Read labelled faces into numpy arrays, from every form of data that mien knows. No torch, no pandas."""
 
 from mien.datasets.clean import leave_out
 from mien.datasets.duplicates import exact_copies, near_copies

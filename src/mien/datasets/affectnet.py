@@ -1,6 +1,7 @@
-"""AffectNet as its authors give it out: the arrays of 2021, and the tables of 2017. Kaggle's copy is in `folders`.
+"""List AffectNet as its authors publish it: the arrays of 2021 and the tables of 2017.
 
-This module knows names of files and their labels, not pixels. It reads everything as data: no pickle.
+Kaggle's copy is read by `folders`. This module knows file names and their labels, not pixels. It never unpickles a
+file.
 """
 
 from __future__ import annotations
@@ -23,21 +24,29 @@ from mien.images import SUFFIXES
 from mien.labels import AFFECTNET
 
 CODES = AFFECTNET.names
-"""What the numbers of AffectNet's expressions mean, from 0; 8 none, 9 uncertain and 10 no face are left out."""
+"""The emotions of AffectNet's expression numbers 0 to 7; 8 (none), 9 (uncertain) and 10 (no face) are left out."""
 
 _LEFT_OUT = {8: "none", 9: "uncertain", 10: "no face"}
 _UNREADABLE = -1
-_LOOKED_FOR = 20  # pictures of a table by which their folder is found: some may be missing
+_LOOKED_FOR = 20  # pictures of a table that are searched for, to find their folder: some may be missing
 _COLUMNS = ("subdirectory_filepath", "face_x", "face_y", "face_width", "face_height", "expression")
 _ALL_COLUMNS = [*_COLUMNS[:5], "facial_landmarks", "expression", "valence", "arousal"]
-"""In the order of the tables of 2017, one of which may be without a header."""
+"""The columns of the tables of 2017, in order, for a table without a header."""
 
 
 def list_arrays(root: Path, cache: bool = True, progress: Progress | None = None) -> Listing | None:
-    """AffectNet of 2021: `train_set/images/1.jpg` with `train_set/annotations/1_exp.npy`, and `val_set` likewise.
+    """List AffectNet of 2021: `train_set/images/1.jpg` with `train_set/annotations/1_exp.npy`, and `val_set`.
 
-    `root` may also be one of the sets. None if it is neither. With `cache` the expressions are kept under the sizes
-    and times of their files. `progress` is called with the share done, 0 to 1.
+    Args:
+        root: the folder of the sets, or one of the sets.
+        cache: keep the expressions in the cache, under the sizes and times of their files.
+        progress: called with the share done, 0 to 1.
+
+    Returns:
+        The listing, or None if `root` is not AffectNet of 2021.
+
+    Raises:
+        DataError: no picture has an expression from 0 to 7.
     """
     for folder in within(root):
         sets = [(split_of(inside.name), inside) for inside in subfolders(folder) if _is_set(inside)]
@@ -73,7 +82,7 @@ def _list_sets(root: Path, sets: list[tuple[str, Path]], cache: bool, progress: 
 
 
 def _expressions(folder: Path, files: list[str], cache: bool, progress: Progress | None) -> npt.NDArray[np.int64]:
-    """The expression of every picture of a set, int64 `(N,)`; below 0 where there is none."""
+    """Return the expression of every picture of a set, int64 (N,); below 0 where it cannot be read."""
     annotations = folder / "annotations"
     paths = [f"{Path(file).stem}_exp.npy" for file in files]
 
@@ -99,7 +108,7 @@ def _expression(path: Path) -> int:
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file is a csv with the header, or at least the columns, of AffectNet's of 2017."""
+    """Return whether a file is a csv with the header, or at least the columns, of AffectNet of 2017."""
     if path.suffix.lower() != ".csv":
         return False
     with _opened(path) as file:
@@ -116,7 +125,7 @@ def _header(fields: list[str]) -> list[str]:
 
 
 def _is_row(fields: list[str]) -> bool:
-    """Whether these are a face's, where a header is looked for."""
+    """Return whether these fields are a row of data and not a header."""
     if len(fields) != len(_ALL_COLUMNS) or Path(fields[0].strip()).suffix.lower() not in SUFFIXES:
         return False
     expression = fields[_ALL_COLUMNS.index("expression")].strip()
@@ -124,10 +133,19 @@ def _is_row(fields: list[str]) -> bool:
 
 
 def list_tables(path: Path) -> Listing | None:
-    """AffectNet of 2017: `training.csv` and `validation.csv`, or one of them; None if `path` is neither.
+    """List AffectNet of 2017: `training.csv` and `validation.csv`, or one of them.
 
-    A folder may hold the tables itself or in one of its folders. The pictures lie in folders beside the tables, above
-    them, or one level below those.
+    The tables are in the folder itself or in one of its subfolders. The pictures are in the folder of the tables, in
+    its parent, or up to two levels below either of them.
+
+    Args:
+        path: a table, or a folder that holds tables.
+
+    Returns:
+        The listing, or None if `path` is neither.
+
+    Raises:
+        DataError: a row is damaged, no row has an expression from 0 to 7, or the pictures are not found.
     """
     if path.is_file():
         return _list_tables(path.parent, [path]) if is_table(path) else None
@@ -166,7 +184,7 @@ def _words(table: Path) -> list[str]:
 
 
 def _rows(table: Path) -> Iterator[tuple[str, int, Box]]:
-    """Path, expression and face box of each row; the box is empty where the row has none."""
+    """Yield path, expression and face box (pixels, xyxy) of each row; the box is all 0 where the row has none."""
     with _opened(table) as file:
         lines: Iterator[list[str]] = csv.reader(file)
         header = _header(first := next(lines, []))
@@ -199,7 +217,7 @@ def _box(sides: list[str]) -> Box:
 
 
 def _find_base(table: Path, files: list[str]) -> Path:
-    """The folder that the paths of a table start from: one that holds any of its first pictures."""
+    """Return the folder that the paths of a table are relative to: one that holds any of its first pictures."""
     for above in (table.parent, table.parent.parent):
         near = subfolders(above)
         for base in (above, *near, *(inside for each in near for inside in subfolders(each))):

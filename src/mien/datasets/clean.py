@@ -1,6 +1,6 @@
-"""Faces that are better left out of training: which, why, and the list that says so.
+"""Find faces to leave out of training, and read and write the list of them.
 
-The list is a csv that people can read and edit. This module knows arrays and that csv; nothing is ever deleted.
+The list is a csv that people can read and edit. This module knows arrays and that csv; it never deletes data.
 """
 
 from __future__ import annotations
@@ -35,21 +35,26 @@ REASONS = {
     COPY: "identical to an earlier Training face",
     NEAR_COPY: "nearly the same picture as an earlier Training face",
 }
-"""Why a face may be left out; one that has several reasons is listed with all of them."""
+"""Why a face may be left out; a face with several reasons is listed with all of them."""
 
 DEFAULT_REASONS = (COPY_OF_TEST, NEAR_COPY_OF_TEST, CONFLICT, NO_FACE, FLAT_FACE, COPY)
 NEEDS_NEAR = frozenset({NEAR_COPY_OF_TEST, NEAR_COPY})
 
 _HEADER = ("name", "source", "split", "label", "digest", "reason")
 _READ = ("name", "source", "split", "digest")
-_DIGEST_LENGTH = 16  # hexadecimal digits, 64 bits: enough to tell that a list belongs to other data
+_DIGEST_LENGTH = 16  # hexadecimal digits, 64 bits: enough to detect a list of other data
 
 Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class LeaveOut:
-    """Faces to leave out: places in the data set, int64 `(M,)`, ascending, and the reasons of each."""
+    """List the faces to leave out.
+
+    Attributes:
+        places: indices in the data set, int64 (M,), ascending.
+        reasons: the reasons of each face, keys of `REASONS`.
+    """
 
     places: npt.NDArray[np.int64]
     reasons: list[tuple[str, ...]]
@@ -58,13 +63,13 @@ class LeaveOut:
         return len(self.places)
 
     def counts(self) -> dict[str, int]:
-        """How many faces have each reason; one with several counts for each of them."""
+        """Count the faces of each reason; a face with several reasons counts for each of them."""
         counts = Counter(reason for reasons in self.reasons for reason in reasons)
         return {reason: counts[reason] for reason in REASONS if reason in counts}
 
 
 def is_no_face(dataset: FaceDataset) -> Mask:
-    """Of which faces more people say "not a face" than anything else: bool `(N,)`."""
+    """Return which faces have more FER+ votes for "not a face" than for any other answer: bool (N,)."""
     if dataset.votes is None:
         return np.zeros(len(dataset), np.bool_)
     no_face = VOTE_COLUMNS.index("NF")
@@ -73,14 +78,22 @@ def is_no_face(dataset: FaceDataset) -> Mask:
 
 
 def has_conflict(groups: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]) -> Mask:
-    """Which faces `(N,)` are in a group with several labels; both int64 `(N,)`."""
+    """Return which faces are in a group with several labels.
+
+    Args:
+        groups: the group of each face, int64 (N,).
+        labels: the label of each face, int64 (N,).
+
+    Returns:
+        A mask of the faces, bool (N,).
+    """
     pairs = np.unique(np.stack([groups, labels], axis=1), axis=0)
     numbers, counts = np.unique(pairs[:, 0], return_counts=True)
     return np.isin(groups, numbers[counts > 1])
 
 
 def check_reasons(reasons: Sequence[str]) -> None:
-    """Raises InputError for a word that is no key of `REASONS`."""
+    """Raise an InputError for a reason that is no key of `REASONS`."""
     for reason in reasons:
         if reason not in REASONS:
             raise InputError(f"no reason {reason!r} to leave out a face; {nearest(reason, REASONS)}")
@@ -92,11 +105,18 @@ def find_unfit(
     reasons: Sequence[str] = DEFAULT_REASONS,
     all_splits: bool = False,
 ) -> LeaveOut:
-    """The faces to leave out for any of these `REASONS`.
+    """Find the faces to leave out for any of the given reasons.
 
-    Only Training faces, so that scores stay comparable; with `all_splits` also those of other splits that are no
-    faces, flat or in conflict. `near` is the answer of `near_copies(dataset.faces)`, which two of the reasons need.
-    Raises InputError.
+    Only Training faces are left out, so that scores stay comparable.
+
+    Args:
+        dataset: the data set.
+        near: the result of `near_copies(dataset.faces)`; the reasons in `NEEDS_NEAR` need it.
+        reasons: keys of `REASONS`.
+        all_splits: also leave out faces of other splits that are no faces, flat or in conflict.
+
+    Raises:
+        InputError: a reason is unknown, or needs `near`.
     """
     check_reasons(reasons)
     if near is None and (missing := NEEDS_NEAR & set(reasons)):
@@ -120,7 +140,7 @@ def find_unfit(
 
 
 def write_list(path: str | Path, dataset: FaceDataset, unfit: LeaveOut) -> Path:
-    """Writes the list: name, source, split, label, digest of the face, reasons; a row for each face."""
+    """Write the list of faces to leave out, one row each: name, source, split, label, digest of the face, reasons."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_HEADER)
@@ -132,11 +152,15 @@ def write_list(path: str | Path, dataset: FaceDataset, unfit: LeaveOut) -> Path:
 
 
 def leave_out(dataset: FaceDataset, path: str | Path) -> FaceDataset:
-    """The data set without the faces of a list; its `name`, `source`, `split` and `digest` are read.
+    """Return the data set without the faces of a list.
 
-    Rows of sources that are not in the data set are passed over, and so are faces that were listed in Training but have
-    since been set aside for validation, with another seed: what is judged stays what it is. A row that names no face of
-    its source, or another one than it was written for, is a DataError: the list was made from other data.
+    Of the list `name`, `source`, `split` and `digest` are read. Ignored are rows of sources that are not in the data
+    set, and faces that were listed in Training but are in validation now (after another seed), so that the validation
+    split stays the same.
+
+    Raises:
+        DataError: the list cannot be read, or a row names a face that is not in the data or has another digest: the
+            list was made from other data.
     """
     rows = _read_list(Path(path))
     pairs = zip(dataset.sources.tolist(), dataset.names.tolist(), strict=True)
@@ -168,12 +192,12 @@ def leave_out(dataset: FaceDataset, path: str | Path) -> FaceDataset:
 
 
 def _shared(groups: npt.NDArray[np.int64], marked: Mask) -> Mask:
-    """Which faces are in a group with a marked one."""
+    """Return which faces are in the same group as a marked face."""
     return np.isin(groups, groups[marked])
 
 
 def _repeated(groups: npt.NDArray[np.int64], chosen: Mask) -> Mask:
-    """Which of the chosen faces are not the first chosen one of their group."""
+    """Return which of the chosen faces are not the first chosen face of their group."""
     places = np.flatnonzero(chosen)
     repeated = np.zeros(len(groups), np.bool_)
     repeated[places] = True
@@ -182,7 +206,7 @@ def _repeated(groups: npt.NDArray[np.int64], chosen: Mask) -> Mask:
 
 
 def _conflicting(groups: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], chosen: Mask) -> Mask:
-    """Which of the chosen faces contradict another chosen one."""
+    """Return which of the chosen faces are identical to another chosen face with a different label."""
     conflicting = np.zeros(len(groups), np.bool_)
     conflicting[chosen] = has_conflict(groups[chosen], labels[chosen])
     return conflicting

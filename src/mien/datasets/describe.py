@@ -1,4 +1,4 @@
-"""What is in a data set, and what is wrong with it: counts, copies, contradictions, faces that are none.
+"""Describe a data set: counts, copies, contradicting labels, and pictures that are no faces.
 
 This module knows arrays; it draws nothing (`mien.report.data` does) and reads no files.
 """
@@ -23,7 +23,7 @@ from mien.labels import FERPLUS
 from mien.tables import align
 
 SCHEMA = 1
-"""Version of the JSON."""
+"""Version of the JSON schema."""
 
 _WORST = 8  # pairs of labels that the table names
 
@@ -32,12 +32,17 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Description:
-    """A data set with what was found in it.
+    """Hold a data set and what was found in it.
 
-    copies: int64 `(N,)`, a number for each group of identical faces. near: the pairs of near copies, or None if they
-    were not looked for. alike: int64 `(N,)`, a number for each group of identical or nearly identical faces.
-    flat, no_face: bool `(N,)`. opinions: int64 `(N,)`, the plurality of FER+'s votes as a column of the label set, -1
-    where there is none; None without votes.
+    Attributes:
+        dataset: the data set, N faces.
+        copies: the group of identical faces that each face is in, int64 (N,).
+        near: the pairs of near copies; None: not searched for.
+        alike: the group of identical or nearly identical faces that each face is in, int64 (N,).
+        flat: which faces are one shade, bool (N,).
+        no_face: which faces FER+ says are no faces, bool (N,).
+        opinions: the plurality of the FER+ votes as an index into the label set, int64 (N,), -1 without votes for an
+            emotion. None: the data set has no votes.
     """
 
     dataset: FaceDataset
@@ -50,10 +55,11 @@ class Description:
 
     @property
     def splits(self) -> list[str]:
+        """Return the names of the splits, Training first."""
         return ordered_splits(self.dataset.splits.tolist())
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: plain lists and dicts. The schema is in docs/data.md."""
+        """Return the description as plain lists and dicts, for JSON. The schema is in docs/data.md."""
         return {
             "schema": SCHEMA,
             "digest": self.dataset.digest,
@@ -69,11 +75,11 @@ class Description:
         }
 
     def to_json(self, path: str | Path) -> Path:
-        """Writes `to_dict()` as JSON, whole or not at all."""
+        """Write `to_dict()` as JSON, atomically."""
         return write_atomically(path, json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n")
 
     def table(self) -> str:
-        """The description as plain text for a terminal."""
+        """Return the description as plain text for a terminal."""
         parts = [summary(self.dataset), self._copies_table()]
         if conflicts := self.label_pairs(self.copies):
             parts.append(_pairs_table("identical faces, labelled", conflicts))
@@ -83,7 +89,7 @@ class Description:
         return "\n\n".join(parts)
 
     def class_counts(self) -> dict[str, dict[str, dict[str, int]]]:
-        """Faces by source, split and emotion."""
+        """Count the faces by source, split and emotion."""
         data, emotions = self.dataset, self.dataset.label_set.names
         counts: dict[str, dict[str, dict[str, int]]] = {}
         for source in dict.fromkeys(data.sources.tolist()):
@@ -94,7 +100,7 @@ class Description:
         return counts
 
     def across(self, groups: Indices) -> dict[str, dict[str, int]]:
-        """How many faces of one split (outer key) have a face of their group in another (inner key)."""
+        """Count the faces of one split (outer key) that have a face of their group in another split (inner key)."""
         splits = self.dataset.splits
         return {
             one: {
@@ -106,7 +112,7 @@ class Description:
         }
 
     def label_pairs(self, groups: Indices) -> dict[str, int]:
-        """In how many groups two labels stand beside each other, the most frequent first: "fear and sad" -> 12."""
+        """Count the groups in which two labels occur together, most frequent first: {"fear and sad": 12}."""
         found = np.unique(np.stack([groups, self.dataset.labels], axis=1), axis=0)
         _, starts, sizes = np.unique(found[:, 0], return_index=True, return_counts=True)
         counts: dict[str, int] = {}
@@ -119,7 +125,7 @@ class Description:
         return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
     def agreement(self) -> dict[str, Any] | None:
-        """How often the label is what most FER+ voters see: overall, by split, by label; and the table of both.
+        """Return how often the label is the plurality of the FER+ votes: overall, by split, by label, and as a table.
 
         Only faces with a vote for an emotion count. Contempt is folded as the label set does. None without votes.
         """
@@ -200,7 +206,13 @@ class Description:
 
 
 def describe(dataset: FaceDataset, near: bool = True, progress: Progress | None = None) -> Description:
-    """What is in a data set. `near` looks for near copies too, whose cost `near_copies` tells."""
+    """Describe a data set.
+
+    Args:
+        dataset: the data set.
+        near: also search for near copies, which takes long for many faces: see `near_copies`.
+        progress: called with the share of the search for near copies that is done, 0 to 1.
+    """
     copies = copy_groups(dataset.faces)
     found = near_copies(dataset.faces, progress) if near else None
     return Description(

@@ -1,4 +1,4 @@
-"""Faces that stand in the data more than once: pixel for pixel, or nearly.
+"""Find duplicate faces: exact copies (pixel for pixel) and near copies.
 
 This module knows faces, not labels and not files. How the thresholds were chosen is in docs/data.md.
 """
@@ -16,20 +16,20 @@ from mien.datasets.faces import Progress
 from mien.preprocess import FRAME, check_crops
 
 THUMBNAIL = 12
-"""Side in pixels at which all faces are compared with all others."""
+"""Side in pixels of the thumbnails that are compared, every face with every other."""
 
 CANDIDATE = 0.85
-"""Cosine of two normalised thumbnails from which a pair is looked at more closely."""
+"""Least cosine of two normalised thumbnails for a pair to be compared in detail."""
 
 NEAR = 0.75
-"""Correlation of the fine structure from which two faces count as the same picture."""
+"""Least correlation of the fine structure for two faces to count as the same picture."""
 
 FLAT = 3.0
-"""Standard deviation of a face's pixels, of 255, below which there is nothing to see."""
+"""Standard deviation of a face's pixels (0 to 255) below which the face counts as flat."""
 
 _SCALES = (0.88, 0.94, 1.0, 1.06, 1.12)
 _MARGIN = 6  # pixels by which one face may be shifted against the other
-_COARSE = 3.0  # standard deviation in pixels of the blur that is taken away: light and hair, which strangers share
+_COARSE = 3.0  # standard deviation in pixels of the blur that is subtracted: light and hair are alike in many faces
 _ROWS, _COLUMNS = 1024, 8192  # faces compared at a time: 32 MB
 
 FaceArray = npt.NDArray[np.uint8]
@@ -37,23 +37,42 @@ Indices = npt.NDArray[np.int64]
 
 
 def exact_copies(faces: FaceArray, reference: FaceArray) -> npt.NDArray[np.bool_]:
-    """Which faces, uint8 `(N, 48, 48)`, stand pixel for pixel in `reference` `(M, 48, 48)`: bool `(N,)`."""
+    """Return which faces are pixel for pixel in a reference set.
+
+    Args:
+        faces: gray, uint8 (N, 48, 48).
+        reference: gray, uint8 (M, 48, 48).
+
+    Returns:
+        A mask of `faces`, bool (N,).
+    """
     known = {face.tobytes() for face in check_crops(reference)}
     return np.array([face.tobytes() in known for face in check_crops(faces)], np.bool_)
 
 
 def copy_groups(faces: FaceArray) -> Indices:
-    """A number for each face, int64 `(N,)`, the same for identical faces; numbered by first appearance, from 0."""
+    """Number the groups of identical faces.
+
+    Args:
+        faces: gray, uint8 (N, 48, 48).
+
+    Returns:
+        The group of each face, int64 (N,), from 0, in the order in which the groups first appear.
+    """
     numbers: dict[bytes, int] = {}
     return np.array([numbers.setdefault(face.tobytes(), len(numbers)) for face in check_crops(faces)], np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class NearCopies:
-    """Pairs of faces that are the same picture cropped, scaled, compressed or mirrored a little differently.
+    """Hold pairs of faces that are the same picture with a different crop, scale, compression or mirroring.
 
-    pairs: int64 `(M, 2)`, places in the faces, the smaller first. scores: float32 `(M,)`, `NEAR` to 1.
-    mirrored: bool `(M,)`. Of identical faces only the first stands in a pair.
+    Of identical faces only the first is in a pair.
+
+    Attributes:
+        pairs: indices of the two faces, int64 (M, 2), the smaller index first.
+        scores: correlation of each pair, float32 (M,), `NEAR` to 1.
+        mirrored: whether one face of the pair is the mirror image of the other, bool (M,).
     """
 
     pairs: Indices
@@ -65,12 +84,16 @@ class NearCopies:
 
 
 def near_copies(faces: FaceArray, progress: Progress | None = None) -> NearCopies:
-    """All pairs of nearly identical faces, uint8 `(N, 48, 48)`, mirrored or not; flat ones are left out.
+    """Find all pairs of nearly identical faces, mirrored or not.
 
-    Two faces are near copies if their 12x12 thumbnails have a cosine of at least `CANDIDATE`, and the middle 36x36 of
-    one, without its coarse light and shade, lies somewhere in the other with a correlation of at least `NEAR`, scaled
-    by 0.88 to 1.12. `progress` is called with the share done, 0 to 1. The work grows with the square of N: 20 seconds
-    for FER2013 on two cores, and the better part of an hour or more for AffectNet.
+    Two faces are near copies if their 12x12 thumbnails have a cosine of at least `CANDIDATE`, and if the middle 36x36
+    of one, without its coarse light and shade, is found in the other, scaled by 0.88 to 1.12, with a correlation of at
+    least `NEAR`. Flat faces are ignored. The time grows with the square of N: 20 seconds for FER2013 on two cores, an
+    hour or more for AffectNet.
+
+    Args:
+        faces: gray, uint8 (N, 48, 48).
+        progress: called with the share done, 0 to 1.
     """
     firsts = np.unique(copy_groups(faces), return_index=True)[1]
     firsts = firsts[~is_flat(faces[firsts])]
@@ -90,10 +113,17 @@ def near_copies(faces: FaceArray, progress: Progress | None = None) -> NearCopie
 
 
 def stand_in(faces: FaceArray, reference: FaceArray, progress: Progress | None = None) -> npt.NDArray[np.bool_]:
-    """Which faces, uint8 `(N, 48, 48)`, have an exact or a near copy in `reference` `(M, 48, 48)`: bool `(N,)`.
+    """Return which faces have an exact or a near copy in a reference set.
 
-    Near copies are alike as those of `near_copies` are, but a copy's copy does not count. `progress` is called with the
-    share done, 0 to 1.
+    Near copies are defined as in `near_copies`; a copy of a copy does not count.
+
+    Args:
+        faces: gray, uint8 (N, 48, 48).
+        reference: gray, uint8 (M, 48, 48).
+        progress: called with the share done, 0 to 1.
+
+    Returns:
+        A mask of `faces`, bool (N,).
     """
     found = exact_copies(faces, reference)
     open_places = np.flatnonzero(~found & ~is_flat(faces))
@@ -118,7 +148,12 @@ def stand_in(faces: FaceArray, reference: FaceArray, progress: Progress | None =
 
 
 def likeness(face: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
-    """How well the middle of a face's fine structure `(48, 48)` is found in another's, -1 to 1."""
+    """Return how well the middle of one face's fine structure matches another face, -1 to 1.
+
+    Args:
+        face: gray, uint8 (48, 48); its middle 36x36 is searched for.
+        other: gray, uint8 (48, 48); searched at several scales and shifts.
+    """
     middle = np.ascontiguousarray(_fine(face)[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN])
     fine = _fine(other)
     sides = [round(FRAME * scale) for scale in _SCALES]
@@ -127,14 +162,29 @@ def likeness(face: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float
 
 
 def is_flat(faces: FaceArray) -> npt.NDArray[np.bool_]:
-    """Which faces, uint8 `(N, 48, 48)`, are one shade all over, or nearly: bool `(N,)`."""
+    """Return which faces have (almost) one shade of gray.
+
+    Args:
+        faces: gray, uint8 (N, 48, 48).
+
+    Returns:
+        A mask of `faces`, bool (N,): the standard deviation of the pixels is below `FLAT`.
+    """
     blocks = (faces[start : start + _COLUMNS] for start in range(0, len(faces), _COLUMNS))
     deviations = [block.std(axis=(1, 2), dtype=np.float32) for block in blocks]
     return np.concatenate([np.zeros(0, np.float32), *deviations]) < FLAT
 
 
 def join_groups(groups: Indices, pairs: Indices) -> Indices:
-    """Group numbers int64 `(N,)` in which the groups of every pair `(M, 2)` of faces have become one."""
+    """Merge the groups of the two faces of every pair.
+
+    Args:
+        groups: the group of each face, int64 (N,).
+        pairs: indices of faces, int64 (M, 2).
+
+    Returns:
+        The merged group of each face, int64 (N,).
+    """
     parents = list(range(int(groups.max(initial=-1)) + 1))
 
     def root(group: int) -> int:
@@ -152,7 +202,7 @@ def join_groups(groups: Indices, pairs: Indices) -> Indices:
 def _candidates(
     faces: FaceArray, progress: Progress | None, share: float
 ) -> Iterator[tuple[Indices, npt.NDArray[np.bool_]]]:
-    """Places (n, 2) of pairs with similar thumbnails, and whether the second is mirrored; at most one of each pair."""
+    """Yield indices (n, 2) of pairs with similar thumbnails, and whether the second is mirrored; each pair once."""
     yield np.zeros((0, 2), np.int64), np.zeros(0, np.bool_)
     straight, mirrored = _thumbnails(faces), _thumbnails(faces[:, :, ::-1])
     for row in range(0, len(faces), _ROWS):
@@ -164,12 +214,12 @@ def _candidates(
             found = found[found[:, 0] + row < found[:, 1] + column]
             mirror = mirror_cosines[found[:, 0], found[:, 1]] > cosines[found[:, 0], found[:, 1]]
             yield found + np.array([row, column]), mirror
-        if progress:  # the rows that are left grow shorter
+        if progress:  # the rows become shorter
             progress(share * (1 - (1 - min(1.0, (row + _ROWS) / len(faces))) ** 2))
 
 
 def _thumbnails(faces: FaceArray) -> npt.NDArray[np.float32]:
-    """The faces at 12x12 pixels, as vectors (N, 144) of mean 0 and length 1."""
+    """Return the faces at 12x12 pixels, as vectors (N, 144) of mean 0 and length 1."""
     side = FRAME // THUMBNAIL
     tiles = faces.reshape(len(faces), THUMBNAIL, side, THUMBNAIL, side)
     vectors = tiles.mean(axis=(2, 4), dtype=np.float32).reshape(len(faces), THUMBNAIL**2)

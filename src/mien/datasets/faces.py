@@ -1,4 +1,4 @@
-"""Labelled faces as arrays: the one type that every source is read into, and that training and evaluation take.
+"""Define `FaceDataset`, labelled faces as arrays: what every reader returns and training and evaluation take.
 
 This module knows numpy; it must not know files.
 """
@@ -22,7 +22,7 @@ TRAINING = "Training"
 VALIDATION = "Validation"
 TEST = "Test"
 VALIDATION_SPLITS = ("PublicTest", VALIDATION)
-"""The names of a split to select on: FER2013's own, and that of every other source."""
+"""The names of validation splits: FER2013's own name, and the one for every other source."""
 TEST_SPLITS = ("PrivateTest", TEST)
 
 Progress = Callable[[float], None]
@@ -31,7 +31,13 @@ _UNKNOWN_SOURCE = "faces"
 
 
 def part_of(progress: Progress | None, start: float, end: float) -> Progress | None:
-    """A progress that tells how far a part is which lasts from `start` to `end`, each 0 to 1."""
+    """Return a progress callback for one part of the work.
+
+    Args:
+        progress: the callback for the whole work, or None.
+        start: the share of the whole work that is done when the part begins, 0 to 1.
+        end: the share that is done when the part ends, 0 to 1.
+    """
     return None if progress is None else lambda share: progress(start + share * (end - start))
 
 
@@ -41,15 +47,22 @@ def _no_names() -> npt.NDArray[np.str_]:
 
 @dataclass(frozen=True, eq=False)
 class FaceDataset:
-    """Faces with labels, and FER+'s votes where they are known.
+    """Hold labelled faces, with the votes of FER+ where they are known.
 
-    faces: uint8 `(N, 48, 48)`, gray. labels: int64 `(N,)`, columns of `label_set`. splits: str `(N,)`.
-    votes: uint8 `(N, 10)`, columns as in `VOTE_COLUMNS`, or None; a row of zeros is a face that nobody voted on.
-    names: str `(N,)`, a face's name in its source: `fer2013.csv#123`, or the path of its file in the source's folder;
-    left out, the faces are numbered from 1. sources: str `(N,)`, where each comes from.
-    weights: float32 `(N,)`, how much each counts in training, or None: all the same.
-    notes: what reading left out or decided, a line each, for people.
-    Raises InputError if the arrays do not fit together.
+    Attributes:
+        faces: gray, uint8 (N, 48, 48).
+        labels: indices into `label_set`, int64 (N,).
+        splits: name of the split of each face, str (N,).
+        votes: uint8 (N, 10), columns as in `VOTE_COLUMNS`, or None. A row of zeros: a face without votes.
+        label_set: the emotions that the labels stand for.
+        names: name of each face in its source, str (N,): `fer2013.csv#123`, or the file's path in the source's folder.
+            Default: the faces are numbered from 1.
+        sources: name of the source of each face, str (N,).
+        weights: weight of each face in training, float32 (N,), finite and from 0; None: all the same.
+        notes: what the reader left out or decided, one line each, for people.
+
+    Raises:
+        InputError: the arrays do not fit together.
     """
 
     faces: npt.NDArray[np.uint8]
@@ -87,7 +100,11 @@ class FaceDataset:
         return len(self.faces)
 
     def split(self, name: str) -> FaceDataset:
-        """The faces of one split, in order; DataError if there are none."""
+        """Return the faces of one split, in order.
+
+        Raises:
+            DataError: the split has no faces.
+        """
         chosen = self.splits == name
         if not chosen.any():
             counts = zip(*np.unique(self.splits, return_counts=True), strict=True)
@@ -96,7 +113,7 @@ class FaceDataset:
         return self.take(np.flatnonzero(chosen))
 
     def take(self, indices: npt.NDArray[np.integer]) -> FaceDataset:
-        """The faces at these places."""
+        """Return the faces at these indices."""
         return replace(
             self,
             faces=self.faces[indices],
@@ -110,7 +127,7 @@ class FaceDataset:
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hexadecimal) of the contents in order, whatever files they came from; names do not count."""
+        """Return the SHA-256 (hexadecimal) of faces, labels, splits, votes and weights in order, without the names."""
         digest = hashlib.sha256(f"{self.label_set.name} {self.label_set.names} {len(self)}".encode())
         digest.update(np.ascontiguousarray(self.faces).data)
         digest.update(np.ascontiguousarray(self.labels, "<i8").data)
@@ -125,15 +142,17 @@ class FaceDataset:
 
     @property
     def faces_digest(self) -> str:
-        """The same of faces, labels and splits alone, so that data with and without votes have one."""
+        """Return the digest of faces, labels and splits alone: the same with and without votes and weights."""
         return replace(self, votes=None, weights=None).digest
 
 
 def combine(datasets: Sequence[FaceDataset]) -> FaceDataset:
-    """Several data sets as one, in their order.
+    """Join several data sets into one, in their order.
 
-    Where only some have votes, the faces of the others get rows of zeros; where only some have weights, the others
-    get ones. Raises InputError for none at all and for different label sets.
+    If only some have votes, the faces of the others get rows of zeros. If only some have weights, the others get 1.
+
+    Raises:
+        InputError: there is no data set, or the label sets differ.
     """
     if not datasets:
         raise InputError("data sets: expected at least one to combine, got none")
@@ -155,7 +174,19 @@ def combine(datasets: Sequence[FaceDataset]) -> FaceDataset:
 
 
 def relabel(labels: npt.NDArray[np.int64], source: LabelSet, target: LabelSet) -> npt.NDArray[np.int64]:
-    """Labels int64 `(N,)` of one label set as those of another; what the target lacks is folded, or an InputError."""
+    """Convert labels of one label set to those of another.
+
+    Args:
+        labels: indices into `source`, int64 (N,).
+        source: the label set of `labels`.
+        target: the label set to convert to. An emotion that it lacks is folded into the one defined for it.
+
+    Returns:
+        Indices into `target`, int64 (N,).
+
+    Raises:
+        InputError: an emotion is neither in `target` nor folded into one of its emotions.
+    """
     columns = np.array([target.index(name) for name in source.names], np.int64)
     return columns[labels]
 

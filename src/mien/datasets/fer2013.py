@@ -1,7 +1,6 @@
-"""FER2013 as arrays: Kaggle's csv, packed or not, parsed once and then read from a cache.
+"""Read FER2013 as arrays: parse Kaggle's csv, packed or not, once, and then read it from a cache.
 
-This module knows files and numpy; it must not know networks. It reads everything as data: no pickle, no
-unpacking to disk.
+This module knows files and numpy; it must not know networks. It never unpickles a file and never unpacks to disk.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ SPLITS = (TRAINING, "PublicTest", "PrivateTest")
 PIXELS = FRAME * FRAME
 
 _CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
-# What a folder may hold, the quickest to read first.
+# The files that a folder may hold, the fastest to read first.
 _FOLDER_NAMES = (
     *_CSV_NAMES,
     *(name + ending for name in _CSV_NAMES for ending in (".gz", ".zip")),
@@ -52,12 +51,18 @@ def load_fer2013(
     cache: bool = True,
     progress: Progress | None = None,
 ) -> FaceDataset:
-    """FER2013 from `fer2013.csv` or `icml_face_data.csv`, plain or in a `.zip`, `.tar`, `.tar.gz` or `.gz`.
+    """Read FER2013 from `fer2013.csv` or `icml_face_data.csv`, plain or in a `.zip`, `.tar`, `.tar.gz` or `.gz`.
 
-    `path` may also be a folder that holds one of these. `votes` is FER+'s `fer2013new.csv`. The parsed arrays
-    are kept under the SHA-256 of the file in the user's cache folder (`MIEN_CACHE` overrides it). `progress`
-    is called with the share of the file read so far, 0 to 1. A face is named by its data row, `fer2013.csv#1` for the
-    first. Raises DataError, which names the first bad row.
+    A face is named by its data row: `fer2013.csv#1` for the first.
+
+    Args:
+        path: the file, or a folder that holds it.
+        votes: FER+'s `fer2013new.csv`.
+        cache: keep the parsed arrays in the user's cache folder (`MIEN_CACHE` overrides it), under the file's SHA-256.
+        progress: called with the share of the file that has been read, 0 to 1.
+
+    Raises:
+        DataError: the file cannot be read, or a row is wrong; the message names the first wrong row.
     """
     source = _find(Path(path))
     try:
@@ -76,12 +81,12 @@ def load_fer2013(
 
 
 def holds_fer2013(folder: Path) -> bool:
-    """Whether a folder holds one of the files that `load_fer2013` knows."""
+    """Return whether a folder holds one of the files that `load_fer2013` reads."""
     return any((folder / name).is_file() for name in _FOLDER_NAMES)
 
 
 def _named(dataset: FaceDataset, stem: str) -> FaceDataset:
-    """Each face by its data row, counted from 1, whatever the csv was packed in."""
+    """Name each face by its data row, counted from 1, independent of the archive."""
     rows = range(1, len(dataset) + 1)
     names = np.array([f"{stem}.csv#{row}" for row in rows])
     return replace(dataset, names=names, sources=np.full(len(dataset), stem))
@@ -99,7 +104,7 @@ def _find(path: Path) -> Path:
 def _load(source: Path, raw: io.BufferedReader, cache: bool, progress: Progress | None) -> FaceDataset:
     if not cache:
         return _parse(source, raw, progress)
-    # Keyed by content: a changed file with an old date must never give the old faces.
+    # The key is the content: a changed file with an old date must not give the old faces.
     key = hashlib.file_digest(raw, "sha256").hexdigest()
     raw.seek(0)
     kept = cache_folder("datasets") / f"fer2013-v{_CACHE_VERSION}-{key}.npz"
@@ -125,7 +130,7 @@ def _write_cache(path: Path, dataset: FaceDataset) -> None:
     try:
         with replacing(path) as temporary:
             np.savez(temporary, faces=dataset.faces, labels=dataset.labels, splits=dataset.splits)
-    except OSError:  # a full or read-only disk costs time on the next load, nothing else
+    except OSError:  # a full or read-only disk only makes the next load slower
         return
 
 
@@ -149,7 +154,7 @@ def _parse(source: Path, raw: io.BufferedReader, progress: Progress | None) -> F
 
 @contextmanager
 def _stream(source: Path, raw: io.BufferedReader) -> Iterator[IO[bytes]]:
-    """The csv's bytes, whatever it is packed in."""
+    """Yield the csv as a stream of bytes, unpacked if it is in an archive."""
     name = source.name.lower()
     if name.endswith(".zip"):
         with zipfile.ZipFile(raw) as packed:
@@ -176,14 +181,14 @@ def _only_csv(source: Path, members: list[str]) -> str:
         listed = ", ".join(members[:20]) + (", ..." if len(members) > 20 else "")
         raise DataError(
             f"{source}: expected exactly one {' or '.join(_CSV_NAMES)} in the archive, got {len(matching)}. "
-            "Unpack the right one and give its path; pictures too are read unpacked, by their folder. "
+            "Unpack the right one and give its path. Pictures must be unpacked, too: give their folder. "
             f"Members: {listed or 'none'}"
         )
     return matching[0]
 
 
 class _Reader:
-    """Turns lines into arrays, and knows which row it is at."""
+    """Parse lines of the csv into arrays, and count the rows for error messages."""
 
     def __init__(self, source: str, header: bytes) -> None:
         if not header.strip():
@@ -206,16 +211,16 @@ class _Reader:
         self.splits: list[int] = []
 
     def read(self, lines: list[bytes]) -> npt.NDArray[np.uint8]:
-        """The faces uint8 `(n, 2304)` of these lines; adds to `labels` and `splits`."""
+        """Return the faces of these lines, uint8 (n, 2304), and append to `labels` and `splits`."""
         first = self.rows
         texts = [self._read_line(line) for line in lines if line.strip()]
         faces = _parse_pixels(texts)
-        if faces is None:  # unusual: row by row, to say where or to find it harmless
+        if faces is None:  # unusual text: parse row by row, which accepts it or says which row is wrong
             faces = np.array([self._read_pixels(text, first + i + 1) for i, text in enumerate(texts)], np.uint8)
         return faces
 
     def _read_line(self, line: bytes) -> bytes:
-        """Keeps label and split, and returns the pixels as text."""
+        """Store label and split of a line, and return its pixels as text."""
         self.rows += 1
         # No field here can hold a comma or a line break, quoted or not, so that splitting is enough.
         fields = line.split(b",")
@@ -242,7 +247,7 @@ class _Reader:
     def _fail(self, row: int, problem: str) -> NoReturn:
         raise DataError(
             f"{self.source}, data row {row} (row 1 is the first after the header): {problem}. "
-            "Mend or remove the row; if it is the last one, the file was cut short: download it again."
+            "Correct or remove the row; if it is the last one, the file was cut short: download it again."
         )
 
 
@@ -252,7 +257,7 @@ def _show(text: bytes) -> str:
 
 
 def _parse_pixels(texts: Iterable[bytes]) -> npt.NDArray[np.uint8] | None:
-    """Rows of numbers with single spaces between as uint8 `(n, 2304)`; None if any row is otherwise.
+    """Parse rows of numbers with single spaces as uint8 (n, 2304); None if a row has another form.
 
     Python's own `split` and `int` would take a minute for FER2013's 80 million numbers.
     """
@@ -263,7 +268,7 @@ def _parse_pixels(texts: Iterable[bytes]) -> npt.NDArray[np.uint8] | None:
         return None
     characters = np.frombuffer(b" ".join(texts) + b" ", np.uint8)
     space = characters == ord(" ")
-    digits = characters - np.uint8(ord("0"))  # wraps around for what stands before "0", and so is above 9
+    digits = characters - np.uint8(ord("0"))  # a character before "0" wraps around to a number above 9
     ends = np.flatnonzero(space)
     lengths = np.diff(ends, prepend=-1) - 1
     if not (space | (digits <= 9)).all() or lengths.min() < 1 or lengths.max() > 3:

@@ -1,4 +1,4 @@
-"""FER+: the votes of ten people on each face of FER2013, and the test sets that papers build from them.
+"""Read FER+, the votes of ten people on each face of FER2013, and build the usual test sets from it.
 
 The file is `fer2013new.csv` of https://github.com/microsoft/FERPlus. This module knows votes, not faces.
 """
@@ -26,9 +26,17 @@ Subset = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
 def read_votes(path: str | Path, splits: npt.NDArray[np.str_]) -> Votes:
-    """The votes uint8 `(N, 10)` of a `fer2013new.csv`, columns as in `VOTE_COLUMNS`.
+    """Read the votes of a `fer2013new.csv`.
 
-    `splits` `(N,)` are those of the faces, which the rows must match one by one. Raises DataError.
+    Args:
+        path: the csv.
+        splits: the split of each face, str (N,); the rows of the csv must match it one by one.
+
+    Returns:
+        Votes, uint8 (N, 10), columns as in `VOTE_COLUMNS`.
+
+    Raises:
+        DataError: the file cannot be read, or its rows do not match the faces.
     """
     path = Path(path)
     try:
@@ -66,7 +74,7 @@ def read_votes(path: str | Path, splits: npt.NDArray[np.str_]) -> Votes:
 
 
 def _vote_columns(path: Path, header: list[str]) -> tuple[int, int | None, list[int]]:
-    """The places of Usage, Image name (may be absent) and the ten votes."""
+    """Return the column indices of Usage, Image name (None if absent) and the ten votes."""
     places: dict[str, int] = {}
     for place, title in enumerate(header):
         spelling = title.strip().lower()
@@ -76,7 +84,7 @@ def _vote_columns(path: Path, header: list[str]) -> tuple[int, int | None, list[
             try:
                 column = FERPLUS.names[FERPLUS.index(spelling)]
             except InputError:
-                continue  # A column of someone's own does no harm.
+                continue  # An extra column does no harm.
         if column in places:
             raise DataError(f"{path}: expected one column for {column!r}, got two in {header}. Remove one.")
         places[column] = place
@@ -101,8 +109,8 @@ def _image_number(where: str, name: str) -> int:
 
 
 def _check_order(path: Path, numbers: list[int]) -> None:
-    # The numbers skip some rows that are no faces, and Microsoft's file has a few slips, so that a name does
-    # not give its row. But a file that was sorted or shuffled puts every second name out of order.
+    # The numbers skip some rows that are no faces, and Microsoft's file has a few wrong names, so the row cannot be
+    # computed from the name. But in a sorted or shuffled file about every second name is out of order.
     slips = int((np.diff(numbers) <= 0).sum()) if numbers else 0
     if slips > 0.01 * len(numbers):
         raise DataError(
@@ -112,23 +120,37 @@ def _check_order(path: Path, numbers: list[int]) -> None:
 
 
 def vote_shares(votes: Votes) -> npt.NDArray[np.float32]:
-    """Votes `(N, 10)` as shares of those who saw an emotion: float32 `(N, 8)`, rows sum to 1.
+    """Return the share of the votes that each emotion got.
 
-    Votes for unknown and NF are left out; a row without any vote for an emotion is all 0.
+    Args:
+        votes: uint8 (N, 10). Votes for unknown and NF are ignored.
+
+    Returns:
+        Shares, float32 (N, 8), columns in FER+'s order. Rows sum to 1; a row without votes for an emotion is all 0.
+
+    Raises:
+        InputError: `votes` has another dtype or shape.
     """
     emotions = _check(votes)[:, : len(FERPLUS)].astype(np.float32)
     return np.asarray(emotions / np.maximum(emotions.sum(axis=1, keepdims=True), 1), np.float32)
 
 
 def majority(votes: Votes) -> Subset:
-    """Faces on which more than half of the votes agree, by Microsoft's rule: `(indices, labels)`, both int64.
+    """Select the faces on which more than half of the votes agree, by Microsoft's rule.
 
-    A column with a single vote counts as having none; then one of the eight emotions needs more than half of
-    what is left in all ten. Microsoft's `label.csv` lists only faces with an image name. Leaving out the
-    others here would change nothing: each of them has ten votes for NF.
+    A column with a single vote counts as having none. Then one of the eight emotions needs more than half of the
+    remaining votes of all ten columns. Microsoft's `label.csv` lists only faces with an image name; leaving out the
+    others here would change nothing, since each of them has ten votes for NF.
 
     On PublicTest this keeps 3,199 of 3,589 faces. On PrivateTest 3,137 (from `label.csv`) and 3,153 (from the
     full csv) are reported.
+
+    Args:
+        votes: uint8 (N, 10).
+
+    Returns:
+        indices: the faces that are kept, int64 (M,).
+        labels: their FER+ labels, int64 (M,).
     """
     counts = np.where(_check(votes) <= 1, 0, votes).astype(np.int64)
     winners = counts.argmax(axis=1)
@@ -138,10 +160,17 @@ def majority(votes: Votes) -> Subset:
 
 
 def plurality(votes: Votes) -> Subset:
-    """Faces with any vote for one of the eight emotions, labelled with the most voted: (indices, labels).
+    """Select the faces with any vote for an emotion, and label each with the emotion that has the most votes.
 
-    The first of equals wins, in FER+'s order (143 of PublicTest's faces). On PublicTest this keeps 3,579
-    faces; on PrivateTest 3,573 are reported.
+    Of equals the first in FER+'s order wins (143 faces of PublicTest). On PublicTest this keeps 3,579 faces; on
+    PrivateTest 3,573 are reported.
+
+    Args:
+        votes: uint8 (N, 10).
+
+    Returns:
+        indices: the faces that are kept, int64 (M,).
+        labels: their FER+ labels, int64 (M,).
     """
     emotions = _check(votes)[:, : len(FERPLUS)]
     indices = np.flatnonzero(emotions.any(axis=1)).astype(np.int64)
@@ -152,7 +181,7 @@ FERPLUS_TEST_SETS: dict[str, Callable[[Votes], Subset]] = {
     PLURALITY: plurality,
     "majority (Microsoft's rule)": majority,
 }
-"""The usual ways from votes to a test set; a score on FER+ means nothing without the name of one."""
+"""The usual rules that make a test set from votes; a score on FER+ means nothing without the name of its rule."""
 
 
 def _check(votes: Votes) -> Votes:

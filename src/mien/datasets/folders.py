@@ -1,4 +1,4 @@
-"""Folders whose names are the labels: `train/happy/a.jpg`, `test/0_angry/b.png`, `Sad/c.bmp`; Kaggle's AffectNet too.
+"""List folders named for emotions: `train/happy/a.jpg`, `test/0_angry/b.png`, `Sad/c.bmp`; also Kaggle's AffectNet.
 
 This module knows names of folders and files, not pixels.
 """
@@ -25,11 +25,19 @@ Tree = list[tuple[str, Path]]  # split, and a folder of class folders
 
 
 def list_folders(root: Path, numbers: str | None = None) -> Listing | None:
-    """The pictures of a tree of class folders, or None if `root` is no such tree.
+    """List the pictures of a tree of class folders.
 
-    `numbers` is the label set whose order folders named by numbers follow ("fer2013", "ferplus", "affectnet").
-    Without it 0 to 7 is AffectNet's order, which a note says, and anything less is a DataError. So is a folder of
-    pictures whose name is no emotion.
+    Args:
+        root: the folder that holds the class folders, or the split folders above them.
+        numbers: the label set whose order numbered folders follow ("fer2013", "ferplus", "affectnet"). None: folders
+            0 to 7 are in AffectNet's order, which a note says.
+
+    Returns:
+        The listing, or None if `root` is no tree of class folders.
+
+    Raises:
+        DataError: a folder of pictures is not named for an emotion, or the order of numbered folders is unknown.
+        InputError: `numbers` is no label set.
     """
     for folder in within(root):
         if tree := _tree(folder):
@@ -39,20 +47,25 @@ def list_folders(root: Path, numbers: str | None = None) -> Listing | None:
 
 
 def emotion_of(name: str, numbers: LabelSet | None) -> str | None:
-    """The emotion that a class folder's name stands for, or None."""
+    """Return the emotion that a class folder is named for, or None.
+
+    Args:
+        name: the folder's name: an emotion, a number, or both ("0_angry").
+        numbers: the label set that a number alone is an index of. None: a number alone is no emotion.
+    """
     words = name.strip()
     if words.isdecimal():
         return numbers.names[int(words)] if numbers and int(words) < len(numbers) else None
     if match := _NUMBERED.fullmatch(words):
         words = match[1] or match[2]
     try:
-        return AFFECTNET.names[AFFECTNET.index(words)]  # it has every emotion there is
+        return AFFECTNET.names[AFFECTNET.index(words)]  # AffectNet has every emotion of the other label sets
     except InputError:
         return None
 
 
 def _tree(folder: Path) -> Tree:
-    """The splits below a folder, or the folder itself, which is then Training; empty if it has no class folders."""
+    """Return the split folders below a folder, or the folder itself as one split; empty without class folders."""
     tree = []
     for inside in subfolders(folder):
         split = split_of(inside.name)
@@ -64,7 +77,7 @@ def _tree(folder: Path) -> Tree:
 
 
 def _passed_over(folder: Path, tree: Tree) -> list[str]:
-    """What to say of folders beside the splits that hold pictures, but no classes: a test set without labels, say."""
+    """Return a note on folders that hold pictures but no class folders (for example a test set without labels)."""
     if any(classes == folder for _, classes in tree):
         return []
     used = {part for _, classes in tree for part in (classes, *classes.parents)}
@@ -113,7 +126,7 @@ def _unknown(folder: Path, order: LabelSet | None) -> DataError:
 
 
 def _order(root: Path, names: list[str], numbers: str | None) -> tuple[LabelSet | None, list[str]]:
-    """The label set that numeric folders follow, None if there are none, and what to say of it."""
+    """Return the label set that numbered folders follow (None if there are none), and notes on the choice."""
     found = sorted({int(name) for name in names if name.strip().isdecimal()})
     if not found:
         return None, []
@@ -136,25 +149,25 @@ def _order(root: Path, names: list[str], numbers: str | None) -> tuple[LabelSet 
 
 
 def _fer2013_splits(paths: list[str], splits: list[str]) -> list[str] | None:
-    """The splits that FER2013's file names tell, if all files have one and none contradicts its folder."""
-    told = []
+    """Return the splits in FER2013's file names; None if a file has none or contradicts its folder."""
+    named = []
     for path, split in zip(paths, splits, strict=True):
         match = _FER2013_FILE.match(path.rpartition("/")[2])
         if not match:
             return None
         name = next(known for known in FER2013_SPLITS if known.lower() == match[1].lower())
-        if split != TRAINING and name == TRAINING:  # someone's own division: theirs counts
+        if split != TRAINING and name == TRAINING:  # the user divided the data differently: the folders count
             return None
-        told.append(name)
-    own = {split for split, name in zip(splits, told, strict=True) if split == TRAINING and name != TRAINING}
-    return None if own and len(set(splits)) > 1 else told
+        named.append(name)
+    own = {split for split, name in zip(splits, named, strict=True) if split == TRAINING and name != TRAINING}
+    return None if own and len(set(splits)) > 1 else named
 
 
 def _other_labels(root: Path, tree: Tree, paths: list[str], emotions: list[str]) -> list[str]:
-    """What to say of a labels.csv beside the folders, as Kaggle's AffectNet has one: a model's opinion, it seems."""
+    """Return a note if a labels.csv, as in Kaggle's AffectNet, gives other labels (a model's predictions, it seems)."""
     own = {_class_and_file(path): emotion for path, emotion in zip(paths, emotions, strict=True)}
-    beside = {folder for _, classes in tree for folder in (root, classes, classes.parent, *classes.parents)}
-    for file in sorted(folder / _LABELS_CSV for folder in beside if folder.is_relative_to(root)):
+    folders = {folder for _, classes in tree for folder in (root, classes, classes.parent, *classes.parents)}
+    for file in sorted(folder / _LABELS_CSV for folder in folders if folder.is_relative_to(root)):
         if not file.is_file():
             continue
         with file.open(encoding="utf-8-sig", errors="replace", newline="") as lines:

@@ -1,6 +1,6 @@
-"""A source of picture files: which there are, what their labels and splits are; and from there to faces.
+"""Hold a list of picture files with their labels and splits, and read it as a `FaceDataset`.
 
-The forms that such sources come in (`folders`, `affectnet`) make a `Listing`; here it is read.
+The modules for forms of such data (`folders`, `affectnet`) make a `Listing`; this module reads it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from mien.errors import DataError
 from mien.labels import LabelSet
 
 HELD_OUT = 0.1
-"""The share of each class that is set aside for validation where a source has no split but Training."""
+"""The share of each class that is set aside for validation if a source has only Training."""
 
-_NAMED = 10  # pictures that a note names; of the others it gives the number
+_NAMED = 10  # pictures that a note names; the others are only counted
 _SPLITS = {
     "train": TRAINING,
     "training": TRAINING,
@@ -39,12 +39,20 @@ _SPLITS = {
 
 
 class DataWarning(UserWarning):
-    """Some of the data could not be used; the message says which, and why."""
+    """Warn that some of the data cannot be used; the message says which, and why."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Pictures below `root`, each with an emotion's name and a split; and what is to be said of them."""
+    """List picture files with the emotion and the split of each.
+
+    Attributes:
+        root: the folder that the paths are relative to.
+        pictures: the files, with a face box or without.
+        emotions: name of each picture's emotion.
+        splits: name of each picture's split.
+        notes: what was left out or decided, one line each, for people.
+    """
 
     root: Path
     pictures: list[PictureFile]
@@ -54,19 +62,24 @@ class Listing:
 
 
 def split_of(name: str) -> str | None:
-    """The split that a folder's or file's name stands for ("train", "Val", "test_set"), or None."""
+    """Return the split that a folder or file is named for ("train", "Val", "test_set"), or None."""
     words = name.strip().lower().replace(" ", "_").replace("-", "_")
     return _SPLITS.get(words.removesuffix("_set").removesuffix("set").replace("_", ""))
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The folders in a folder, in order; neither hidden ones nor what archivers of macOS leave behind."""
-    with os.scandir(folder) as entries:  # which asks nothing of the files, of which there may be 100,000
+    """Return the folders in a folder, sorted, without hidden ones and without the `__MACOSX` of archives."""
+    with os.scandir(folder) as entries:  # faster than Path.is_dir for each of perhaps 100,000 files
         return sorted(folder / e.name for e in entries if not e.name.startswith((".", "__")) and e.is_dir())
 
 
 def within(root: Path, depth: int = 3) -> Iterator[Path]:
-    """A folder, then the one in it as long as there is only one: archives like to add such levels."""
+    """Yield a folder, and then the single folder in it, as long as it holds only one: archives often add levels.
+
+    Args:
+        root: the folder.
+        depth: the most levels to go down.
+    """
     for _ in range(depth + 1):
         yield root
         inside = subfolders(root)
@@ -78,9 +91,18 @@ def within(root: Path, depth: int = 3) -> Iterator[Path]:
 def read_listing(
     listing: Listing, source: str, label_set: LabelSet, cache: bool, progress: Progress | None, seed: int | None
 ) -> FaceDataset:
-    """The faces of a listing, those that can be read; the rest is named in a note. Raises DataError if none can.
+    """Read the faces of a listing; pictures that cannot be read are left out and named in a note and a DataWarning.
 
-    Of a source that has only Training, a part is set aside for validation, by `seed`; None: it stays whole.
+    Args:
+        listing: the pictures.
+        source: name of the source.
+        label_set: the label set of the result.
+        cache: keep the decoded faces in the cache.
+        progress: called with the share done, 0 to 1.
+        seed: chooses the faces that are set aside for validation if the source has only Training. None: set none aside.
+
+    Raises:
+        DataError: no picture can be read.
     """
     faces, problems = read_pictures(listing.root, listing.pictures, cache, progress)
     good = np.array([place not in problems for place in range(len(faces))], np.bool_)
@@ -126,7 +148,7 @@ def _unread(listing: Listing, problems: dict[int, str]) -> str:
 
 
 def _distinct(names: list[str]) -> list[str]:
-    """The names, with a number where one stands for the second time: a picture can hold several faces."""
+    """Return the names; a repeated name gets a number, since a picture can hold several faces."""
     seen: Counter[str] = Counter()
     result = []
     for name in names:

@@ -1,7 +1,7 @@
-"""Many picture files as 48x48 gray faces: threads decode them, and a cache keeps them.
+"""Decode many picture files as 48x48 gray faces, in threads, with a cache.
 
-This module knows files and pixels, not labels. There is no crop of its own here: a picture, or the box of a face in
-it, is laid into the frame by `crop_faces`, as `mien predict --detector whole` does.
+This module knows files and pixels, not labels. It has no crop of its own: `crop_faces` fits a picture, or the face
+box in it, into the frame, as `mien predict --detector whole` does.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mien.images import SUFFIXES, load_image
 from mien.preprocess import FRAME, WHOLE_FRAME, crop_faces
 
 _CACHE_VERSION = 1  # Raise it when reading changes: old cache files are then no longer found.
-_CHUNK = 64  # files that a thread takes at a time
+_CHUNK = 64  # files per task of a thread
 _NO_LANDMARKS = np.full((1, 5, 2), np.nan, np.float32)
 
 Box = tuple[float, float, float, float]
@@ -35,14 +35,22 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class PictureFile:
-    """A file below the source's folder, by its path with forward slashes, and its box in pixels (None: all of it)."""
+    """Describe one face: a picture file and, where known, the face box in it.
+
+    Attributes:
+        path: path below the source's folder, with forward slashes.
+        box: (left, top, right, bottom) in pixels. None: the whole picture.
+    """
 
     path: str
     box: Box | None = None
 
 
 def find_pictures(folder: Path) -> Iterator[str]:
-    """The paths of all picture files below a folder, relative to it, with forward slashes, in order; no hidden ones."""
+    """Yield the paths of all picture files below a folder, sorted; hidden files and folders are skipped.
+
+    The paths are relative to the folder, with forward slashes.
+    """
     with os.scandir(folder) as entries:
         found = sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
     for name, is_folder in found:
@@ -55,10 +63,17 @@ def find_pictures(folder: Path) -> Iterator[str]:
 def read_pictures(
     root: Path, pictures: Sequence[PictureFile], cache: bool = True, progress: Progress | None = None
 ) -> tuple[npt.NDArray[np.uint8], dict[int, str]]:
-    """The pictures as faces uint8 `(N, 48, 48)`, and what is wrong with those that could not be read, by their place.
+    """Read pictures as faces, in threads, with a cache.
 
-    A picture that cannot be read is black. With `cache` both are kept under the paths, boxes, sizes and times of all
-    files. `progress` is called with the share done, 0 to 1.
+    Args:
+        root: the folder that the paths are relative to.
+        pictures: N files, each with a box or not.
+        cache: keep the result in the cache, under the paths, boxes, sizes and times of the files.
+        progress: called with the share done, 0 to 1.
+
+    Returns:
+        faces: gray, uint8 (N, 48, 48); black where a picture cannot be read.
+        problems: index of each picture that cannot be read -> the reason.
     """
     words = (f"{picture.path}|{picture.box}" for picture in pictures)
     key = fingerprint(root, (picture.path for picture in pictures), words) if cache else None
@@ -70,7 +85,13 @@ def read_pictures(
 
 
 def fingerprint(root: Path, paths: Iterator[str], words: Iterator[str]) -> str:
-    """SHA-256 of the sizes and times of files below `root`, and of some words more."""
+    """Return the SHA-256 of the sizes and times of files below `root`.
+
+    Args:
+        root: the folder that the paths are relative to.
+        paths: the files, relative to `root`.
+        words: one more string for each file that goes into the digest.
+    """
     digest = hashlib.sha256(str(root.resolve()).encode(errors="surrogateescape"))
     for path, word in zip(paths, words, strict=True):
         try:
@@ -83,7 +104,13 @@ def fingerprint(root: Path, paths: Iterator[str], words: Iterator[str]) -> str:
 
 
 def kept(kind: str, key: str | None, make: Callable[[], Arrays]) -> Arrays:
-    """Arrays from the cache, or else made and kept there; no key: no cache."""
+    """Return arrays from the cache, or make them and keep them there.
+
+    Args:
+        kind: the first part of the cache file's name.
+        key: the cache key. None: do not use the cache.
+        make: makes the arrays.
+    """
     path = cache_folder("datasets") / f"{kind}-v{_CACHE_VERSION}-{key}.npz"
     if key is not None:
         try:
@@ -96,13 +123,19 @@ def kept(kind: str, key: str | None, make: Callable[[], Arrays]) -> Arrays:
         try:
             with replacing(path) as temporary:
                 np.savez(temporary, **made)  # type: ignore[arg-type]  # no key is savez's own
-        except OSError:  # a full or read-only disk costs time on the next load, nothing else
+        except OSError:  # a full or read-only disk only makes the next load slower
             pass
     return made
 
 
 def in_threads(read: Callable[[int], None], number: int, progress: Progress | None = None) -> None:
-    """Calls `read` with 0 to `number` - 1, in threads; `progress` is called with the share done, 0 to 1."""
+    """Call `read` with 0 to `number` - 1, in threads.
+
+    Args:
+        read: called with each index.
+        number: number of indices.
+        progress: called with the share done, 0 to 1.
+    """
 
     def read_chunk(start: int) -> None:
         for place in range(start, min(start + _CHUNK, number)):
@@ -114,7 +147,7 @@ def in_threads(read: Callable[[int], None], number: int, progress: Progress | No
             for done, _ in enumerate(threads.map(read_chunk, starts), 1):
                 if progress:
                     progress(done / len(starts))
-        except BaseException:  # Control-C, above all: do not read on for minutes
+        except BaseException:  # above all Control-C: otherwise reading would continue for minutes
             threads.shutdown(cancel_futures=True)
             raise
 
@@ -136,7 +169,18 @@ def _read_all(root: Path, pictures: Sequence[PictureFile], progress: Progress | 
 
 
 def read_face(path: Path, box: Box | None = None) -> npt.NDArray[np.uint8]:
-    """A picture, or the box xyxy in it, as a face uint8 `(48, 48)`. Raises ImageError."""
+    """Read a picture, or a face box in it, as a face.
+
+    Args:
+        path: the picture file.
+        box: (left, top, right, bottom) in pixels. None: the whole picture.
+
+    Returns:
+        The face, gray, uint8 (48, 48).
+
+    Raises:
+        ImageError: the picture cannot be read, or the box is not inside it.
+    """
     image = load_image(path)
     height, width = image.shape[:2]
     left, top, right, bottom = box or (0, 0, width, height)

@@ -1,6 +1,6 @@
-"""From paths to faces: which form of data each path is, and all of them together.
+"""Read data from paths: detect the form of each path, and join all of them.
 
-The one door for commands and recipes. The forms themselves are known by `fer2013`, `affectnet` and `folders`.
+Commands and recipes read data only through this module. `fer2013`, `affectnet` and `folders` know the forms.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ UNDERSTOOD = """\
 FER2013's fer2013.csv or icml_face_data.csv, plain or in a .zip, .tar, .tar.gz or .gz, or a folder that holds one
 folders of pictures named for emotions (happy/, 0_angry/), or such folders in train/, validation/, test/
 AffectNet of 2021: train_set/images/*.jpg with train_set/annotations/*_exp.npy, and val_set likewise
-AffectNet of 2017: training.csv and validation.csv with subDirectory_filePath, face_x, ..., beside the pictures"""
-"""The forms of data that `load_data` knows, a line each."""
+AffectNet of 2017: training.csv and validation.csv with subDirectory_filePath, face_x, ..., and the pictures"""
+"""The forms of data that `load_data` reads, one line each."""
 
 _SPLIT_ORDER = (TRAINING, *VALIDATION_SPLITS, *TEST_SPLITS)
 _ARCHIVES = (".csv", ".zip", ".tar", ".tgz", ".gz")
@@ -58,18 +58,29 @@ def load_data(
     progress: Progress | None = None,
     seed: int = 0,
 ) -> FaceDataset:
-    """The faces of one or several sources, in any form of `UNDERSTOOD`, as one data set.
+    """Read the faces of one or several sources, in any form of `UNDERSTOOD`, as one data set.
 
-    `votes` is FER+'s `fer2013new.csv`, for the one source that is FER2013's csv. `weights` has a number from 0 up for
-    each source: how much its faces count in training. `leave_out` is a list that `mien data clean` wrote. `label_set`
-    is FER2013 (contempt counts as disgust), FERPLUS or AFFECTNET. `numbers` names the label set whose order folders
-    follow that are named 0, 1, 2, ...; without it they must be 0 to 7, AffectNet's. A source of pictures
-    that has only Training gets a tenth of it set aside as "Validation", chosen by `seed`, unless `set_aside` is off (a
-    recipe does it itself). Pictures are kept, decoded, in the user's cache
-    folder (2.3 KB each) unless `cache` is off. `progress` is called with the share done, 0 to 1.
+    Args:
+        paths: one path or several.
+        votes: FER+'s `fer2013new.csv`, for the one source that is FER2013's csv.
+        weights: a finite number from 0 for each source: the weight of its faces in training.
+        leave_out: a list that `mien data clean` wrote.
+        label_set: FER2013 (contempt counts as disgust), FERPLUS or AFFECTNET.
+        numbers: the label set whose order numbered folders (0, 1, 2, ...) follow. None: they must be 0 to 7, in
+            AffectNet's order.
+        set_aside: if a source of pictures has only Training, set a tenth of it aside as "Validation" (a recipe does
+            this itself).
+        cache: keep the decoded pictures in the user's cache folder (2.3 KB each).
+        progress: called with the share done, 0 to 1.
+        seed: chooses the faces that are set aside.
 
-    What could not be read or was decided is in the result's `notes`; pictures that cannot be read are a DataWarning
-    too. Raises DataError for a path in no known form and for damaged files, and InputError for other arguments.
+    Returns:
+        The data set. Its `notes` say what could not be read and what was decided. Pictures that cannot be read are
+        reported by a DataWarning, too.
+
+    Raises:
+        DataError: a path is in no known form, or a file is damaged.
+        InputError: another argument is wrong.
     """
     given = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
     _check_arguments(given, weights, numbers)
@@ -79,7 +90,9 @@ def load_data(
         part = part_of(progress, place / len(given), (place + 1) / len(given))
         loaded.append(_load(path, name, votes, label_set, numbers, cache, part, seed if set_aside else None))
     if votes is not None and sum(each.votes is not None for each in loaded) != 1:
-        raise DataError(f"{votes}: expected FER2013's csv among the data, which the votes belong to, got none or two.")
+        raise DataError(
+            f"{votes}: expected FER2013's csv among the data, which the votes belong to, got none or several."
+        )
     if weights is not None:
         loaded = [_weighted(each, weight) for each, weight in zip(loaded, weights, strict=True)]
     dataset = combine(loaded)
@@ -99,15 +112,15 @@ def as_dataset(
 
     Args:
         data: a `FaceDataset`, or paths in any form of `UNDERSTOOD`.
-        votes: FER+'s fer2013new.csv; only with paths, as the next ones.
+        votes: FER+'s fer2013new.csv; only with paths, like `numbers` and `weights`.
         labels: the name of a label set. None: "fer2013", or the data set's own.
-        numbers: the label set whose order folders follow that are named 0, 1, 2, ...
-        weights: how much the faces of each path count.
+        numbers: the label set whose order numbered folders (0, 1, 2, ...) follow.
+        weights: the weight of the faces of each path in training.
         leave_out: a list that `mien data clean` wrote.
 
     Raises:
         DataError: the data cannot be read.
-        InputError: an argument is wrong, or does not go with a `FaceDataset`.
+        InputError: an argument is wrong, or cannot be combined with a `FaceDataset`.
     """
     if labels is not None and labels not in LABEL_SETS:
         raise InputError(f"labels {labels!r}: no such label set; {nearest(labels, LABEL_SETS)}")
@@ -132,7 +145,12 @@ def as_dataset(
 
 
 def with_validation(training: FaceDataset, validation: FaceDataset) -> FaceDataset:
-    """The Training faces of one data set, with another, or its validation split if it has one, as "Validation"."""
+    """Join the Training faces of one data set with another data set as "Validation".
+
+    Args:
+        training: the data set whose Training split is kept.
+        validation: its validation split is used, or all of it if it has none.
+    """
     own = np.isin(validation.splits, VALIDATION_SPLITS)
     chosen = validation.take(np.flatnonzero(own)) if own.any() else validation
     as_validation = replace(chosen, splits=np.full(len(chosen), VALIDATION))
@@ -140,9 +158,9 @@ def with_validation(training: FaceDataset, validation: FaceDataset) -> FaceDatas
 
 
 def default_split(dataset: FaceDataset) -> str:
-    """The split to judge a model on where nobody names one: PublicTest, else Test, else Validation, else what is there.
+    """Return the split to evaluate on if none is given: PublicTest, else Test, else Validation, else Training.
 
-    FER2013's PrivateTest is never chosen: it is to be opened on purpose.
+    FER2013's PrivateTest is not among these: it must be named to be used.
     """
     found = set(dataset.splits.tolist())
     wanted = (VALIDATION_SPLITS[0], TEST, VALIDATION, TRAINING)
@@ -150,7 +168,7 @@ def default_split(dataset: FaceDataset) -> str:
 
 
 def summary(dataset: FaceDataset) -> str:
-    """What is in a data set, as a table: a row for each split of each source, and its notes below."""
+    """Return a table of a data set: one row for each split of each source, and its notes below."""
     emotions = dataset.label_set.names
     weighted = dataset.weights is not None
     rows = [["source", "split", "faces", *emotions, *(["weight"] if weighted else [])]]
@@ -167,7 +185,7 @@ def summary(dataset: FaceDataset) -> str:
 
 
 def ordered_splits(splits: Iterable[str]) -> list[str]:
-    """Each split once: Training first, then validation, then test, then others as they come."""
+    """Return each split once: Training first, then validation, then test, then others in their order."""
     found = list(dict.fromkeys(splits))
     known = [split for split in _SPLIT_ORDER if split in found]
     return known + [split for split in found if split not in known]
@@ -186,7 +204,7 @@ def _check_arguments(paths: list[Path], weights: Sequence[float] | None, numbers
 
 
 def _source_names(paths: list[Path]) -> list[str]:
-    """A short name for each path: its last part, numbered where two are alike."""
+    """Return a short name for each path: its last part, with a number if two are the same."""
     names: list[str] = []
     for path in paths:
         last = path.resolve().name

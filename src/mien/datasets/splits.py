@@ -1,6 +1,6 @@
-"""Parts of Training set aside for validation, once or fold by fold: as many of each class, identical faces together.
+"""Set aside a part of Training for validation, once or fold by fold, stratified by class.
 
-This module knows arrays only.
+Identical faces stay on one side. This module knows arrays only.
 """
 
 from __future__ import annotations
@@ -16,10 +16,18 @@ from mien.errors import DataError, InputError
 
 
 def hold_out(dataset: FaceDataset, share: float, seed: int) -> FaceDataset:
-    """The data set with `share` (0 to 1) of each class of Training moved to the split "Validation".
+    """Move a share of each class of Training to the split "Validation".
 
-    Identical faces stay on one side. What is in other splits stays there. The same seed gives the same faces. Raises
-    InputError for a share that is not between 0 and 1, and DataError if too few faces are there to be divided.
+    Identical faces stay on one side. Other splits do not change. The same seed gives the same faces.
+
+    Args:
+        dataset: the data set.
+        share: the share of each class to move, between 0 and 1.
+        seed: seed of the random choice.
+
+    Raises:
+        InputError: `share` is not between 0 and 1.
+        DataError: there are too few Training faces to divide.
     """
     if not 0 < share < 1:
         raise InputError(f"share to hold out: expected a number between 0 and 1, got {share}")
@@ -27,9 +35,19 @@ def hold_out(dataset: FaceDataset, share: float, seed: int) -> FaceDataset:
 
 
 def fold(dataset: FaceDataset, folds: int, index: int, seed: int) -> FaceDataset:
-    """The data set with the `index`-th of `folds` equal parts of Training, counted from 0, moved to "Validation".
+    """Move one of `folds` equal parts of Training to the split "Validation".
 
-    Every face of Training is in exactly one of the parts; otherwise as `hold_out`. Raises InputError and DataError.
+    Every Training face is in exactly one of the parts. Identical faces stay on one side.
+
+    Args:
+        dataset: the data set.
+        folds: number of parts, from 2.
+        index: the part to move, from 0.
+        seed: seed of the random division.
+
+    Raises:
+        InputError: `folds` or `index` is out of range.
+        DataError: there are too few Training faces to divide.
     """
     if folds < 2:
         raise InputError(f"folds: expected a whole number from 2, got {folds}")
@@ -40,9 +58,9 @@ def fold(dataset: FaceDataset, folds: int, index: int, seed: int) -> FaceDataset
 
 
 def _positions(dataset: FaceDataset, seed: int) -> npt.NDArray[np.float64]:
-    """Where each face stands, 0 to 1, when its class in Training is shuffled; 2 outside Training.
+    """Return each face's position, 0 to 1, after its class in Training is shuffled; 2 outside Training.
 
-    Identical faces share one place, and one class: that of the first of them.
+    Identical faces share one position and one class: the class of the first of them.
     """
     positions = np.full(len(dataset), 2.0)
     chosen = np.flatnonzero(dataset.splits == TRAINING)
@@ -64,6 +82,6 @@ def _moved(dataset: FaceDataset, chosen: npt.NDArray[np.bool_], purpose: str) ->
     if not chosen.any() or chosen.sum() == training:
         raise DataError(
             f"cannot {purpose} {training} Training faces: expected faces on both sides, got {int(chosen.sum())} and "
-            f"{training - int(chosen.sum())}. Add faces, or give a validation split of its own"
+            f"{training - int(chosen.sum())}. Add faces, or give a validation split"
         )
     return replace(dataset, splits=np.where(chosen, VALIDATION, dataset.splits))

@@ -1,1 +1,1 @@
-"""Face detection: the protocol, the registry of face finders by name, and one module for each of them."""
+"""Detect faces: the interface of detectors, a registry by name, and one module for each detector."""

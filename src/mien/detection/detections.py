@@ -1,4 +1,4 @@
-"""What face detectors give (`Detections`) and what they are (`Detector`).
+"""Define the result of face detectors (`Detections`) and their interface (`Detector`).
 
 Knows pixels and boxes, nothing of emotions.
 """
@@ -14,20 +14,22 @@ import numpy.typing as npt
 from mien.errors import DetectorError, kind_of
 
 FloatArray = npt.NDArray[np.float32]
-
-
 Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """The faces found in one picture, n of them.
+    """Hold the n faces that were detected in one picture.
 
-    boxes      float32 (n, 4)     xyxy, pixels of the picture, inside it
-    scores     float32 (n,)       the detector's certainty, 0 to 1
-    landmarks  float32 (n, 5, 2)  x, y of left eye, right eye, nose, left and right mouth corner as they lie in the
-                                  picture; NaN where the detector gives none
-    are_frames bool               the boxes are not faces' boxes but frames around them, as in FER2013's pictures
+    Attributes:
+        boxes: left, top, right, bottom in pixels, float32 (n, 4), finite; detectors return them inside the picture.
+        scores: the detector's confidence, float32 (n,), 0 to 1.
+        landmarks: x, y in pixels of left eye, right eye, nose, left and right mouth corner, float32 (n, 5, 2), where
+            left is left in the picture; NaN if the detector has none.
+        are_frames: the boxes are not face boxes but frames around faces, like FER2013's pictures.
+
+    Raises:
+        DetectorError: the arrays are not of this kind.
     """
 
     boxes: FloatArray
@@ -52,11 +54,11 @@ class Detections:
         return len(self.boxes)
 
     def select(self, rows: npt.NDArray[Any]) -> Detections:
-        """The faces of a mask or of row numbers, in that order."""
+        """Return the faces of a mask, or of indices in their order."""
         return replace(self, boxes=self.boxes[rows], scores=self.scores[rows], landmarks=self.landmarks[rows])
 
     def inside(self, image: Pixels) -> Detections:
-        """With boxes cut to the picture, without those that lie wholly outside."""
+        """Return the detections with boxes clipped to the picture, without those outside it."""
         height, width = image.shape[:2]
         boxes = np.clip(self.boxes, 0, np.array([width, height, width, height], np.float32))
         kept = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
@@ -64,7 +66,11 @@ class Detections:
 
     @classmethod
     def of_boxes(cls, boxes: npt.NDArray[Any]) -> Detections:
-        """From plain boxes (n, 4), or (n, 5) with the score last; without landmarks."""
+        """Make detections of boxes (n, 4) xyxy, or (n, 5) with the score last, without landmarks.
+
+        Raises:
+            DetectorError: the array has another shape.
+        """
         try:
             boxes = np.asarray(boxes, np.float32)
         except (TypeError, ValueError) as error:
@@ -78,13 +84,22 @@ class Detections:
 
 
 class Detector(Protocol):
-    """Anything that finds faces: RGB uint8 (H, W, 3) in, `Detections` out."""
+    """Define a face detector: RGB uint8 (H, W, 3) in, `Detections` out."""
 
     def __call__(self, image: Pixels) -> Detections: ...
 
 
 def distinct(boxes: FloatArray, scores: FloatArray, overlap: float) -> npt.NDArray[np.int64]:
-    """Non-maximum suppression: the rows to keep, best first; the others overlap a better one by more than that IoU."""
+    """Suppress non-maximal boxes: a box that overlaps a better one by an IoU above `overlap` is dropped.
+
+    Args:
+        boxes: float32 (n, 4), xyxy.
+        scores: float32 (n,).
+        overlap: largest accepted IoU, 0 to 1.
+
+    Returns:
+        The indices to keep, int64, best first.
+    """
     order = np.argsort(-scores, kind="stable")
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
     kept = []

@@ -1,4 +1,4 @@
-"""Face detectors by name, and checks of what a detector of the user gives."""
+"""Make face detectors by name, and check the results of a user's own detector."""
 
 from __future__ import annotations
 
@@ -17,10 +17,17 @@ DETECTORS: dict[str, Callable[..., Detector]] = {"centerface": CenterFace, "yune
 def make_detector(
     spec: str | Callable[..., Any], *, size: int | None = None, threshold: float | None = None, threads: int = 0
 ) -> Detector:
-    """A detector by name ("centerface", "yunet", "whole"), or any callable made to fit the protocol.
+    """Return a detector.
 
-    `size` is the longer side in pixels at which faces are searched, `threshold` the lowest score that counts; None
-    takes the detector's own default. An unknown name, or options that make no sense, are a DetectorError.
+    Args:
+        spec: a name ("centerface", "yunet", "whole"), or a callable that takes an RGB picture, uint8 (H, W, 3), and
+            returns `Detections` or boxes.
+        size: longer side in pixels at which faces are detected. None: the detector's default.
+        threshold: least score. None: the detector's default.
+        threads: number of threads. 0: the runtime chooses.
+
+    Raises:
+        DetectorError: the name is unknown, or an option is out of range.
     """
     if size is not None and size < 32:
         raise DetectorError(f"detection size: expected at least 32 pixels, got {size}")
@@ -36,7 +43,7 @@ def make_detector(
 
 
 class _Checked:
-    """A user's callable: its answer is made into `Detections`, inside the picture."""
+    """Wrap a user's callable, and convert its result to `Detections` inside the picture."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         if not callable(function):
@@ -44,6 +51,6 @@ class _Checked:
         self._function = function
 
     def __call__(self, image: Pixels) -> Detections:
-        answer = self._function(image)
-        found = answer if isinstance(answer, Detections) else Detections.of_boxes(answer)
+        result = self._function(image)
+        found = result if isinstance(result, Detections) else Detections.of_boxes(result)
         return found.inside(image)

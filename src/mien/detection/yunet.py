@@ -1,4 +1,4 @@
-"""YuNet, whose weights are downloaded once."""
+"""Detect faces with YuNet, whose weights are downloaded once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,17 @@ from mien.files import Download
 
 
 class YuNet:
-    """YuNet (Wu et al. 2023) through OpenCV: small and fast. Its file is downloaded on first use."""
+    """Detect faces with YuNet (Wu et al. 2023) through OpenCV, small and fast; its file is downloaded on first use.
+
+    Args:
+        size: longer side in pixels at which faces are detected.
+        threshold: least score, 0 to 1.
+        threads: ignored: OpenCV has one setting for the whole process.
+
+    Raises:
+        DetectorError: OpenCV cannot use the file.
+        DownloadError: the file cannot be downloaded.
+    """
 
     FILE = Download(
         name="face_detection_yunet_2023mar.onnx",
@@ -26,7 +36,7 @@ class YuNet:
     )
 
     def __init__(self, *, size: int = 640, threshold: float = 0.6, threads: int = 0) -> None:
-        del threads  # OpenCV has one setting for the whole process, which is not ours to change
+        del threads  # OpenCV has one setting for the whole process, which a library must not change
         self.size = size
         self.threshold = threshold
         self._lock = threading.Lock()  # the input size is state of the network
@@ -43,6 +53,7 @@ class YuNet:
         return partial(YuNet, size=self.size, threshold=self.threshold), ()
 
     def __call__(self, image: Pixels) -> Detections:
+        """Return the faces of a picture, RGB uint8 (H, W, 3)."""
         scale = min(1.0, self.size / max(image.shape[:2]))
         height, width = (max(1, round(side * scale)) for side in image.shape[:2])
         bgr = cv2.cvtColor(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
@@ -53,9 +64,13 @@ class YuNet:
 
     @staticmethod
     def parse(rows: npt.NDArray[Any], scale: float) -> Detections:
-        """OpenCV's rows (n, 15): x, y, width, height, five points, score, as detections of the unscaled picture.
+        """Convert OpenCV's rows to detections in the unscaled picture.
 
-        The points begin with the person's right eye, which is the left one in the picture: our own order.
+        The points begin with the person's right eye, which is the left one in the picture, as in `Detections`.
+
+        Args:
+            rows: (n, 15): x, y, width, height, five points, score; in pixels of the scaled picture.
+            scale: size of the scaled picture relative to the original.
         """
         pixels: FloatArray = (rows[:, :14] / scale).astype(np.float32)
         boxes = np.concatenate([pixels[:, :2], pixels[:, :2] + pixels[:, 2:4]], axis=1)

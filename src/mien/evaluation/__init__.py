@@ -1,1 +1,1 @@
-"""Evaluation: metrics, calibration, robustness and comparison of models on labelled faces."""
+"""Evaluate models on labelled faces: metrics, calibration, robustness and comparison."""

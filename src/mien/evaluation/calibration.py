@@ -1,8 +1,8 @@
-"""Temperature and class scaling, which make probabilities mean what they say.
+"""Calibrate probabilities by temperature scaling and class scaling.
 
-A temperature is one number that the logits are divided by; class scaling an offset for each class, and a factor, which
-may be the same for all (Guo et al. 2017, https://arxiv.org/abs/1706.04599, call it vector scaling). This module knows
-logits and targets, not their source.
+A temperature is one number that divides the logits. Class scaling multiplies the logits by a factor, per class or the
+same for all classes, and adds an offset per class (Guo et al. 2017, https://arxiv.org/abs/1706.04599, call it vector
+scaling). This module knows logits and targets, not their source.
 """
 
 from __future__ import annotations
@@ -21,32 +21,36 @@ from mien.errors import InputError, kind_of
 from mien.evaluation import metrics
 
 LOWEST, HIGHEST = 0.05, 20.0
-"""The bounds of a fitted temperature: beyond them something else is wrong with the network."""
-
+"""The bounds of a fitted temperature: a value outside them means that the network itself is wrong."""
 
 FOLDS = 5
-
+"""Number of folds by which class scalings are compared."""
 
 PULL = 5.0
-"""How strongly class scaling is drawn to doing nothing: by so many times half the square of every deviation."""
-
+"""Strength of the L2 penalty on class scaling: times half the squared deviations from no class scaling."""
 
 REPEATS = 5
+"""How often the faces are divided into folds anew."""
 
 
 @dataclass(frozen=True)
 class ClassScaling:
-    """`factors * logits + offsets`, each float64 `(K,)`."""
+    """Scale logits by class: `factors * logits + offsets`.
+
+    Attributes:
+        factors: float64 (K,).
+        offsets: float64 (K,).
+    """
 
     factors: npt.NDArray[np.float64]
     offsets: npt.NDArray[np.float64]
 
     def apply(self, logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-        """The scaled logits float32 `(N, K)`."""
+        """Return the scaled logits, float32 (N, K), of logits (N, K)."""
         return np.asarray(logits * self.factors + self.offsets, np.float32)
 
     def undo(self, scaled: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-        """The logits that `apply` was given."""
+        """Return the logits, float32 (N, K), that `apply` scaled to `scaled` (N, K)."""
         return np.asarray((scaled - self.offsets) / self.factors, np.float32)
 
 
@@ -54,11 +58,14 @@ Fit = Callable[[npt.NDArray[np.floating], npt.NDArray[np.integer]], ClassScaling
 
 
 def fit_temperature(logits: npt.NDArray[np.floating], targets: npt.NDArray[Any]) -> float:
-    """The temperature, 0.05 to 20, that minimises the cross entropy of `softmax(logits / temperature)`.
+    """Fit the temperature, 0.05 to 20, that minimises the cross entropy of `softmax(logits / temperature)`.
 
-    logits: float `(N, K)`. targets: int labels `(N,)`, or float `(N, K)`, rows summing to 1 (vote shares) or
-    to 0, which leaves the row out. Raises InputError for arrays that do not fit, or that leave nothing to
-    fit.
+    Args:
+        logits: float (N, K), finite, at least 2 classes.
+        targets: labels, int (N,); or vote shares, float (N, K), whose rows sum to 1, or to 0 to leave the row out.
+
+    Raises:
+        InputError: the arrays do not fit together, or do not determine a temperature.
     """
     if not isinstance(logits, np.ndarray) or logits.dtype.kind != "f" or logits.ndim != 2 or logits.shape[1] < 2:
         raise InputError(f"logits: expected a float array (N, K) with at least 2 classes, got {kind_of(logits)}")
@@ -81,11 +88,15 @@ def fit_temperature(logits: npt.NDArray[np.floating], targets: npt.NDArray[Any])
 def fit_class_scaling(
     logits: npt.NDArray[np.floating], labels: npt.NDArray[np.integer], *, shared_factor: bool = False
 ) -> ClassScaling:
-    """The factors and offsets that minimise the cross entropy; those of a class with few faces move little.
+    """Fit the factors and offsets that minimise the cross entropy plus an L2 penalty.
 
-    logits: finite float `(N, K)`. labels: int `(N,)`. `shared_factor`: one factor for all classes, so that beside a
-    temperature only the offsets act (Alexandari et al. 2020, https://arxiv.org/abs/1901.06852: bias-corrected
-    temperature scaling).
+    The penalty keeps the values of classes with few faces close to no scaling.
+
+    Args:
+        logits: float (N, K), finite.
+        labels: int (N,).
+        shared_factor: fit one factor for all classes, so that, combined with a temperature, only the offsets matter
+            (Alexandari et al. 2020, https://arxiv.org/abs/1901.06852: bias-corrected temperature scaling).
     """
     from scipy.optimize import minimize
 
@@ -109,10 +120,17 @@ def fit_class_scaling(
 
 
 def choose_class_scaling(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]) -> ClassScaling | None:
-    """Offsets, or factors too where these have the lower loss on faces that are new to them.
+    """Fit offsets, or offsets and factors if these have the lower cross-validated loss.
 
-    Both are fitted on four fifths of the faces and judged on the last, in turn, REPEATS times, and the better one is
-    fitted to all. None if there are fewer than five faces a class: too few for more than a temperature.
+    Both are fitted on four folds and scored on the fifth, for each of the five folds, `REPEATS` times. The better one
+    is then fitted on all faces.
+
+    Args:
+        logits: float (N, K), finite.
+        labels: int (N,).
+
+    Returns:
+        The class scaling, or None if there are fewer than five faces per class: too few for more than a temperature.
     """
     n = len(logits)
     if n < FOLDS * logits.shape[1]:

@@ -1,7 +1,7 @@
-"""Models beside each other on the same faces: scores with intervals, and whether differences are more than chance.
+"""Compare models on the same faces: scores with intervals, and tests of the differences.
 
-Runs that keep their predictions are compared by these; others, and bundles, read the faces anew. This module computes
-and writes text; it draws nothing.
+Runs that keep their predictions are compared by these; other runs, and bundles, predict the faces now. This module
+computes and writes text; it draws nothing.
 """
 
 from __future__ import annotations
@@ -32,10 +32,18 @@ _BATCH = 256
 
 @dataclass(frozen=True)
 class Pair:
-    """The second model against the first, on one test set.
+    """Hold the comparison of a second model with a first one, on one test set.
 
-    difference is the second's accuracy less the first's, with its 95 % paired bootstrap interval; p_bootstrap is its
-    p-value, p_mcnemar that of McNemar's test on the faces that only one of them reads right.
+    Attributes:
+        first: name of the first model.
+        second: name of the second model.
+        difference: the second model's accuracy minus the first's, -1 to 1.
+        low: lower end of the 95 % paired bootstrap interval of `difference`.
+        high: upper end of that interval.
+        p_bootstrap: two-sided p-value of the paired bootstrap.
+        only_first: number of faces that only the first model predicts correctly.
+        only_second: number of faces that only the second model predicts correctly.
+        p_mcnemar: two-sided p-value of McNemar's test.
     """
 
     first: str
@@ -51,18 +59,33 @@ class Pair:
 
 @dataclass(frozen=True)
 class TestSet:
-    """The results of all models that answer one set of labels, in their order, and all pairs of them."""
+    """Hold the results of all models that have the head of one test set, and the comparison of every two of them.
+
+    Attributes:
+        name: name of the test set.
+        results: model -> result.
+        pairs: every two models.
+    """
 
     name: str
     results: dict[str, EvalResult]
     pairs: tuple[Pair, ...]
 
-    __test__ = False  # it is no test, whatever pytest thinks of its name
+    __test__ = False  # for pytest, which takes classes named Test* for tests
 
 
 @dataclass(frozen=True)
 class ModelComparison:
-    """Models on one split. `facts` has a row per model, `recipes` a row per key of a recipe that differs."""
+    """Hold the comparison of several models on one split.
+
+    Attributes:
+        split: name of the split.
+        digest: digest of its faces, labels and splits.
+        subjects: name -> model.
+        test_sets: the results, one test set each.
+        facts: model -> fact -> value (network, parameters, epochs, ...).
+        recipes: recipe key -> model -> value, for the keys that differ.
+    """
 
     split: str
     digest: str
@@ -72,7 +95,7 @@ class ModelComparison:
     recipes: dict[str, dict[str, Any]]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: plain lists and dicts."""
+        """Return the comparison as plain lists and dicts, for JSON."""
         return {
             "split": self.split,
             "data_digest": self.digest,
@@ -89,11 +112,11 @@ class ModelComparison:
         }
 
     def to_json(self, path: str | Path) -> Path:
-        """Writes `to_dict()` as JSON, whole or not at all."""
+        """Write `to_dict()` as JSON, atomically."""
         return write_atomically(path, json.dumps(self.to_dict(), indent=2, default=str) + "\n")
 
     def table(self) -> str:
-        """Everything as plain aligned text for a terminal."""
+        """Return the comparison as plain aligned text for a terminal."""
         parts = [align(scores_rows(each)) for each in self.test_sets]
         parts += [align(pairs_rows(each)) for each in self.test_sets if each.pairs]
         parts.append(align(facts_rows(self)))
@@ -110,34 +133,44 @@ def compare(
     bootstrap: int = 1000,
     seed: int = 0,
 ) -> ModelComparison:
-    """Compares runs' folders and bundles' files, two or more.
+    """Compare two or more runs or bundles on the same faces.
 
-    Without a data set every one must be a run that keeps its predictions, all on the same faces, else it is an
-    InputError or a DataError that says which is not. `progress` is called with the stage and the share done.
+    Args:
+        sources: folders of runs and files of bundles.
+        dataset: the data. None: use the predictions that the runs keep.
+        split: the split of `dataset` to predict.
+        progress: called with the name of the stage and the share done, 0 to 1.
+        bootstrap: number of bootstrap resamples.
+        seed: seed of the bootstrap.
+
+    Raises:
+        InputError: there are fewer than two models, they share no head, or one keeps no predictions while `dataset` is
+            None.
+        DataError: the models were evaluated on different faces, or the split has no faces.
     """
     if len(sources) < 2:
         raise InputError(f"expected at least two runs or bundles to compare, got {len(sources)}")
     subjects = _named([open_model_source(source) for source in sources])
     faces = None if dataset is None else dataset.split(split)
-    answers: dict[str, Predictions] = {}
+    predictions: dict[str, Predictions] = {}
     for number, (name, subject) in enumerate(subjects.items()):
 
         def share(part: float, number: int = number) -> None:
             progress("reading the faces", 0.8 * (number + part) / len(subjects))
 
-        answers[name] = _answers(name, subject, faces, split, share)
-    first = next(iter(answers))
-    for name, other in answers.items():
-        _check_same(first, answers[first], name, other)
+        predictions[name] = _predictions_of(name, subject, faces, split, share)
+    first = next(iter(predictions))
+    for name, other in predictions.items():
+        _check_same(first, predictions[first], name, other)
     progress("comparing", 0.8)
     test_sets = [
-        _test_set(name, head, label_set, answers, bootstrap, seed) for name, head, label_set in _heads(answers)
+        _test_set(name, head, label_set, predictions, bootstrap, seed) for name, head, label_set in _heads(predictions)
     ]
     if not test_sets:
         raise InputError("nothing to compare: no head and labels that at least two of the models share")
     return ModelComparison(
-        answers[first].split,
-        answers[first].digest,
+        predictions[first].split,
+        predictions[first].digest,
         subjects,
         tuple(test_sets),
         {name: _facts(subject) for name, subject in subjects.items()},
@@ -146,7 +179,7 @@ def compare(
 
 
 def _named(subjects: Sequence[ModelSource]) -> dict[str, ModelSource]:
-    """By folder or file name; with the path where two have the same."""
+    """Name the models by folder or file name, or by path where two names are the same."""
     names = [subject.name for subject in subjects]
     found: dict[str, ModelSource] = {}
     for name, subject in zip(names, subjects, strict=True):
@@ -157,7 +190,7 @@ def _named(subjects: Sequence[ModelSource]) -> dict[str, ModelSource]:
     return found
 
 
-def _answers(
+def _predictions_of(
     name: str, subject: ModelSource, faces: FaceDataset | None, split: str, progress: Callable[[float], None]
 ) -> Predictions:
     kept = subject.predictions()
@@ -176,7 +209,7 @@ def _answers(
         parts.append(subject.bundle.probabilities(faces.faces[start : start + _BATCH]))
         progress(min(1.0, (start + _BATCH) / len(faces)))
     heads = {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}
-    # A head over other labels than the data's has nothing to be judged by.
+    # A head over other labels than the data's cannot be scored.
     known = {head: p for head, p in heads.items() if head in (faces.label_set.name, FERPLUS.name)}
     return Predictions(known, faces.labels, faces.votes, split, digest)
 
@@ -189,23 +222,25 @@ def _check_same(first: str, one: Predictions, name: str, other: Predictions) -> 
         )
 
 
-def _heads(answers: dict[str, Predictions]) -> list[tuple[str, str, LabelSet]]:
-    """Name of the test set, head and label set, for heads of at least two models."""
-    votes = next(iter(answers.values())).votes
+def _heads(predictions: dict[str, Predictions]) -> list[tuple[str, str, LabelSet]]:
+    """Return test set name, head and label set, for heads that at least two models have."""
+    votes = next(iter(predictions.values())).votes
     found = []
     for head, label_set in LABEL_SETS.items():
-        models = sum(head in each.probabilities for each in answers.values())
+        models = sum(head in each.probabilities for each in predictions.values())
         if models >= 2 and (head != FERPLUS.name or votes is not None):
             found.append((f"{head}, {PLURALITY}" if head == FERPLUS.name else head, head, label_set))
     return found
 
 
 def _test_set(
-    name: str, head: str, label_set: LabelSet, answers: dict[str, Predictions], bootstrap: int, seed: int
+    name: str, head: str, label_set: LabelSet, predictions: dict[str, Predictions], bootstrap: int, seed: int
 ) -> TestSet:
-    one = next(iter(answers.values()))
+    one = next(iter(predictions.values()))
     rows, labels = _labels(head, one)
-    chosen = {model: each.probabilities[head][rows] for model, each in answers.items() if head in each.probabilities}
+    chosen = {
+        model: each.probabilities[head][rows] for model, each in predictions.items() if head in each.probabilities
+    }
     results = {
         model: evaluate_probabilities(name, one.split, p, labels, label_set, bootstrap, seed)
         for model, p in chosen.items()
@@ -214,10 +249,10 @@ def _test_set(
     return TestSet(name, results, pairs)
 
 
-def _labels(head: str, answers: Predictions) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    if head == FERPLUS.name and answers.votes is not None:
-        return plurality(answers.votes)
-    return np.arange(len(answers.labels)), answers.labels
+def _labels(head: str, predictions: Predictions) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    if head == FERPLUS.name and predictions.votes is not None:
+        return plurality(predictions.votes)
+    return np.arange(len(predictions.labels)), predictions.labels
 
 
 def _pair(
@@ -243,7 +278,7 @@ def _facts(subject: ModelSource) -> dict[str, Any]:
 
 
 def _recipe_differences(subjects: dict[str, ModelSource]) -> dict[str, dict[str, Any]]:
-    """Key -> model -> value, for the keys in which recipes differ; None where a recipe lacks it."""
+    """Return key -> model -> value for the keys in which recipes differ; None where a recipe lacks the key."""
     recipes = {name: flat(subject.recipe) for name, subject in subjects.items() if subject.recipe}
     keys = dict.fromkeys(key for recipe in recipes.values() for key in recipe if key not in ("name", "description"))
     rows = {key: {name: recipe.get(key) for name, recipe in recipes.items()} for key in keys}
@@ -251,7 +286,7 @@ def _recipe_differences(subjects: dict[str, ModelSource]) -> dict[str, dict[str,
 
 
 def scores_rows(test_set: TestSet) -> list[list[str]]:
-    """Header and a row per model."""
+    """Return the scores as rows of a table: a header and one row per model."""
     rows = [[test_set.name, "faces", "accuracy, %", "macro-F1", "NLL", "ECE"]]
     for model, result in test_set.results.items():
         accuracy = f"{100 * result.metrics['accuracy']:.1f}"
@@ -265,7 +300,7 @@ def scores_rows(test_set: TestSet) -> list[list[str]]:
 
 
 def pairs_rows(test_set: TestSet) -> list[list[str]]:
-    """Header and a row per pair."""
+    """Return the differences as rows of a table: a header and one row per pair of models."""
     rows = [[f"{test_set.name}: differences", "points", "p, bootstrap", "only one right", "p, McNemar"]]
     for pair in test_set.pairs:
         points = f"{_points(pair.difference)} [{_points(pair.low)}, {_points(pair.high)}]"
@@ -275,12 +310,12 @@ def pairs_rows(test_set: TestSet) -> list[list[str]]:
 
 
 def _points(difference: float) -> str:
-    """ "+0.4", and "0.0" without a sign."""
+    """Format a difference in percentage points: "+0.4", and "0.0" without a sign."""
     return f"{100 * difference:+.1f}" if abs(difference) >= 0.0005 else "0.0"
 
 
 def facts_rows(comparison: ModelComparison) -> list[list[str]]:
-    """Header and a row per model; a dash for what is not known."""
+    """Return the facts as rows of a table: a header and one row per model, with a dash for what is unknown."""
     rows = [["", "network", "parameters", "GFLOP", "MB", "epochs (kept)", "minutes"]]
     for name, facts in comparison.facts.items():
         epochs = None if facts["epochs"] is None else f"{facts['epochs']} ({facts['best_epoch']})"
@@ -292,7 +327,7 @@ def facts_rows(comparison: ModelComparison) -> list[list[str]]:
 
 
 def recipe_rows(comparison: ModelComparison) -> list[list[str]]:
-    """Header and a row per key that differs."""
+    """Return the recipe differences as rows of a table: a header and one row per key."""
     names = list(next(iter(comparison.recipes.values()), {}))
     return [
         ["recipes differ in", *names],
@@ -304,5 +339,5 @@ def recipe_rows(comparison: ModelComparison) -> list[list[str]]:
 
 
 def p_text(p: float) -> str:
-    """ "0.031", "< 0.001"."""
+    """Format a p-value: "0.031", "< 0.001"."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"

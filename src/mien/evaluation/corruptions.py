@@ -1,8 +1,8 @@
-"""Faces made worse on purpose: ten corruptions in five strengths each.
+"""Corrupt face crops in ten ways, in five levels each.
 
-The idea is that of ImageNet-C (Hendrycks and Dietterich 2019). They are made for crops as FER2013 has them, with the
-eyes around row 19 and the mouth around row 36 of 48. The same seed spoils the same crops in the same way. This module
-knows pixels only.
+The idea is that of ImageNet-C (Hendrycks and Dietterich 2019). The corruptions are made for crops like FER2013's, with
+the eyes around row 19 and the mouth around row 36 of 48. The same seed corrupts the same crops in the same way. This
+module knows pixels only.
 """
 
 from __future__ import annotations
@@ -20,15 +20,21 @@ from mien.preprocess import FRAME, check_crops
 Crop = npt.NDArray[np.uint8]
 LEVELS = (1, 2, 3, 4, 5)
 EYES, MOUTH = 19, 36
-"""Rows of a frame around which FER2013 has eyes and mouths."""
+"""Rows of the 48 of a crop around which FER2013 has eyes and mouths."""
 BAR_LEFT, BAR_RIGHT = 6, 42
 MASK = 200
-"""Gray of what hides a mouth: a mask is light, sunglasses are black."""
+"""Gray value of the bar over the mouth (a light mask); the bar over the eyes is black, like sunglasses."""
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """`strengths` are those of the five levels, in `unit`; `spoil` is given a crop, a strength and a generator."""
+    """Define one kind of corruption.
+
+    Attributes:
+        strengths: the strength at each of the five levels.
+        unit: the unit of the strengths.
+        spoil: corrupts a crop, uint8 (48, 48), given the strength and a random generator.
+    """
 
     strengths: tuple[float, ...]
     unit: str
@@ -36,7 +42,20 @@ class Corruption:
 
 
 def corrupt(crops: npt.NDArray[np.uint8], name: str, level: int, seed: int = 0) -> npt.NDArray[np.uint8]:
-    """Crops uint8 `(N, 48, 48)` with the corruption of that name at level 1 to 5. Raises InputError."""
+    """Return crops with one corruption.
+
+    Args:
+        crops: gray, uint8 (N, 48, 48).
+        name: a key of `CORRUPTIONS`.
+        level: 1 to 5.
+        seed: seed of the random numbers, from 0.
+
+    Returns:
+        New crops, gray, uint8 (N, 48, 48).
+
+    Raises:
+        InputError: an argument is out of range.
+    """
     check_crops(crops)
     if name not in CORRUPTIONS:
         raise InputError(f"corruption {name!r}: {nearest(name, CORRUPTIONS)}")
@@ -47,10 +66,10 @@ def corrupt(crops: npt.NDArray[np.uint8], name: str, level: int, seed: int = 0) 
     corruption = CORRUPTIONS[name]
     rng = np.random.default_rng([seed, *name.encode()])
     strength = corruption.strengths[level - 1]
-    spoilt = np.empty_like(crops)
+    corrupted = np.empty_like(crops)
     for place, crop in enumerate(crops):
-        spoilt[place] = corruption.spoil(crop, strength, rng)
-    return spoilt
+        corrupted[place] = corruption.spoil(crop, strength, rng)
+    return corrupted
 
 
 def _pixels(values: npt.NDArray[np.floating]) -> Crop:
@@ -71,7 +90,7 @@ def _jpeg(crop: Crop, quality: float, rng: np.random.Generator) -> Crop:
 
 
 def _low_light(crop: Crop, share: float, rng: np.random.Generator) -> Crop:
-    """Less light means fewer photons: what is left is darker, and its noise grows with its root."""
+    """Darken the crop and add the shot noise of less light: its variance is the mean number of photons."""
     photons = rng.poisson(crop * share)
     return _pixels(photons.astype(np.float64))
 

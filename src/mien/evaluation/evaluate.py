@@ -1,6 +1,6 @@
-"""How good a model is: probabilities and labels -> EvalResult; a bundle and a data set -> Evaluation.
+"""Evaluate a model: probabilities and labels -> EvalResult; a bundle and a data set -> Evaluation.
 
-This module knows test sets and metrics. It knows nothing of training, and it draws nothing.
+This module knows test sets and metrics. It must not know training, and it draws nothing.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from mien.labels import FERPLUS, LabelSet
 from mien.tables import align
 
 WITHOUT_COPIES = ", without copies"
-"""The end of a result's name that leaves out the faces with an exact copy in Training."""
+"""Suffix of the name of a result without the faces that have an exact copy in Training."""
 
 WITHOUT_NEAR_COPIES = ", without near copies"
-"""The same for the faces with an exact or a near copy: the picture cropped or compressed a little differently."""
+"""Suffix of the name of a result without the faces that have an exact or a near copy in Training."""
 
 _BATCH = 256
 _TABLE_METRICS = {
@@ -44,28 +44,42 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class EvaluatedModel(Protocol):
-    """What can be evaluated; `mien.bundle.Bundle` is one. Crops are uint8 `(N, 48, 48)`."""
+    """Define what can be evaluated; `mien.bundle.Bundle` is one."""
 
     def logits(self, crops: npt.NDArray[np.uint8], *, flip: bool = False) -> dict[str, FloatArray]:
-        """Logits `(N, K)` by head: "fer2013", "ferplus" or both."""
+        """Return the logits of crops.
+
+        Args:
+            crops: gray, uint8 (N, 48, 48).
+            flip: average with the mirrored crops.
+
+        Returns:
+            Head ("fer2013", "ferplus" or both) -> logits, float32 (N, K).
+        """
         ...
 
     def calibrate(self, logits: dict[str, FloatArray]) -> dict[str, FloatArray]:
-        """The logits as probabilities."""
+        """Return calibrated probabilities, float32 (N, K), for the logits of each head."""
         ...
 
     def vote_shares(self, logits: dict[str, FloatArray]) -> FloatArray | None:
-        """The logits as estimated vote shares `(N, 8)` over FER+'s emotions, or None."""
+        """Return the estimated vote shares over FER+'s emotions, float32 (N, 8), or None without them."""
         ...
 
 
 @dataclass(frozen=True)
 class EvalResult:
-    """The scores on one test set. `name` says which labels and which faces, e.g. "fer2013, without copies".
+    """Hold the scores on one test set.
 
-    metrics: by the names in `mien.evaluation.metrics.METRICS`. intervals: their 95 % bootstrap intervals (low, high).
-    per_class: emotion -> precision, recall, f1, support. confusion: row = label, column =
-    prediction.
+    Attributes:
+        name: which labels and which faces, for example "fer2013, without copies".
+        split: name of the split.
+        n: number of faces.
+        labels: names of the classes.
+        metrics: name, as in `mien.evaluation.metrics.METRICS`, -> value.
+        intervals: metric -> 95 % bootstrap interval (low, high).
+        per_class: emotion -> precision, recall, f1 and support.
+        confusion: counts, K x K; row = label, column = prediction.
     """
 
     name: str
@@ -78,7 +92,7 @@ class EvalResult:
     confusion: tuple[tuple[int, ...], ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: plain lists and dicts."""
+        """Return the result as plain lists and dicts, for JSON."""
         return {
             "name": self.name,
             "split": self.split,
@@ -93,12 +107,18 @@ class EvalResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All results of one model on one split.
+    """Hold all results of one model on one split.
 
-    vote_share compares estimated with real vote shares, "all" over every emotion of every face, "top" for the
-    emotion that the model thinks strongest: mean_absolute_error, pearson, concordance. None without votes or
-    without shares. copies: how many of the split's faces stand pixel for pixel in Training too; None without
-    a Training split.
+    Attributes:
+        split: name of the split.
+        flip: whether predictions are averaged with those of the mirrored faces.
+        data_digest: digest of the split.
+        copies: number of faces that have an exact copy in Training. None: the data has no Training split, or it is the
+            one evaluated.
+        results: one for each test set, with and without copies.
+        vote_share: estimated against actual vote shares: mean_absolute_error, pearson and concordance, for "all" (every
+            emotion of every face) and "top" (each face's emotion with the largest estimated share). None: the data has
+            no votes, or the model no vote shares.
     """
 
     split: str
@@ -109,7 +129,11 @@ class Evaluation:
     vote_share: dict[str, dict[str, float]] | None
 
     def __getitem__(self, name: str) -> EvalResult:
-        """The result of that name; an InputError lists those there are."""
+        """Return the result of that name.
+
+        Raises:
+            InputError: there is none; the message lists all names.
+        """
         for result in self.results:
             if result.name == name:
                 return result
@@ -119,7 +143,7 @@ class Evaluation:
         return self.table()
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: plain lists and dicts; None for a correlation that is not defined."""
+        """Return the evaluation as plain lists and dicts, for JSON; None for an undefined correlation."""
         return {
             "split": self.split,
             "flip": self.flip,
@@ -134,15 +158,15 @@ class Evaluation:
         }
 
     def to_json(self, path: str | Path) -> Path:
-        """Writes `to_dict()` as JSON, whole or not at all."""
+        """Write `to_dict()` as JSON, atomically."""
         return write_atomically(path, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
 
     def table(self) -> str:
-        """The results as plain aligned text for a terminal."""
+        """Return the results as plain aligned text for a terminal."""
         parts = [_overview(self.results)]
         if self.vote_share:
             parts.append(_vote_share_table(self.vote_share))
-        main = {result.labels: result for result in reversed(self.results)}  # the first of each label set
+        main = {result.labels: result for result in reversed(self.results)}  # the first result of each label set
         for result in reversed(main.values()):
             parts += [_per_class_table(result), _confusion_table(result)]
         return "\n\n".join(parts)
@@ -157,9 +181,19 @@ def evaluate_probabilities(
     bootstrap: int = 1000,
     seed: int = 0,
 ) -> EvalResult:
-    """The scores of probabilities float `(N, K)` against labels int `(N,)`, both in the order of `label_set`.
+    """Score probabilities against labels.
 
-    `bootstrap` is the number of resamples for the intervals; 0 leaves them out. Raises InputError.
+    Args:
+        name: name of the result.
+        split: name of the split.
+        probabilities: float (N, K), rows sum to 1, columns in the order of `label_set`.
+        labels: indices into `label_set`, int (N,).
+        label_set: the K emotions.
+        bootstrap: number of bootstrap resamples for the intervals. 0: no intervals.
+        seed: seed of the bootstrap.
+
+    Raises:
+        InputError: the arrays do not fit together or do not fit the label set.
     """
     metrics.check(probabilities, labels)
     if probabilities.shape[1] != len(label_set):
@@ -197,13 +231,25 @@ def evaluate_bundle(
     seed: int = 0,
     near: bool = False,
 ) -> Evaluation:
-    """Every score that a bundle and a data set allow on one split; `flip` adds the mirror images.
+    """Score a model on one split, on every test set that its heads and the data allow.
 
-    The head named like the data set's label set is scored against its labels, the ferplus head on each of
-    `FERPLUS_TEST_SETS` if the data set has votes; each time on all faces, and without those that have an exact copy
-    in Training. With `near` also without those that have a near copy there, which takes some seconds more.
-    `progress` is called with the share done, 0 to 1. Raises DataError for an unknown split and InputError if
-    there is nothing to score.
+    The head named like the data set's label set is scored against its labels; the ferplus head against each of
+    `FERPLUS_TEST_SETS` if the data set has votes. Each is scored on all faces and on those without an exact copy in
+    Training.
+
+    Args:
+        bundle: the model.
+        dataset: the data; its Training split is used to find copies.
+        split: the split to score on.
+        flip: average predictions with those of the mirrored faces.
+        progress: called with the share done, 0 to 1.
+        bootstrap: number of bootstrap resamples for the intervals. 0: no intervals.
+        seed: seed of the bootstrap.
+        near: also score on the faces without a near copy in Training, which takes some seconds more.
+
+    Raises:
+        DataError: the split has no faces.
+        InputError: no head can be scored.
     """
     faces = dataset.split(split)
     reading = part_of(progress, 0, 0.5) if near else progress
@@ -244,7 +290,18 @@ def answers_of(
     flip: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[dict[str, FloatArray], FloatArray | None]:
-    """Calibrated probabilities of every head for many crops uint8 `(N, 48, 48)`, and the vote shares or None."""
+    """Predict many crops, in batches.
+
+    Args:
+        bundle: the model.
+        crops: gray, uint8 (N, 48, 48).
+        flip: average with the mirrored crops.
+        progress: called with the share done, 0 to 1.
+
+    Returns:
+        probabilities: head -> calibrated probabilities, float32 (N, K).
+        vote_shares: float32 (N, 8), or None.
+    """
     parts: list[dict[str, FloatArray]] = []
     for start in range(0, len(crops), _BATCH):
         parts.append(bundle.logits(crops[start : start + _BATCH], flip=flip))
@@ -255,7 +312,7 @@ def answers_of(
 
 
 def _training(dataset: FaceDataset, split: str) -> npt.NDArray[np.uint8] | None:
-    """The faces that copies are looked for in; None if there are none, or they are what is judged."""
+    """Return the Training faces, among which copies are searched for; None if there are none or they are evaluated."""
     training = dataset.splits == TRAINING
     return None if split == TRAINING or not training.any() else dataset.faces[training]
 
@@ -263,7 +320,12 @@ def _training(dataset: FaceDataset, split: str) -> npt.NDArray[np.uint8] | None:
 def test_sets(
     faces: FaceDataset, heads: dict[str, FloatArray]
 ) -> Iterator[tuple[str, str, LabelSet, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Name, head, label set, places in the split and labels of every test set that fits these heads."""
+    """Yield every test set that fits these heads: name, head, label set, indices (M,) in the split, labels (M,).
+
+    Args:
+        faces: the faces of one split.
+        heads: the model's heads; only the names are used.
+    """
     labels = faces.label_set
     if labels.name in heads:
         yield labels.name, labels.name, labels, np.arange(len(faces)), faces.labels

@@ -1,8 +1,8 @@
-"""Metrics as pure functions of numpy arrays. They know numbers, not pictures, labels' names or networks.
+"""Compute metrics, as pure functions of numpy arrays. They know numbers, not pictures, names of labels or networks.
 
-Everywhere `probabilities` is float `(N, K)`, rows summing to 1 (never logits), and `labels` is int `(N,)`, 0
-to K-1. A prediction is the most probable class, the first of equals. Classes that nobody has count as
-scikit-learn counts them with `zero_division=0`. Unfit arguments raise InputError.
+In all of them `probabilities` is float (N, K), rows sum to 1 (never logits), and `labels` is int (N,), 0 to K-1. The
+prediction is the most probable class, the first of equals. Classes without faces count as scikit-learn counts them with
+`zero_division=0`. Arguments that do not fit raise InputError.
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ import numpy.typing as npt
 from mien.errors import InputError, kind_of
 
 ProbabilityArray = npt.NDArray[np.floating]
-
-
 LabelArray = npt.NDArray[np.integer]
-
-
 Floats = npt.NDArray[np.float64]
-
 
 _TINY = 1e-12  # A class given probability 0 costs 27.6 nats, not infinity.
 
 
 def check(probabilities: ProbabilityArray, labels: LabelArray) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Both, as float64 `(N, K)` and int64 `(N,)`, if they fit together."""
+    """Return probabilities as float64 (N, K) and labels as int64 (N,), checked.
+
+    Raises:
+        InputError: they are not probabilities and labels, or do not fit together.
+    """
     if not isinstance(probabilities, np.ndarray) or probabilities.dtype.kind != "f" or probabilities.ndim != 2:
         raise InputError(f"probabilities: expected a float array (N, K), got {kind_of(probabilities)}")
     n, k = probabilities.shape
@@ -52,7 +51,14 @@ def check(probabilities: ProbabilityArray, labels: LabelArray) -> tuple[Floats, 
 
 @dataclass(frozen=True)
 class PerClass:
-    """Each float64 `(K,)`; support, the number of faces with that label, is int64 `(K,)`."""
+    """Hold the scores of every class.
+
+    Attributes:
+        precision: float64 (K,).
+        recall: float64 (K,).
+        f1: float64 (K,).
+        support: number of faces with that label, int64 (K,).
+    """
 
     precision: Floats
     recall: Floats
@@ -61,14 +67,14 @@ class PerClass:
 
 
 def confusion_matrix(probabilities: ProbabilityArray, labels: LabelArray) -> npt.NDArray[np.int64]:
-    """int64 `(K, K)`: row = label, column = prediction."""
+    """Return the confusion matrix, int64 (K, K): row = label, column = prediction."""
     values, labels = check(probabilities, labels)
     k = values.shape[1]
     return np.bincount(labels * k + values.argmax(axis=1), minlength=k * k).reshape(k, k).astype(np.int64)
 
 
 def per_class(probabilities: ProbabilityArray, labels: LabelArray) -> PerClass:
-    """Precision, recall, F1 and support of every class; 0 where there is nothing to divide by."""
+    """Return precision, recall, F1 and support of every class; 0 where the denominator is 0."""
     confusion = confusion_matrix(probabilities, labels)
     hits, support, predicted = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     return PerClass(_ratio(hits, predicted), _ratio(hits, support), _ratio(2 * hits, support + predicted), support)
@@ -79,33 +85,34 @@ def _ratio(above: npt.NDArray[Any], below: npt.NDArray[Any]) -> Floats:
 
 
 def accuracy(probabilities: ProbabilityArray, labels: LabelArray) -> float:
+    """Return the share of correct predictions, 0 to 1."""
     return _accuracy(*check(probabilities, labels))
 
 
 def balanced_accuracy(probabilities: ProbabilityArray, labels: LabelArray) -> float:
-    """The mean recall of the classes that occur in `labels`."""
+    """Return the mean recall of the classes that occur in `labels`, 0 to 1."""
     return _from_confusion(_balanced, probabilities, labels)
 
 
 def macro_f1(probabilities: ProbabilityArray, labels: LabelArray) -> float:
-    """The mean F1 of the classes that occur in `labels` or in the predictions."""
+    """Return the mean F1 of the classes that occur in `labels` or in the predictions, 0 to 1."""
     return _from_confusion(_macro_f1, probabilities, labels)
 
 
 def weighted_f1(probabilities: ProbabilityArray, labels: LabelArray) -> float:
-    """The mean F1 of the classes, each weighted with its share of `labels`."""
+    """Return the mean F1 of the classes, each weighted by its share of `labels`, 0 to 1."""
     scores = per_class(probabilities, labels)
     return float(scores.f1 @ scores.support / scores.support.sum())
 
 
 def macro_precision(probabilities: ProbabilityArray, labels: LabelArray) -> float:
-    """The mean precision of the classes that occur in `labels` or in the predictions."""
+    """Return the mean precision of the classes that occur in `labels` or in the predictions, 0 to 1."""
     confusion = confusion_matrix(probabilities, labels)
     return _mean_of_seen(_ratio(np.diag(confusion), confusion.sum(axis=0)), confusion)
 
 
 def macro_recall(probabilities: ProbabilityArray, labels: LabelArray) -> float:
-    """The mean recall of the classes that occur in `labels` or in the predictions.
+    """Return the mean recall of the classes that occur in `labels` or in the predictions, 0 to 1.
 
     `balanced_accuracy` is the same over the classes in `labels` alone.
     """
@@ -114,20 +121,20 @@ def macro_recall(probabilities: ProbabilityArray, labels: LabelArray) -> float:
 
 
 def macro_auc(probabilities: ProbabilityArray, labels: LabelArray) -> float:
-    """The mean one-vs-rest area under the ROC curve, over the classes that occur and do not fill all rows.
+    """Return the mean one-vs-rest area under the ROC curve, 0 to 1, over the classes that occur in `labels`.
 
-    A class's area is the chance that one of its faces has more of its probability than a face of another class,
-    equal ones counting half. NaN if there is no such class, where it is not defined.
+    The area of a class is the probability that one of its faces gets a higher score for it than a face of another
+    class; equal scores count half. NaN (undefined) if only one class occurs.
     """
     values, labels = check(probabilities, labels)
     present = np.unique(labels)
-    if len(present) < 2:  # it fills all rows
+    if len(present) < 2:  # no face of another class
         return float("nan")
     return float(np.mean([_auc(values[:, k], labels == k) for k in present]))
 
 
 def _auc(scores: Floats, positive: npt.NDArray[np.bool_]) -> float:
-    """By the rank sum of the positives (Mann and Whitney), where ties have the mean of their ranks."""
+    """Compute the area by the rank sum of the positives (Mann and Whitney); ties get the mean of their ranks."""
     _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
     n = int(positive.sum())
@@ -139,19 +146,20 @@ def _mean_of_seen(scores: Floats, confusion: npt.NDArray[np.int64]) -> float:
 
 
 def nll(probabilities: ProbabilityArray, labels: LabelArray) -> float:
-    """The mean negative logarithm of the label's probability, in nats."""
+    """Return the mean negative log-likelihood of the labels, in nats, from 0."""
     return float(_losses(*check(probabilities, labels)).mean())
 
 
 def brier(probabilities: ProbabilityArray, labels: LabelArray) -> float:
-    """The mean squared distance from the certain answer, summed over classes: 0 to 2."""
+    """Return the mean Brier score: the squared distance from the one-hot label, summed over classes, 0 to 2."""
     return float(_squares(*check(probabilities, labels)).mean())
 
 
 def ece(probabilities: ProbabilityArray, labels: LabelArray, bins: int = 15) -> float:
-    """Expected calibration error: how far confidence is from accuracy, over bins of equal width.
+    """Return the expected calibration error, 0 to 1: the mean gap between confidence and accuracy, over bins.
 
-    A perfectly calibrated model does not show 0 on a finite sample: with 3,589 faces about .015.
+    The bins of the confidence have equal width. A perfectly calibrated model does not reach 0 on a finite sample: with
+    3,589 faces it has about .015.
     """
     values, labels = check(probabilities, labels)
     weights = np.ones((1, len(labels)))
@@ -160,8 +168,13 @@ def ece(probabilities: ProbabilityArray, labels: LabelArray, bins: int = 15) -> 
 
 @dataclass(frozen=True)
 class Reliability:
-    """Bins of equal width of the confidence, from 0 to 1: the mean confidence and the accuracy in each, float64
-    `(bins,)`, NaN where it is empty, and its count of faces, int64 `(bins,)`."""
+    """Hold confidence and accuracy in bins of the confidence, of equal width from 0 to 1.
+
+    Attributes:
+        confidence: mean confidence of each bin, float64 (bins,); NaN in an empty bin.
+        accuracy: accuracy of each bin, float64 (bins,); NaN in an empty bin.
+        count: number of faces of each bin, int64 (bins,).
+    """
 
     confidence: Floats
     accuracy: Floats
@@ -169,7 +182,7 @@ class Reliability:
 
 
 def reliability(probabilities: ProbabilityArray, labels: LabelArray, bins: int = 15) -> Reliability:
-    """Confidence and accuracy in the bins of `ece`, which is the mean of their differences, weighted by count."""
+    """Return confidence and accuracy in each bin; `ece` is the mean of their differences, weighted by count."""
     values, labels = check(probabilities, labels)
     place = _bins(values, bins)
     count = np.bincount(place, minlength=bins)
@@ -180,9 +193,13 @@ def reliability(probabilities: ProbabilityArray, labels: LabelArray, bins: int =
 
 
 def risk_coverage(probabilities: ProbabilityArray, labels: LabelArray) -> tuple[Floats, Floats]:
-    """The share of faces answered, the surest first, and the share of wrong answers among them: float64 `(N,)` each.
+    """Return the risk-coverage curve, with the faces in descending order of confidence.
 
-    Faces of equal confidence have no order, so each of them counts as the mean of them all.
+    Faces of equal confidence have no order, so each of them counts as their mean.
+
+    Returns:
+        coverage: the share of faces answered, float64 (N,).
+        risk: the share of wrong predictions among them, float64 (N,).
     """
     values, labels = check(probabilities, labels)
     _, place, counts = np.unique(-values.max(axis=1), return_inverse=True, return_counts=True)
@@ -192,7 +209,7 @@ def risk_coverage(probabilities: ProbabilityArray, labels: LabelArray) -> tuple[
 
 
 def aurc(probabilities: ProbabilityArray, labels: LabelArray) -> float:
-    """The area under the risk-coverage curve: the mean risk over every coverage, 0 to 1, less is better."""
+    """Return the area under the risk-coverage curve, 0 to 1: the mean risk over all coverages; lower is better."""
     return float(risk_coverage(probabilities, labels)[1].mean())
 
 
@@ -209,7 +226,7 @@ def _squares(values: Floats, labels: npt.NDArray[np.int64]) -> Floats:
 
 
 def _ece(values: Floats, labels: npt.NDArray[np.int64], bins: int, weights: Floats) -> Floats:
-    """For each row of weights `(B, N)`, float64 `(B,)`."""
+    """Compute the ECE for each row of weights (B, N): float64 (B,)."""
     place = _bins(values, bins)
     gaps = weights * ((values.argmax(axis=1) == labels) - values.max(axis=1))
     total = np.zeros(len(weights))
@@ -219,7 +236,7 @@ def _ece(values: Floats, labels: npt.NDArray[np.int64], bins: int, weights: Floa
 
 
 def _bins(values: Floats, bins: int) -> npt.NDArray[np.int64]:
-    """The bin `(N,)` of every row's confidence: open below and closed above, as in Guo et al. 2017."""
+    """Return the bin (N,) of every row's confidence: open below and closed above, as in Guo et al. 2017."""
     if bins < 1:
         raise InputError(f"bins: expected at least 1, got {bins}")
     return np.asarray(np.clip(np.ceil(values.max(axis=1) * bins) - 1, 0, bins - 1), np.int64)
@@ -232,14 +249,14 @@ def _from_confusion(
 
 
 def _balanced(confusions: npt.NDArray[Any]) -> Floats:
-    """Confusion matrices `(B, K, K)` -> `(B,)`."""
+    """Compute the balanced accuracy (B,) of confusion matrices (B, K, K)."""
     support = confusions.sum(axis=2)
     recall = _ratio(np.diagonal(confusions, axis1=1, axis2=2), support)
     return _ratio(recall.sum(axis=1), (support > 0).sum(axis=1))
 
 
 def _macro_f1(confusions: npt.NDArray[Any]) -> Floats:
-    """Confusion matrices `(B, K, K)` -> `(B,)`."""
+    """Compute the macro-F1 (B,) of confusion matrices (B, K, K)."""
     both = confusions.sum(axis=2) + confusions.sum(axis=1)
     f1 = _ratio(2 * np.diagonal(confusions, axis1=1, axis2=2), both)
     return _ratio(f1.sum(axis=1), (both > 0).sum(axis=1))
@@ -256,13 +273,13 @@ METRICS: dict[str, Callable[[ProbabilityArray, LabelArray], float]] = {
 
 
 def mean_absolute_error(estimates: npt.NDArray[np.floating], truth: npt.NDArray[np.floating]) -> float:
-    """The mean of |estimate - truth|; float arrays of one shape."""
+    """Return the mean of |estimate - truth|, for two number arrays of one shape."""
     a, b = _pair(estimates, truth)
     return float(np.abs(a - b).mean())
 
 
 def pearson(estimates: npt.NDArray[np.floating], truth: npt.NDArray[np.floating]) -> float:
-    """Pearson's correlation, -1 to 1; NaN if either side is constant, where it is not defined."""
+    """Return Pearson's correlation, -1 to 1; NaN (undefined) if one array is constant."""
     a, b = _pair(estimates, truth)
     da, db = a - a.mean(), b - b.mean()
     below = float(np.sqrt((da**2).sum() * (db**2).sum()))
@@ -270,9 +287,9 @@ def pearson(estimates: npt.NDArray[np.floating], truth: npt.NDArray[np.floating]
 
 
 def concordance(estimates: npt.NDArray[np.floating], truth: npt.NDArray[np.floating]) -> float:
-    """Lin's concordance correlation, -1 to 1: Pearson's, less what differs in mean and spread.
+    """Return Lin's concordance correlation, -1 to 1: Pearson's, reduced where mean or spread differ.
 
-    NaN if both sides are the same constant, where it is not defined.
+    NaN (undefined) if both arrays are the same constant.
     """
     a, b = _pair(estimates, truth)
     below = float(a.var() + b.var() + (a.mean() - b.mean()) ** 2)

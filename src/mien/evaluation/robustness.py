@@ -1,4 +1,4 @@
-"""How a model bears faces that are worse than those it learnt from: its scores under every corruption and strength.
+"""Measure robustness: a model's scores under every corruption at every level.
 
 This module computes and writes text; `mien.report.robustness` draws.
 """
@@ -27,10 +27,14 @@ MEASURED: dict[str, Callable[..., float]] = {"accuracy": metrics.accuracy, "ece"
 
 @dataclass(frozen=True)
 class Robustness:
-    """A model's scores on one split as it is and under each corruption.
+    """Hold a model's scores on one split, clean and under each corruption.
 
-    clean: test set -> metric -> value; the test sets are the label head's own and FER+'s plurality of eight.
-    corrupted: test set -> metric -> corruption -> the values at levels 1 to 5.
+    Attributes:
+        split: name of the split.
+        n: number of faces.
+        data_digest: digest of the split.
+        clean: test set -> metric -> value. The test sets are the data's own labels and FER+'s plurality of eight.
+        corrupted: test set -> metric -> corruption -> the values at levels 1 to 5.
     """
 
     split: str
@@ -40,13 +44,13 @@ class Robustness:
     corrupted: dict[str, dict[str, dict[str, tuple[float, ...]]]]
 
     def mean(self, test_set: str, corruption: str | None = None, metric: str = "accuracy") -> float:
-        """The mean over the levels of one corruption, or of all."""
+        """Return the mean of a metric over the levels of one corruption, or of all corruptions (None)."""
         values = self.corrupted[test_set][metric]
         chosen = values.values() if corruption is None else [values[corruption]]
         return float(np.mean([value for levels in chosen for value in levels]))
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: plain lists and dicts, with the strength of every level."""
+        """Return the scores as plain lists and dicts, for JSON, with the strength of every level."""
         return {
             "split": self.split,
             "n": self.n,
@@ -58,11 +62,11 @@ class Robustness:
         }
 
     def to_json(self, path: str | Path) -> Path:
-        """Writes `to_dict()` as JSON, whole or not at all."""
+        """Write `to_dict()` as JSON, atomically."""
         return write_atomically(path, json.dumps(self.to_dict(), indent=2) + "\n")
 
     def table(self) -> str:
-        """Accuracy in percent at every level, as plain aligned text for a terminal."""
+        """Return the accuracy in percent at every level, as plain aligned text for a terminal."""
         parts = []
         for name, clean in self.clean.items():
             rows = [[f"{name}, accuracy", *(f"level {level}" for level in LEVELS), "mean"]]
@@ -82,10 +86,18 @@ def measure_robustness(
     progress: Callable[[float], None] | None = None,
     seed: int = 0,
 ) -> Robustness:
-    """Scores a model on one split, spoilt in every way; `seed` is of the noise and of the sides that faces turn to.
+    """Score a model on one split, clean and under every corruption at every level.
 
-    `progress` is called with the share done, 0 to 1. Raises DataError for an unknown split and InputError if there is
-    nothing to score.
+    Args:
+        model: the model.
+        dataset: the data.
+        split: the split to score on.
+        progress: called with the share done, 0 to 1.
+        seed: seed of the noise, and of the sides that faces are rotated to.
+
+    Raises:
+        DataError: the split has no faces.
+        InputError: no head can be scored.
     """
     faces = dataset.split(split)
     tasks = [(None, 0), *((name, level) for name in CORRUPTIONS for level in LEVELS)]

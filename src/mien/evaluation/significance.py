@@ -1,4 +1,4 @@
-"""Bootstrap intervals of metrics and paired tests of two models on the same faces."""
+"""Compute bootstrap intervals of metrics, and paired tests of two models on the same faces."""
 
 from __future__ import annotations
 
@@ -33,10 +33,24 @@ def bootstrap_interval(
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
-    """The percentile interval of each metric over `rounds` resamples: name -> (low, high).
+    """Compute the percentile bootstrap interval of each metric.
 
-    The same samples serve all metrics, and the same seed gives the same interval. ECE is biased
-    upwards on a resample, which repeats faces, so its samples are shifted by the difference of their mean from it.
+    All metrics use the same resamples, and the same seed gives the same interval. Resamples repeat faces, which biases
+    ECE upwards, so its samples are shifted by the difference between the ECE of the data and their mean.
+
+    Args:
+        probabilities: float (N, K), rows sum to 1.
+        labels: int (N,).
+        metrics: names in `METRICS`.
+        rounds: number of resamples.
+        level: confidence level, between 0 and 1.
+        seed: seed of the resamples.
+
+    Returns:
+        Metric -> (low, high).
+
+    Raises:
+        InputError: an argument is wrong.
     """
     _check_rounds(metrics, rounds, level)
     values, labels = check(probabilities, labels)
@@ -46,8 +60,14 @@ def bootstrap_interval(
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """How much more of a metric model a has than model b on the same faces: the difference, its interval, and the
-    two-sided p-value of there being none."""
+    """Hold the difference of a metric between model a and model b on the same faces.
+
+    Attributes:
+        difference: the value of a minus the value of b.
+        low: lower end of the interval of the difference.
+        high: upper end of the interval.
+        p: two-sided p-value of the hypothesis that there is no difference.
+    """
 
     difference: float
     low: float
@@ -64,10 +84,22 @@ def paired_bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> PairedDifference:
-    """Both models, on the same resamples of the same faces; `metric` is a name in METRICS.
+    """Compare two models by the paired bootstrap: on the same resamples of the same faces.
 
-    p is twice the smaller share of the resamples in which the difference is on either side of 0, counting one more
-    on each, so that it never is 0: 1,000 rounds cannot tell less than .002.
+    p is twice the smaller of the shares of resamples with a difference up to 0 and from 0. Each share counts one
+    resample more, so that p is never 0: with 1,000 rounds it is at least .002.
+
+    Args:
+        probabilities_a: float (N, K), rows sum to 1.
+        probabilities_b: float (N, K), rows sum to 1.
+        labels: int (N,).
+        metric: a name in `METRICS`.
+        rounds: number of resamples.
+        level: confidence level of the interval, between 0 and 1.
+        seed: seed of the resamples.
+
+    Raises:
+        InputError: an argument is wrong.
     """
     _check_rounds([metric], rounds, level)
     a, b, labels = _check_pair(probabilities_a, probabilities_b, labels)
@@ -81,7 +113,13 @@ def paired_bootstrap(
 
 @dataclass(frozen=True)
 class McNemar:
-    """How many faces only model a and only model b reads right, and the two-sided p-value of both being as good."""
+    """Hold the result of McNemar's test.
+
+    Attributes:
+        only_a: number of faces that only model a predicts correctly.
+        only_b: number of faces that only model b predicts correctly.
+        p: two-sided p-value of the hypothesis that both models are equally good.
+    """
 
     only_a: int
     only_b: int
@@ -89,9 +127,17 @@ class McNemar:
 
 
 def mcnemar(probabilities_a: ProbabilityArray, probabilities_b: ProbabilityArray, labels: LabelArray) -> McNemar:
-    """McNemar's test on the faces that only one of two models reads right.
+    """Compute McNemar's test on the faces that only one of two models predicts correctly.
 
-    Below 25 of them by the binomial distribution, else by chi-square with continuity correction.
+    With fewer than 25 of these faces by the binomial distribution, otherwise by chi-square with continuity correction.
+
+    Args:
+        probabilities_a: float (N, K), rows sum to 1.
+        probabilities_b: float (N, K), rows sum to 1.
+        labels: int (N,).
+
+    Raises:
+        InputError: the arrays do not fit together.
     """
     a, b, labels = _check_pair(probabilities_a, probabilities_b, labels)
     right_a, right_b = a.argmax(axis=1) == labels, b.argmax(axis=1) == labels
@@ -129,7 +175,7 @@ def _interval(samples: Floats, level: float) -> tuple[float, float]:
 
 
 class _Resampling:
-    """The metrics of resamples. A resample is a count for each face, so that every metric is a product with it."""
+    """Compute metrics of resamples; a resample is a count for each face, so that most metrics are matrix products."""
 
     def __init__(self, values: Floats, labels: npt.NDArray[np.int64]) -> None:
         k = values.shape[1]
@@ -138,7 +184,7 @@ class _Resampling:
         self.losses, self.squares = _losses(values, labels), _squares(values, labels)
 
     def scores(self, names: Sequence[str], weights: npt.NDArray[np.float32]) -> dict[str, Floats]:
-        """For counts `(B, N)`, each metric `(B,)`."""
+        """Return each metric, (B,), of resamples given as counts (B, N)."""
         k = self.values.shape[1]
         confusions = (weights @ self.cells).astype(np.float64).reshape(-1, k, k)
         return {name: self._score(name, weights, confusions) for name in names}
@@ -157,7 +203,7 @@ class _Resampling:
 
 
 def _resampled(resampling: _Resampling, names: Sequence[str], rounds: int, seed: int) -> dict[str, Floats]:
-    """Each metric on `rounds` resamples, float64 `(rounds,)`, ECE without its bias."""
+    """Return each metric on `rounds` resamples, float64 (rounds,), with the bias of ECE corrected."""
     parts = [resampling.scores(names, weights) for weights in _weights(len(resampling.labels), rounds, seed)]
     samples = {name: np.concatenate([part[name] for part in parts]) for name in names}
     if "ece" in samples:
@@ -167,7 +213,7 @@ def _resampled(resampling: _Resampling, names: Sequence[str], rounds: int, seed:
 
 
 def _weights(n: int, rounds: int, seed: int) -> Iterator[npt.NDArray[np.float32]]:
-    """How often each face is drawn, `(B, N)`, a hundred resamples at a time to keep them small."""
+    """Yield how often each face is drawn, (B, N), a hundred resamples at a time to limit memory."""
     generator = np.random.default_rng(seed)
     for start in range(0, rounds, 100):
         yield generator.multinomial(n, np.full(n, 1 / n), size=min(100, rounds - start)).astype(np.float32)

@@ -1,7 +1,7 @@
-"""A bundle in another format, for phones, other runtimes and slower machines; every file is run and compared first.
+"""Export a bundle in another format, for phones, other runtimes and slower machines, and verify the exported file.
 
-The formats are in `formats`, one entry each; a new one is a function that converts and one that packs. Knows bundles,
-files and faces; nothing of command lines.
+The formats are in `formats`, one entry each; a new one needs a function that converts and one that packs. Knows
+bundles, files and faces; nothing of command lines.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mien.errors import ExportError, InputError
 from mien.evaluation.evaluate import evaluate_bundle
 from mien.export.compare import ExportComparison, compare, faces_of_the_sample
 from mien.export.formats import FORMATS, Format
-from mien.runtimes import ModelFile, check_name
+from mien.runtimes.base import ModelFile, check_name
 from mien.version import __version__
 
 __all__ = ["FORMATS", "ExportComparison", "Exported", "Format", "export"]
@@ -31,7 +31,13 @@ CALIBRATION_FACES = 512
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written: `path`, its bytes with everything that belongs to it, and how it compares with the original."""
+    """Describe an exported file.
+
+    Attributes:
+        path: the file.
+        size: its size in bytes, with all files that belong to it.
+        comparison: how it compares with the original.
+    """
 
     path: Path
     size: int
@@ -48,15 +54,24 @@ def export(
     seed: int = 0,
     progress: Callable[[str, float], None] = lambda stage, share: None,
 ) -> Exported:
-    """Writes a float32 bundle in another format and compares it with the original on real faces.
+    """Write a float32 bundle in another format, and compare it with the original on real faces.
 
-    path     default: the bundle's name with the format's ending, in the current folder
-    dataset  labelled faces: int8 is calibrated on some of Training's, drawn by `seed`; files are compared, and judged
-             anew, on `split`. Without: a few faces of the page's sample picture, and the file has no metrics
-    progress is told the stage and the share that is done
+    Args:
+        bundle: the bundle that `mien train` wrote.
+        format_name: a key of `FORMATS`.
+        path: the file to write. None: the bundle's name with the format's ending, in the current folder.
+        dataset: labelled faces. int8 is calibrated on some Training faces, chosen by `seed`; the exported file is
+            compared and evaluated on `split`. None: the file is compared on a few faces of the sample picture, and has
+            no metrics.
+        split: the split of `dataset` to compare and evaluate on.
+        seed: chooses the faces for the calibration of int8.
+        progress: called with the name of the stage and the share done, 0 to 1.
 
-    A file that disagrees with the original beyond the format's bound is an ExportError, and nothing is written. Raises
-    MissingExtraError where the format's extra is not installed and InputError for what makes no sense.
+    Raises:
+        ExportError: the exported file differs from the original by more than the format's tolerance; nothing is
+            written.
+        MissingExtraError: the format's extra is not installed.
+        InputError: an argument is wrong.
     """
     chosen = FORMATS.get(format_name)
     if chosen is None:
@@ -104,7 +119,7 @@ def export(
 
 
 def _calibration(dataset: FaceDataset | None, split: str | None, seed: int) -> npt.NDArray[np.uint8]:
-    """Training's faces, or where there are none those that nothing is judged on."""
+    """Return some Training faces or, without Training, faces outside the split for evaluation."""
     assert dataset is not None
     faces = dataset.faces[dataset.splits == TRAINING if TRAINING in dataset.splits else dataset.splits != split]
     if not len(faces):
@@ -119,7 +134,7 @@ def _calibration(dataset: FaceDataset | None, split: str | None, seed: int) -> n
 def _compared_faces(
     dataset: FaceDataset | None, split: str | None
 ) -> tuple[npt.NDArray[np.uint8], tuple[str, npt.NDArray[np.integer]] | None]:
-    """Crops, and the labels with the head that they are of."""
+    """Return crops, and the name of the head with its labels (None without a data set)."""
     if dataset is None:
         return faces_of_the_sample(), None
     part = dataset.split(split) if split else dataset
@@ -127,9 +142,9 @@ def _compared_faces(
 
 
 def _check_written(path: Path, expected: Bundle, faces: npt.NDArray[np.uint8]) -> None:
-    """The file as a user will load it answers what was compared."""
+    """Load the written file and check that it predicts what was compared."""
     few = faces[:8]
     loaded = Bundle.load(path, threads=1).logits(few)
     for head, logits in expected.logits(few).items():
         if not np.allclose(loaded[head], logits, atol=1e-4):
-            raise ExportError(f"{path}: was written, but answers otherwise when it is loaded again. Do not use it")
+            raise ExportError(f"{path}: was written, but gives other logits when it is loaded again. Do not use it")

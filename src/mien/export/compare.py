@@ -1,4 +1,4 @@
-"""Does a file answer what the network that it was made from answers? On real faces, head by head."""
+"""Compare the predictions of an exported file with those of the original bundle on real faces, head by head."""
 
 from __future__ import annotations
 
@@ -15,8 +15,13 @@ from mien.bundle import Bundle
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What a format may change at most: a logit by `difference`; the likeliest emotion must stay for a share of
-    `agreement` of the faces; and the accuracy, where there are labels, may fall by `accuracy`."""
+    """Define how much a format may differ from the original.
+
+    Attributes:
+        difference: largest difference of a logit.
+        agreement: least share of faces with the same predicted emotion, 0 to 1.
+        accuracy: largest loss of accuracy, 0 to 1, where there are labels.
+    """
 
     difference: float
     agreement: float
@@ -25,8 +30,16 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class HeadComparison:
-    """One head over `faces` faces: the largest difference of a logit, the share of faces with the same likeliest
-    emotion, and the accuracy before and after, where there are labels for it."""
+    """Hold the comparison of one head.
+
+    Attributes:
+        head: name of the head.
+        faces: number of faces.
+        difference: largest difference of a logit.
+        agreement: share of faces with the same predicted emotion, 0 to 1.
+        accuracy_before: accuracy of the original; None without labels.
+        accuracy_after: accuracy of the exported file; None without labels.
+    """
 
     head: str
     faces: int
@@ -38,15 +51,16 @@ class HeadComparison:
 
 @dataclass(frozen=True)
 class ExportComparison:
-    """All heads."""
+    """Hold the comparisons of all heads."""
 
     heads: tuple[HeadComparison, ...]
 
     def to_dict(self) -> list[dict[str, Any]]:
+        """Return the comparisons as plain lists and dicts, for JSON."""
         return [asdict(head) for head in self.heads]
 
     def beyond(self, bound: Tolerance) -> str:
-        """What is beyond the bound, in words; "" where nothing is."""
+        """Describe what exceeds the tolerance; "" if nothing does."""
         for head in self.heads:
             if not head.difference <= bound.difference:
                 return (
@@ -85,7 +99,14 @@ def compare(
     faces: npt.NDArray[np.uint8],
     labels: tuple[str, npt.NDArray[np.integer]] | None = None,
 ) -> ExportComparison:
-    """Both on crops uint8 (N, 48, 48); `labels` are columns (N,) of the head that is named."""
+    """Compare two bundles.
+
+    Args:
+        original: the bundle before the export.
+        exported: the exported bundle.
+        faces: crops, gray, uint8 (N, 48, 48).
+        labels: name of a head, and the labels of the faces for it, int (N,).
+    """
     before, after = original.logits(faces), exported.logits(faces)
     heads = []
     for head, logits in before.items():
@@ -105,7 +126,7 @@ def compare(
 
 
 def faces_of_the_sample() -> npt.NDArray[np.uint8]:
-    """Crops uint8 (N, 48, 48) of the faces in the sample picture of the service's page, each also mirrored."""
+    """Return the faces of the service's sample picture, and their mirror images, as crops uint8 (N, 48, 48)."""
     from mien.images import load_image
     from mien.recognizer import EmotionRecognizer
 

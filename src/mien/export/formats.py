@@ -1,4 +1,4 @@
-"""The formats, one entry each: how a network is converted, how it is packed with its metadata, what it may lose."""
+"""Define the formats, one entry each: how a network is converted and packed, and how much it may differ."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mien.bundle import Bundle
 from mien.export import onnx_files, openvino, programs
 from mien.export.compare import Tolerance
-from mien.runtimes import ModelFile
+from mien.runtimes.base import ModelFile
 
 Crops = npt.NDArray[np.uint8]
 
@@ -23,10 +23,17 @@ EIGHT_BITS = Tolerance(difference=float("inf"), agreement=0.95, accuracy=0.01)
 
 @dataclass(frozen=True)
 class Format:
-    """convert     a float32 bundle, and calibration crops uint8 (N, 48, 48) where it is `calibrated`, to a network
-    pack        that network with mien's metadata as a file
-    ending      what is added to the bundle's name, `suffix` that of the file
-    extra       what must be installed to convert; None: nothing besides mien
+    """Define a format.
+
+    Attributes:
+        meaning: one line for people.
+        suffix: suffix of the file.
+        bound: the tolerance.
+        convert: converts a float32 bundle, with calibration crops uint8 (N, 48, 48) if `calibrated`, to a network.
+        pack: packs that network with mien's metadata as a file.
+        ending: what is added to the bundle's name.
+        extra: the extra of mien that the conversion needs. None: none.
+        calibrated: whether the conversion needs calibration crops.
     """
 
     meaning: str

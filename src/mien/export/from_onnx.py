@@ -1,6 +1,6 @@
-"""A bundle's ONNX graph as a PyTorch module, operator by operator: those that mien's own recipes export.
+"""Translate a bundle's ONNX graph to a PyTorch module, for the operators that mien's own networks use.
 
-Every export is run and compared with the original, so that a wrong translation cannot go unnoticed.
+Every export is run and compared with the original, so that a wrong translation is detected.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ Attributes = dict[str, Any]
 
 
 class OnnxNetwork(nn.Module):
-    """Runs the graph's nodes in their order; float tensors are buffers, shapes and axes plain lists.
+    """Run the nodes of an ONNX graph in order; float tensors are buffers, shapes and axes plain lists.
 
-    Raises ExportError for an operator that is not in `OPERATORS`.
+    Raises:
+        ExportError: an operator is not in `OPERATORS`.
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
@@ -139,7 +140,7 @@ OPERATORS: dict[str, Callable[[list[Any], Attributes], Tensor]] = {
     "Unsqueeze": lambda i, a: _unsqueeze(i[0], i[1]),
     "Squeeze": lambda i, a: i[0].squeeze(tuple(i[1])),
 }
-"""By ONNX's name: the operator over its inputs and attributes, opset 18."""
+"""ONNX name -> the operator as a function of its inputs and attributes, opset 18."""
 
 
 def _unsqueeze(x: Tensor, axes: list[int]) -> Tensor:

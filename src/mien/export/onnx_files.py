@@ -1,4 +1,4 @@
-"""ONNX to ONNX: as it is, in 16 bits, in 8 bits. With what ONNX Runtime itself brings."""
+"""Convert ONNX to ONNX: unchanged, in 16 bits, or in 8 bits, with ONNX Runtime's own tools."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ import onnx
 
 from mien.bundle import Bundle
 from mien.preprocess import to_input
-from mien.runtimes import ModelFile
+from mien.runtimes.base import ModelFile
 from mien.runtimes.onnx import METADATA_KEY
 
 _AT_ONCE = 32
-"""Faces that run through the network together while ranges are measured."""
+"""Faces per batch while the ranges of activations are measured."""
 
 
 def load(bundle: Bundle, _: Any = None) -> onnx.ModelProto:
-    """The bundle's graph, without its metadata."""
+    """Return the bundle's graph without its metadata."""
     model = onnx.load_from_string(bundle.file.content)
     del model.metadata_props[:]
     return model
 
 
 def pack(model: onnx.ModelProto, metadata: str) -> ModelFile:
+    """Pack a graph and its metadata as a file."""
     packed = onnx.ModelProto()
     packed.CopyFrom(model)
     onnx.helper.set_model_props(packed, {METADATA_KEY: metadata})
@@ -37,14 +38,19 @@ def pack(model: onnx.ModelProto, metadata: str) -> ModelFile:
 
 
 def to_fp16(bundle: Bundle, _: Any = None) -> onnx.ModelProto:
-    """The graph in float16 inside; input and outputs stay float32."""
+    """Return the graph in float16; input and outputs stay float32."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     return convert_float_to_float16(load(bundle), keep_io_types=True)
 
 
 def to_int8(bundle: Bundle, faces: npt.NDArray[np.uint8] | None) -> onnx.ModelProto:
-    """The graph with 8-bit weights, one scale per channel, and activations in the ranges that they have on `faces`."""
+    """Return the graph with weights in 8 bits, one scale per channel, and with activations in 8 bits.
+
+    Args:
+        bundle: the float32 bundle.
+        faces: crops uint8 (N, 48, 48), on which the ranges of the activations are measured.
+    """
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -76,7 +82,7 @@ def to_int8(bundle: Bundle, faces: npt.NDArray[np.uint8] | None) -> onnx.ModelPr
 
 
 def _with_pools(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Means over height and width as poolings, which say the same but run in 8 bits."""
+    """Replace means over height and width by global poolings, which are the same but can run in 8 bits."""
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     constants |= {node.output[0]: node.attribute[0].t for node in model.graph.node if node.op_type == "Constant"}
     for node in model.graph.node:
@@ -96,7 +102,7 @@ def _with_pools(model: onnx.ModelProto) -> onnx.ModelProto:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Its advice goes to the root logger."""
+    """Silence the quantizer's advice, which it writes to the root logger."""
     logger = logging.getLogger()
     before = logger.level
     logger.setLevel(logging.ERROR)

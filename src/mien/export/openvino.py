@@ -1,4 +1,4 @@
-"""ONNX to OpenVINO's intermediate representation."""
+"""Convert ONNX to OpenVINO's intermediate representation."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from mien.bundle import Bundle
 from mien.errors import MissingExtraError
 from mien.export import onnx_files
-from mien.runtimes import ModelFile
+from mien.runtimes.base import ModelFile
 from mien.runtimes.openvino import METADATA_KEY
 
 
 def convert(bundle: Bundle, _: Any = None) -> Any:
-    """The graph as an `openvino.Model`."""
+    """Return the graph as an `openvino.Model`."""
     try:
         import openvino
     except ImportError as error:
@@ -27,7 +27,7 @@ def convert(bundle: Bundle, _: Any = None) -> Any:
 
 
 def pack(model: Any, metadata: str) -> ModelFile:
-    """With weights in 16 bits, as OpenVINO itself saves them; it computes in 32."""
+    """Pack a model with weights in 16 bits, as OpenVINO saves them; it computes in 32 bits."""
     import openvino
 
     labelled = model.clone()

@@ -1,4 +1,4 @@
-"""ONNX to PyTorch's exported program, and from there to LiteRT."""
+"""Convert ONNX to PyTorch's exported program, and to LiteRT."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from mien.bundle import Bundle
 from mien.errors import MissingExtraError
 from mien.export import onnx_files
-from mien.runtimes import ModelFile
+from mien.runtimes.base import ModelFile
 from mien.runtimes.litert import attach
 from mien.runtimes.torch import METADATA_NAME
 
 MOST_FACES = 1024
-"""Faces in a batch, for PyTorch's program."""
+"""Largest batch of PyTorch's program, in faces."""
 
 
 def _network(bundle: Bundle, extra: str) -> Any:
@@ -29,7 +29,7 @@ def _network(bundle: Bundle, extra: str) -> Any:
 
 
 def to_exported_program(bundle: Bundle, _: Any = None) -> Any:
-    """The graph as a `torch.export.ExportedProgram` for 1 to MOST_FACES faces."""
+    """Return the graph as a `torch.export.ExportedProgram` for 1 to `MOST_FACES` faces."""
     network = _network(bundle, "train")
     import torch
 
@@ -39,6 +39,7 @@ def to_exported_program(bundle: Bundle, _: Any = None) -> Any:
 
 
 def pack_exported(program: Any, metadata: str) -> ModelFile:
+    """Pack a program and its metadata as a .pt2 file."""
     import torch
 
     buffer = io.BytesIO()
@@ -47,7 +48,7 @@ def pack_exported(program: Any, metadata: str) -> ModelFile:
 
 
 def to_litert(bundle: Bundle, _: Any = None) -> bytes:
-    """The graph as the bytes of a .tflite file, for one face at a time."""
+    """Return the graph as the bytes of a .tflite file, for one face at a time."""
     network = _network(bundle, "export-litert")
     import torch
 
@@ -64,4 +65,5 @@ def to_litert(bundle: Bundle, _: Any = None) -> bytes:
 
 
 def pack_litert(content: bytes, metadata: str) -> ModelFile:
+    """Pack the bytes of a .tflite file with its metadata."""
     return ModelFile(attach(content, metadata), ".tflite")

@@ -1,4 +1,4 @@
-"""Federated training on Flower: the faces stay with the clients, only weights travel. Needs the extra `federated`.
+"""Train on Flower: the faces stay with the clients, only weights are sent. Needs the extra `federated`.
 
 Sampling, averaging and the noise of differential privacy are Flower's; recipe, network, loss and metrics are those of
 `mien.training`.
@@ -10,9 +10,7 @@ import os
 
 from mien.errors import MissingExtraError
 
-os.environ.setdefault(
-    "FLWR_TELEMETRY_ENABLED", "0"
-)  # Flower reports each start to its makers, unless it is told not to
+os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")  # Flower's telemetry is on by default
 
 try:
     import flwr  # noqa: F401

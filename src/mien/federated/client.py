@@ -1,4 +1,4 @@
-"""One client: trains on its own faces for some epochs, from the weights that it is given."""
+"""Train one client on its own faces for some epochs, from the weights that the server sends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mien.training.recipe import Recipe, make_recipe
 
 
 class LocalModule(ExpressionModule):
-    """Training with FedProx's proximal term, mu / 2 |w - w0|^2, where w0 are the weights at the start of the round."""
+    """Train with FedProx's proximal term, mu / 2 |w - w0|^2, where w0 are the weights at the start of the round."""
 
     mu = 0.0
 
@@ -35,19 +35,24 @@ class LocalModule(ExpressionModule):
         return loss + self.mu / 2 * self.distance() if self.mu else loss
 
     def distance(self) -> Tensor:
-        """The squared distance of all weights from those at the start."""
+        """Return the squared distance of all weights from those at the start of the round."""
         pairs = zip(self.network.parameters(), self._start, strict=True)
         return sum(((now - then) ** 2).sum() for now, then in pairs)  # type: ignore[return-value]
 
     def _in_training(self) -> dict[str, float]:
-        return super()._in_training() if self._seen else {}  # a server judges what it has not trained
+        return super()._in_training() if self._seen else {}  # a server validates without training
 
 
 class Client(NumPyClient):
-    """Holds the Training faces of one client. The server's configuration brings recipe, epoch and strategy with it.
+    """Train on the faces of one client; the server's configuration has recipe, epoch and strategy.
 
-    Order and augmentation follow from the recipe's seed, the epoch and the faces, so clients differ and runs repeat.
-    The optimiser starts anew each round.
+    Order and augmentation follow from the recipe's seed, the epoch and the faces, so that clients differ and runs
+    repeat. The optimiser starts anew in each round.
+
+    Args:
+        faces: the client's Training faces.
+        device: "auto", "cpu" or "cuda".
+        told: called after each round with a line for people and the share of all epochs done, 0 to 1.
     """
 
     def __init__(
@@ -62,7 +67,18 @@ class Client(NumPyClient):
         self._own = int(faces.faces_digest[:8], 16) % 2**20
 
     def fit(self, parameters: Arrays, config: dict[str, Any]) -> tuple[Arrays, int, dict[str, Any]]:
-        """Weights, how much they count, and the mean loss, of the epochs from `config["epoch"]` on."""
+        """Train for one round.
+
+        Args:
+            parameters: the weights at the start of the round.
+            config: the server's configuration.
+
+        Returns:
+            The weights, how much they count in the average, and the metrics, with the mean loss as `train_loss`.
+
+        Raises:
+            InputError: the client's labels or votes do not fit the server's.
+        """
         recipe = make_recipe(json.loads(config["recipe"]), "the server's recipe")
         self._check(config)
         module = self._module(recipe, config)
@@ -70,7 +86,7 @@ class Client(NumPyClient):
         loss = train_epochs(module, int(config["epoch"]), int(config["local_epochs"]), self.device)
         done = int(config["epoch"]) + int(config["local_epochs"])
         self.told(f"epoch {done}/{recipe.epochs}: loss {loss:.4f}", done / recipe.epochs)
-        alike = bool(config["alike"])  # the noise of differential privacy is sized for equal weights
+        alike = bool(config["alike"])  # differential privacy needs equal weights of all clients
         known = {} if alike else {"faces": len(self.dataset)}
         return arrays_of(module.network), 1 if alike else len(self.dataset), {"train_loss": loss, **known}
 
@@ -88,7 +104,7 @@ class Client(NumPyClient):
         module = LocalModule(
             own,
             FaceTensors.of(self.dataset),
-            FaceTensors.of(self.dataset.take(np.arange(1))),  # nothing is judged here
+            FaceTensors.of(self.dataset.take(np.arange(1))),  # clients do not validate
             LABEL_SETS[config["labels"]],
             with_votes=bool(config["votes"]),
         )
@@ -97,9 +113,13 @@ class Client(NumPyClient):
 
 
 def train_epochs(module: LocalModule, epoch: int, epochs: int, device: str = "auto") -> float:
-    """Trains `epochs` epochs, the first being number `epoch` of the run, from 0; returns the last one's mean loss."""
+    """Train `epochs` epochs, the first of which is number `epoch` of the run, from 0.
+
+    Returns:
+        The mean loss of the last epoch.
+    """
     recipe, pace = module.recipe, module.pace
-    pace.done, pace.share = epoch / recipe.epochs, 1 / recipe.epochs  # where the schedule goes on
+    pace.done, pace.share = epoch / recipe.epochs, 1 / recipe.epochs  # where the schedule continues
     with quiet_lightning():
         trainer = trainer_on(
             device,
@@ -118,7 +138,13 @@ def train_epochs(module: LocalModule, epoch: int, epochs: int, device: str = "au
 
 
 def trainer_on(device: str, recipe: Recipe, **more: Any) -> pl.Trainer:
-    """A Trainer on one device that writes nothing and says nothing."""
+    """Return a Trainer on one device, without files and output.
+
+    Args:
+        device: "auto", "cpu" or "cuda".
+        recipe: the recipe, for its precision.
+        **more: other arguments of the Trainer.
+    """
     return pl.Trainer(
         accelerator={"cuda": "gpu"}.get(device, device),
         devices=1,

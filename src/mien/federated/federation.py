@@ -1,4 +1,4 @@
-"""A federated run from its folder to its bundle, whoever the clients are."""
+"""Run federated training from the run's folder to the bundle, with any kind of clients."""
 
 from __future__ import annotations
 
@@ -20,11 +20,21 @@ from mien.training.run_record import begin_run, finish_run
 
 
 class Federation:
-    """Makes or resumes the run in `out`, gives a server for its rounds, and exports the best of them.
+    """Create or resume a run, make the server for its rounds, and export the best round.
 
-    `validation` chooses the round and fits the temperatures; it stays with the server. `training` is told only to a
-    simulation: it knows how many faces there are, and which stand in both. Raises RecipeError where another run is in
-    `out`, and for a recipe that cannot be trained so.
+    Args:
+        recipe: the recipe.
+        plan: the plan.
+        validation: the faces that choose the best round and fit the temperatures; they stay with the server.
+        out: the run's folder.
+        training: the Training faces of all clients, known only in a simulation: for their number and the copies of them
+            in `validation`.
+        resume: continue an existing run.
+        device: "auto", "cpu" or "cuda".
+        told: called with the metrics of each round.
+
+    Raises:
+        RecipeError: another run is in `out`, or the recipe cannot be trained by clients.
     """
 
     def __init__(
@@ -56,11 +66,16 @@ class Federation:
 
     @property
     def left(self) -> int:
-        """Rounds to go."""
+        """Return the number of rounds that are not done."""
         return self.plan.rounds - self.history.done
 
     def server(self, manager: ClientManager, wait: int) -> FederatedServer:
-        """A server that waits so many seconds for the plan's clients and then goes on after the last finished round."""
+        """Return a server that continues after the last finished round.
+
+        Args:
+            manager: Flower's client manager.
+            wait: seconds to wait for the plan's clients.
+        """
         strategy = make_strategy(
             self.plan,
             self.recipe,
@@ -82,12 +97,12 @@ class Federation:
         return server
 
     def finish(self) -> Path:
-        """Export the best round as a bundle, judge it, and complete `run.json`; return the bundle's path."""
+        """Export the best round as a bundle, evaluate it, and complete `run.json`; return the bundle's path."""
         checkpoint = torch.load(self.run.best, map_location="cpu", weights_only=True)
         self.history.load(checkpoint)
         server = self.history.server
         if server is not None and not self.facts["data"]["training"]:
-            self.facts["data"]["training"] = sum(server.faces.values()) or None  # private clients do not say
+            self.facts["data"]["training"] = sum(server.faces.values()) or None  # private clients report 0
         self.facts |= {
             "epochs_run": self.history.done,
             "best_epoch": int(checkpoint["epoch"]) + 1,
@@ -102,12 +117,12 @@ class Federation:
         return self.validation if self.training is None else combine([self.training, self.validation])
 
     def _described(self) -> dict[str, Any]:
-        """The recipe, whose description says that it was trained by clients."""
+        """Return the recipe with a description that includes the plan."""
         described = f"{self.recipe.description} Federated: {self.plan.words()}.".strip()
         return self.recipe.to_dict() | {"description": described}
 
     def _begin(self) -> dict[str, Any]:
-        """Make the run's folder, or check that the one there is the same run; return the run's facts."""
+        """Create the run's folder, or check that the folder holds the same run; return the run's facts."""
         known = self._known()
         facts = {
             "data": {
@@ -125,6 +140,6 @@ class Federation:
         if same:
             return None
         return RecipeError(
-            f"{self.run.folder} was started with another plan or other data, see {self.run.facts}: resume with the same "
-            "options, or choose another --out"
+            f"{self.run.folder} was started with another plan or other data, see {self.run.facts}: resume with the "
+            "same options, or choose another --out"
         )

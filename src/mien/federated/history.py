@@ -1,4 +1,4 @@
-"""What a federated run keeps after each round, in the files of an ordinary run: history, last and best checkpoint."""
+"""Keep the results of each round in the files of an ordinary run: history, last and best checkpoint."""
 
 from __future__ import annotations
 
@@ -25,15 +25,22 @@ RoundResult = Callable[[Row], None]
 
 
 class RoundHistory:
-    """Judges the weights of every round on the validation faces, writes the round down and keeps the best.
+    """Validate the weights of every round, record the round, and keep the best weights.
 
-    The checkpoints have the keys that `mien train` writes too, with the round as epoch, so that everything that reads
-    a run reads this one.
+    The checkpoints have the keys of those that `mien train` writes, with the round as the epoch, so that everything
+    that reads a run can read this one.
+
+    Args:
+        run: the run's folder.
+        recipe: the recipe.
+        validation: the validation faces.
+        device: "auto", "cpu" or "cuda".
+        told: called with the metrics of each round.
     """
 
     def __init__(self, run: Run, recipe: Recipe, validation: FaceDataset, device: str, told: RoundResult) -> None:
         self.run, self.recipe, self.device, self.told = run, recipe, device, told
-        torch.manual_seed(recipe.seed)  # of the first weights
+        torch.manual_seed(recipe.seed)  # for the initial weights
         faces = FaceTensors.of(validation)
         self.module = LocalModule(
             recipe,
@@ -52,24 +59,32 @@ class RoundHistory:
 
     @property
     def done(self) -> int:
-        """Rounds that are finished."""
+        """Return the number of finished rounds."""
         return len(self.rows)
 
     @property
     def seconds(self) -> float:
-        """Of the rounds, over all starts."""
+        """Return the time of the rounds in seconds, over all starts of the run."""
         return self._before + time.monotonic() - self._started
 
     def weights(self) -> Arrays:
-        """Of the last finished round, or the first random ones."""
+        """Return the weights of the last finished round, or the initial ones."""
         return arrays_of(self.module.network)
 
     def start(self, server: FederatedServer) -> None:
-        """Counts time from here, and the clients of this server."""
+        """Start the clock, and read the numbers of clients from this server from now on."""
         self.server, self._started = server, time.monotonic()
 
     def judge(self, number: int, arrays: Arrays, _: dict[str, Any]) -> tuple[float, dict[str, Any]]:
-        """Round `number`, from 1, ends with these weights; answers their loss and metrics on the validation faces."""
+        """Validate the weights at the end of a round, and record the round.
+
+        Args:
+            number: number of the round, from 1.
+            arrays: the weights.
+
+        Returns:
+            The validation loss, and a dict with the accuracy.
+        """
         load_arrays(self.module.network, arrays)
         with quiet_lightning():
             measured = trainer_on(self.device, self.recipe).validate(self.module, verbose=False)[0]
@@ -86,7 +101,7 @@ class RoundHistory:
         return row["val_loss"], {"accuracy": row["val_accuracy"]}
 
     def best(self) -> Row:
-        """The round that the recipe's `stopping.monitor` chooses, the first of equals."""
+        """Return the round that is best by the recipe's `stopping.monitor`, the first of equals."""
         watched = self.recipe.stopping
         return (max if watched.mode == "max" else min)(self.rows, key=lambda row: row[watched.monitor])
 
@@ -95,7 +110,7 @@ class RoundHistory:
         checkpoint = {"epoch": self.done - 1, "state_dict": weights, "rows": self.rows, "seconds": self.seconds}
         if self.best() is self.rows[-1]:
             _save(checkpoint, self.run.best)
-        _save(checkpoint, self.run.last)  # after the best, so that a stop between them costs a round, not the best
+        _save(checkpoint, self.run.last)  # after the best: a stop between the two loses one round, not the best weights
         write_history(self.run.history, self.rows)
 
     def _restore(self) -> None:
@@ -104,7 +119,7 @@ class RoundHistory:
         self.rows, self._before = checkpoint["rows"], checkpoint["seconds"]
 
     def load(self, checkpoint: dict[str, Any]) -> None:
-        """Puts a checkpoint's weights into the network."""
+        """Load a checkpoint's weights into the network."""
         prefix = "network."
         self.module.network.load_state_dict(
             {name.removeprefix(prefix): value for name, value in checkpoint["state_dict"].items()}
@@ -117,6 +132,6 @@ def _save(checkpoint: dict[str, Any], path: Any) -> None:
 
 
 def describe_round(row: Row, rounds: int) -> str:
-    """A line for people."""
+    """Return one line for people about a round."""
     lost = f", {row['failed']:.0f} failed" if row.get("failed") else ""
     return f"round {row['epoch']:.0f}/{rounds}: accuracy {row['val_accuracy']:.4f}{lost}"

@@ -1,4 +1,4 @@
-"""Server and clients as processes of their own, over gRPC. Without certificates only on this machine."""
+"""Run server and clients as separate processes, over gRPC; without certificates only on this machine."""
 
 from __future__ import annotations
 
@@ -42,11 +42,25 @@ def serve(
     round_timeout: float | None = None,
     told: RoundResult = lambda row: None,
 ) -> Path:
-    """Waits for the plan's clients at `address`, trains with them, and returns the bundle's path.
+    """Wait for the plan's clients, train with them, and return the bundle's path.
 
-    Of `dataset` only the validation faces are used. `certificates` are the files of the authority's certificate, the
-    server's own and its key. A client that has not answered after `round_timeout` seconds has failed in that round.
-    Raises InputError for an address that other machines reach, without certificates.
+    Args:
+        recipe: the recipe.
+        dataset: the data, of which only the validation faces are used.
+        out: the run's folder.
+        plan: the plan.
+        address: HOST:PORT to listen at.
+        certificates: the files of the authority's certificate, the server's certificate and its key.
+        resume: continue an existing run.
+        device: "auto", "cpu" or "cuda".
+        wait: seconds to wait for all clients.
+        round_timeout: seconds after which a client without an answer has failed in a round. None: no limit.
+        told: called with the metrics of each round.
+
+    Raises:
+        InputError: other machines can reach the address, and there are no certificates.
+        RecipeError: another run is in `out`, or the recipe cannot be trained by clients.
+        TrainingError: not enough clients connect, or no client answers in a round.
     """
     _check_address(address, certificates is not None, "--tls CA CERTIFICATE KEY")
     logging.getLogger("flwr").setLevel(logging.ERROR)
@@ -74,12 +88,19 @@ def join(
     wait: float = WAIT,
     told: Callable[[str, float], None] = lambda stage, share: None,
 ) -> None:
-    """Trains for the server at `address` whenever it asks, until it says that all is done.
+    """Train for the server at an address until it ends the training.
 
-    `faces` are this client's Training faces. `authority` is the certificate that the server's must be signed by.
-    `told` is given a line, and the share of all rounds that is done, after each round of this client's.
-    Raises InputError for too few faces, and for an address on another machine without a certificate; TrainingError
-    where no server answers within `wait` seconds, and when it goes away.
+    Args:
+        faces: this client's Training faces.
+        address: HOST:PORT of the server.
+        authority: certificate of the authority that signed the server's.
+        device: "auto", "cpu" or "cuda".
+        wait: seconds to wait for the server.
+        told: called after each of this client's rounds with a line for people and the share of all rounds done, 0 to 1.
+
+    Raises:
+        InputError: there are too few faces, or the address is on another machine and there is no certificate.
+        TrainingError: no server answers in time, or it disconnects before the end.
     """
     _check_address(address, authority is not None, "--tls CA")
     if len(faces) < FEWEST:
@@ -96,11 +117,11 @@ def join(
         )
     except grpc.RpcError as error:
         why = error.details() if isinstance(error, grpc.Call) else error
-        raise TrainingError(f"{address}: the server went away before it said that all is done ({why})") from error
+        raise TrainingError(f"{address}: the server disconnected before the end of the training ({why})") from error
 
 
 def _await_server(address: str, wait: float) -> None:
-    """Returns when somebody listens; Flower's clients do not wait, and may be started first."""
+    """Return when a server listens; Flower's clients do not wait, and can be started first."""
     host, _, port = address.rpartition(":")
     end = time.monotonic() + wait
     while True:
@@ -121,8 +142,8 @@ def _check_address(address: str, secured: bool, words: str) -> None:
         raise InputError(f"address: expected HOST:PORT, for example 127.0.0.1:9092, got {address!r}")
     if not secured and not _is_loopback(host.strip("[]")):
         raise InputError(
-            f"address: {host} is not this machine alone, and weights would travel in the clear, for anybody to read "
-            f"and change. Add {words}, or use 127.0.0.1"
+            f"address: {host} is not this machine alone, and weights would travel in the clear, where others can "
+            f"read and change them. Add {words}, or use 127.0.0.1"
         )
 
 

@@ -1,4 +1,4 @@
-"""What decides a federated run beside recipe and data."""
+"""Hold the settings that determine a federated run, in addition to recipe and data."""
 
 from __future__ import annotations
 
@@ -14,13 +14,22 @@ STRATEGIES = ("fedavg", "fedprox")
 
 @dataclass(frozen=True)
 class Plan:
-    """How many clients train how long, and how their weights become one network.
+    """Hold how many clients train how long, and how their weights are combined.
 
-    fraction      share of the clients that is drawn for each round, 0 to 1; one at least
-    mu            FedProx: weight of the squared distance from the round's first weights, halved, in the local loss
-    dp_noise      noise multiplier of differential privacy; None: no privacy, no clipping
-    dp_clip       the largest norm of a client's update under differential privacy
-    split, alpha  how a simulation divides the faces, see `splits.divide`; None where clients bring their own
+    Attributes:
+        clients: number of clients.
+        rounds: number of rounds.
+        local_epochs: epochs of a client per round.
+        strategy: "fedavg" or "fedprox".
+        mu: weight of FedProx's proximal term, half the squared distance from the weights at the start of the round.
+        fraction: share of the clients that is drawn for each round, above 0 and at most 1; at least one is drawn.
+        dp_noise: noise multiplier of differential privacy. None: neither noise nor clipping.
+        dp_clip: largest norm of a client's update with differential privacy.
+        split: how a simulation divides the faces, see `splits.divide`. None: clients have their own faces.
+        alpha: concentration of the Dirichlet split.
+
+    Raises:
+        InputError: a value is out of range.
     """
 
     clients: int
@@ -54,27 +63,28 @@ class Plan:
 
     @property
     def private(self) -> bool:
+        """Return whether the plan uses differential privacy."""
         return self.dp_noise is not None
 
     @property
     def sampled(self) -> int:
-        """Clients of a round while all of them are there."""
+        """Return the number of clients per round if all are connected."""
         return max(1, int(self.clients * self.fraction))
 
     @property
     def passes(self) -> float:
-        """How often the whole run sees every face, in the mean."""
+        """Return how often the whole run sees every face, on average."""
         return self.rounds * self.local_epochs * self.sampled / self.clients
 
     def facts(self) -> dict[str, Any]:
-        """What stands in the bundle's card: only what takes part."""
+        """Return the plan for the bundle's card, without the settings that it does not use."""
         unused = [] if self.strategy == "fedprox" else ["mu"]
         unused += [] if self.split == "dirichlet" else ["alpha"]
         unused += [] if self.private else ["dp_noise", "dp_clip"]
         return {name: value for name, value in asdict(self).items() if name not in unused and value is not None}
 
     def words(self) -> str:
-        """The plan as one line."""
+        """Return the plan as one line for people."""
         divided = {None: "", "iid": ", faces dealt out evenly"}.get(
             self.split, f", labels divided by Dirichlet({self.alpha:g})"
         )
@@ -88,14 +98,15 @@ class Plan:
 
 
 def federated(recipe: Recipe, plan: Plan) -> Recipe:
-    """The recipe as the clients train it: its schedule spans all rounds, and weights are averaged by the server only.
+    """Return the recipe for the clients: its schedule spans all rounds, and only the server averages weights.
 
-    Raises RecipeError for the schedule that waits for a validation of its own.
+    Raises:
+        RecipeError: the schedule is "plateau", which needs validation faces.
     """
     if recipe.schedule.name == "plateau":
         raise RecipeError(
-            "schedule.name: clients have no validation faces for plateau to watch; expected cosine, one-cycle or "
-            "constant"
+            "schedule.name: clients have no validation faces for plateau, which needs them; expected cosine, one-cycle "
+            "or constant"
         )
     epochs = plan.rounds * plan.local_epochs
     changes: dict[str, Any] = {"epochs": epochs, "ema": 0, "swa": 0, "max_minutes": 0, "compile": False}

@@ -1,4 +1,4 @@
-"""The page of a federated run: accuracy per round against central training, and what each client has."""
+"""Write the page of a federated run: accuracy per round against central training, and the faces of each client."""
 
 from __future__ import annotations
 
@@ -27,10 +27,14 @@ Counts = npt.NDArray[np.int64]
 def write_report(
     folder: Path, plan: Plan, counts: Counts | None, label_set: LabelSet, central: Path | None = None
 ) -> Path:
-    """Writes `federated.html` and its figures into the run's folder `report`; returns the page's path.
+    """Write `federated.html` and its figures into the run's folder `report`, and return the page's path.
 
-    counts: int64 `(clients, K)`, the faces of each label that each client has; None where clients keep that to
-    themselves. central: the folder of the run on the pooled faces.
+    Args:
+        folder: the run's folder.
+        plan: the plan.
+        counts: number of faces of each client and label, int64 (clients, K). None: not known.
+        label_set: the K emotions.
+        central: folder of the run on the pooled faces, or None.
     """
     history = read_history(Run(folder).history)
     pooled = read_history(Run(central).history) if central else ()
@@ -63,7 +67,7 @@ def write_report(
 
 
 def _result(folder: Path) -> dict[str, Any]:
-    """The scores of the label head on all validation faces, from `evaluation.json`."""
+    """Return the scores of the label head on all validation faces, from `evaluation.json`."""
     return dict(json.loads(Run(folder).evaluation.read_text(encoding="utf-8"))["results"][0])
 
 
@@ -82,7 +86,7 @@ def _tile(title: str, result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _notes(plan: Plan, history: tuple[Row, ...], central: bool) -> Iterator[str]:
-    yield "The round and the temperatures were chosen on these faces, so unseen faces are read a little worse."
+    yield "The round and the temperatures were chosen on these faces, so scores on new faces are a little lower."
     if central:
         yield (
             f"Central training is the same recipe on all faces in one place, for {max(1, round(plan.passes))} passes "
@@ -92,8 +96,8 @@ def _notes(plan: Plan, history: tuple[Row, ...], central: bool) -> Iterator[str]
         yield f"Clients failed {failed} times; their rounds went on without them."
     if plan.private:
         yield (
-            "Differential privacy hides a client's whole contribution, by Flower's clipping and noise at the server, "
-            "which must be trusted. No epsilon is computed here."
+            "Differential privacy protects a client's whole contribution, by Flower's clipping and noise at the "
+            "server, which must be trusted. No epsilon is computed here."
         )
 
 
@@ -117,7 +121,7 @@ def _rounds(plan: Plan, history: tuple[Row, ...], pooled: tuple[Row, ...], resul
         "federated-rounds",
         "Accuracy and loss",
         draw_rounds(plan, history, pooled),
-        "By passes over all faces, so that both have seen as many at the same place.",
+        "By passes over all faces, so that both have seen the same number of faces at the same position.",
         f"Validation accuracy and loss of federated and central training: {words}",
     )
     return Section("rounds", "Round by round", tables=[table], plots=[plot])
@@ -132,7 +136,7 @@ def _clients(counts: Counts, label_set: LabelSet) -> Section:
         "federated-clients",
         "Labels of each client",
         draw_clients(counts, label_set),
-        "Faces of each label. The more the bars differ, the further the clients' weights drift apart in a round.",
+        "Faces of each label. The more the bars differ, the more the clients' weights diverge in a round.",
         f"Labels of {len(counts)} clients as stacked bars",
     )
     return Section("clients", "What each client has", tables=[PageTable(header, rows, "Faces")], plots=[plot])
@@ -140,7 +144,13 @@ def _clients(counts: Counts, label_set: LabelSet) -> Section:
 
 @styled
 def draw_rounds(plan: Plan, history: tuple[Row, ...], pooled: tuple[Row, ...] = ()) -> Figure:
-    """Validation accuracy and loss by passes over all faces, federated and, where there is one, central."""
+    """Draw validation accuracy and loss by passes over all faces, of federated and (if there is any) central training.
+
+    Args:
+        plan: the plan.
+        history: the rounds.
+        pooled: the epochs of central training.
+    """
     figure = new_figure(WIDE, 2.7)
     panels = zip(figure.subplots(1, 2), (("accuracy", "val_accuracy"), ("loss", "val_loss")), strict=True)
     each = plan.passes / plan.rounds
@@ -161,7 +171,12 @@ def draw_rounds(plan: Plan, history: tuple[Row, ...], pooled: tuple[Row, ...] = 
 
 @styled
 def draw_clients(counts: Counts, label_set: LabelSet) -> Figure:
-    """A bar for each client, stacked of its faces by label."""
+    """Draw a bar for each client, with its faces stacked by label.
+
+    Args:
+        counts: number of faces of each client and label, int64 (clients, K).
+        label_set: the K emotions.
+    """
     figure = new_figure(WIDE, 0.8 + 0.24 * len(counts))
     axes = figure.subplots()
     left = np.zeros(len(counts))

@@ -1,4 +1,4 @@
-"""Flower's server and strategies, with what mien adds: an order that repeats, waiting, and noise for who is there."""
+"""Extend Flower's server and strategies: reproducible sums, waiting for clients, noise for the connected clients."""
 
 from __future__ import annotations
 
@@ -24,29 +24,31 @@ Failures = list[tuple[ClientProxy, FitRes] | BaseException]
 Judged = Callable[[int, Arrays, dict[str, Any]], tuple[float, dict[str, Any]] | None]
 
 PATIENCE = 60
-"""Seconds that a round waits for a client when none is connected."""
+"""Seconds that a round waits for a client if none is connected."""
 
 
 class InOrderFedAvg(FedAvg):
-    """Flower's, which adds up in the order of the clients' names, not of their arrival: rounding then repeats."""
+    """Average as Flower does, but in the order of the clients' names, so that rounding errors repeat."""
 
     def aggregate_fit(
         self, server_round: int, results: Results, failures: Failures
     ) -> tuple[Parameters | None, dict[str, Any]]:
+        """Average the results in the order of the clients' names."""
         ordered = sorted(results, key=lambda result: str(result[0].cid))
         return super().aggregate_fit(server_round, ordered, failures)
 
 
 class InOrderFedProx(InOrderFedAvg, FedProx):
-    """The same for FedProx."""
+    """Average FedProx's results in the order of the clients' names."""
 
 
 class DifferentialPrivacy(DifferentialPrivacyServerSideFixedClipping):
-    """Flower's, whose noise is sized for the clients of this round, who become fewer when some die."""
+    """Add noise as Flower does, but scaled for the clients of this round, which are fewer if some are lost."""
 
     def configure_fit(
         self, server_round: int, parameters: Parameters, client_manager: ClientManager
     ) -> list[tuple[ClientProxy, Any]]:
+        """Configure the clients of a round, and scale the noise for their number."""
         instructions = super().configure_fit(server_round, parameters, client_manager)
         self.num_sampled_clients = max(1, len(instructions))
         return instructions
@@ -55,7 +57,17 @@ class DifferentialPrivacy(DifferentialPrivacyServerSideFixedClipping):
 def make_strategy(
     plan: Plan, recipe: Recipe, labels: str, votes: bool, start: Arrays, judged: Judged, done: int = 0
 ) -> Strategy:
-    """The plan's strategy, which sends the recipe with each round and starts from `start` after `done` rounds."""
+    """Return the plan's strategy, which sends the recipe to the clients in each round.
+
+    Args:
+        plan: the plan.
+        recipe: the recipe for the clients.
+        labels: name of the label set.
+        votes: whether the network has a head for FER+'s votes.
+        start: the weights to start from.
+        judged: called with the round, the weights and {}; returns loss and metrics.
+        done: number of rounds that are finished.
+    """
 
     def config(server_round: int) -> dict[str, Any]:
         return {
@@ -88,17 +100,26 @@ def make_strategy(
 
 
 def mean_loss(answers: list[tuple[int, dict[str, Any]]]) -> dict[str, Any]:
-    """The clients' losses, averaged as their weights are."""
+    """Return the clients' mean loss, weighted as their weights are.
+
+    Args:
+        answers: the weight and the metrics of each client.
+    """
     total = sum(count for count, _ in answers)
     return {"train_loss": sum(count * float(metrics["train_loss"]) for count, metrics in answers) / total}
 
 
 class FederatedServer(Server):
-    """Flower's, which waits for all clients before the first round, and for one before any other.
+    """Serve as Flower does, but wait for all clients before the first round, and for one before each other round.
 
-    A client that fails or dies is left out of its round's average (with differential privacy Flower leaves the round's
-    weights as they were); a round in which none answers is a TrainingError. `train_loss`, `answered` and `failed` tell
-    of the last round, `faces` how many each client had that answered in any.
+    A client that fails is left out of the round's average (with differential privacy Flower then keeps the weights of
+    the round before). A round without any answer is a TrainingError.
+
+    Attributes:
+        train_loss: mean loss of the last round, or None.
+        answered: number of clients that answered in the last round.
+        failed: number of clients that failed in the last round.
+        faces: client -> its number of faces, for the clients that answered in any round.
     """
 
     def __init__(
@@ -111,6 +132,11 @@ class FederatedServer(Server):
         self.faces: dict[str, int] = {}
 
     def fit(self, num_rounds: int, timeout: float | None) -> tuple[History, float]:
+        """Wait for all clients, and train for `num_rounds` rounds.
+
+        Raises:
+            TrainingError: not all clients connect in time.
+        """
         if not self.client_manager().wait_for(self.expected, self.wait):
             raise TrainingError(
                 f"expected {self.expected} clients within {self.wait} seconds, got "
@@ -121,9 +147,14 @@ class FederatedServer(Server):
     def fit_round(
         self, server_round: int, timeout: float | None
     ) -> tuple[Parameters | None, dict[str, Any], tuple[Results, Failures]] | None:
+        """Train for one round.
+
+        Raises:
+            TrainingError: no client is connected, or none answers.
+        """
         number = self.done + server_round
         if not self.client_manager().wait_for(1, PATIENCE):
-            raise TrainingError(f"round {number}: no client is left. Start some again, and go on with --resume")
+            raise TrainingError(f"round {number}: no client is left. Start some again, and continue with --resume")
         random.seed(seed_of(self.seed, number))  # Flower draws the clients with it
         result = super().fit_round(number, timeout)
         if result is None or not result[2][0]:

@@ -1,4 +1,4 @@
-"""Server and clients in one process: what federated training of some faces would give, and what it costs."""
+"""Simulate federated training, with server and clients in one process."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ Progress = Callable[[str, float], None]
 
 
 class InProcess(ClientProxy):
-    """A client of Flower's server that lives in the server's own process."""
+    """Represent a client that runs in the server's own process."""
 
     def __init__(self, cid: str, client: Client) -> None:
         super().__init__(cid)
         self._client = client.to_client()
 
     def fit(self, ins: FitIns, timeout: float | None, group_id: int | None) -> FitRes:
+        """Train the client for one round."""
         return self._client.fit(ins)
 
     def get_properties(self, *_: Any) -> GetPropertiesRes:
@@ -63,14 +64,29 @@ def simulate(
     progress: Progress = lambda stage, share: None,
     make_client: Callable[[int, FaceDataset], Client] | None = None,
 ) -> Path:
-    """Divides the Training faces among clients, trains them round by round, and returns the bundle's path.
+    """Divide the Training faces among clients, train them round by round, and return the bundle's path.
 
-    `out` becomes an ordinary run whose epochs are rounds, with `federated.html` beside it. With `central` the pooled
-    faces are then trained by the same recipe for as many passes, in `out/central`. One client trains at a time.
-    `make_client` gives client number n its faces. A client that raises is left out of its round.
+    `out` becomes an ordinary run whose epochs are rounds, with the page `report/federated.html`. One client trains at a
+    time. A client that raises an exception is left out of its round.
+
+    Args:
+        recipe: the recipe.
+        dataset: the data.
+        out: the run's folder.
+        plan: the plan.
+        central: then train the same recipe on the pooled faces, for as many passes, in `out/central`.
+        resume: continue an existing run.
+        device: "auto", "cpu" or "cuda".
+        progress: called with the name of the stage and the share done, 0 to 1.
+        make_client: makes client number n of its faces. None: an ordinary client.
+
+    Raises:
+        InputError: the plan does not divide the faces, or there are too few.
+        RecipeError: another run is in `out`, or the recipe cannot be trained by clients.
+        TrainingError: no client answers in a round.
     """
     if plan.split is None:
-        raise InputError("split: expected iid or dirichlet, for a simulation divides the faces itself, got none")
+        raise InputError("split: expected iid or dirichlet, since a simulation divides the faces itself, got none")
     logging.getLogger("flwr").setLevel(logging.ERROR)
     dataset, validation_split = arrange(dataset, recipe)
     training, validation = dataset.split(TRAINING), dataset.split(validation_split)
@@ -108,7 +124,7 @@ def simulate(
 
 
 def train_centrally(recipe: Recipe, dataset: FaceDataset, out: Path, plan: Plan, device: str) -> Path:
-    """The same recipe on all faces in one place, for as many passes over them as the clients made; its folder."""
+    """Train the same recipe on all faces, for as many passes as the clients made, and return the run's folder."""
     epochs = max(1, round(plan.passes))
     stopping = recipe.stopping.model_dump(mode="json") | {"patience": epochs}
     same = make_recipe(recipe.to_dict() | {"epochs": epochs, "stopping": stopping}, recipe.name)

@@ -1,4 +1,4 @@
-"""Training faces divided among clients. This module knows arrays only."""
+"""Divide Training faces among clients. This module knows arrays only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mien.errors import InputError
 
 SPLITS = ("iid", "dirichlet")
 FEWEST = 2
-"""Faces of a client: batch norm needs more than one."""
+"""Least faces of a client: batch norm needs more than one."""
 
 Indices = npt.NDArray[np.int64]
 
@@ -17,11 +17,21 @@ Indices = npt.NDArray[np.int64]
 def divide(
     labels: npt.NDArray[np.int64], clients: int, split: str = "iid", alpha: float = 0.5, seed: int = 0
 ) -> list[Indices]:
-    """The places of each client's faces, sorted: every face is with exactly one client, and each has `FEWEST` or more.
+    """Divide faces among clients; each face goes to exactly one client, and each client gets at least `FEWEST`.
 
-    "iid" deals the shuffled faces out evenly. "dirichlet" divides every label by shares drawn from a Dirichlet
-    distribution (Hsu et al. 2019): with `alpha` 100 all clients are alike, with 0.1 most know a few labels only. The
-    same seed gives the same parts. Raises InputError for what cannot be divided so.
+    Args:
+        labels: the label of each face, int64 (N,).
+        clients: number of clients.
+        split: "iid": the shuffled faces in equal parts. "dirichlet": every label by shares from a Dirichlet
+            distribution (Hsu et al. 2019).
+        alpha: concentration of that distribution: at 100 all clients are similar, at 0.1 most have only a few labels.
+        seed: seed of the random division.
+
+    Returns:
+        The sorted indices of each client's faces, int64.
+
+    Raises:
+        InputError: an argument is out of range, or there are too few faces.
     """
     if split not in SPLITS:
         raise InputError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
@@ -49,7 +59,7 @@ def _by_label(labels: npt.NDArray[np.int64], clients: int, alpha: float, rng: np
 
 
 def _filled(parts: list[Indices]) -> list[Indices]:
-    """Who has too few faces gets them from who has most."""
+    """Move faces from the client with the most to those with fewer than `FEWEST`."""
     for k in range(len(parts)):
         while len(parts[k]) < FEWEST:
             richest = max(range(len(parts)), key=lambda other: len(parts[other]))

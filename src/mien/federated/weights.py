@@ -1,4 +1,4 @@
-"""A network's weights as the list of arrays that travels between server and clients."""
+"""Convert a network's weights to the list of arrays that server and clients exchange, and back."""
 
 from __future__ import annotations
 
@@ -16,15 +16,21 @@ Arrays = list[npt.NDArray[np.float32]]
 
 
 def arrays_of(network: nn.Module) -> Arrays:
-    """Copies of all floating-point tensors in the order of `state_dict`: weights, and batch norms' running means and
-    variances. Batch norms' counts of batches stay at home: nothing here reads them."""
+    """Return copies of all floating-point tensors in the order of `state_dict`, as float32 arrays.
+
+    These are the weights, and the running means and variances of batch norms. The batch norms' counts of batches are
+    not used here and are left out.
+    """
     return [np.array(value.detach().cpu().numpy(), np.float32, order="C") for value in _tensors(network).values()]
 
 
 def load_arrays(network: nn.Module, arrays: Sequence[npt.NDArray[Any]]) -> None:
-    """Puts what `arrays_of` gave into a network of the same shape; InputError for another.
+    """Load the arrays of `arrays_of` into a network, in place.
 
-    A running variance that the noise of differential privacy made negative becomes 0.
+    A running variance that became negative by the noise of differential privacy is set to 0.
+
+    Raises:
+        InputError: the arrays are those of another network.
     """
     tensors = _tensors(network)
     got = [tuple(array.shape) for array in arrays]

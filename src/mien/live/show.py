@@ -1,7 +1,7 @@
-"""A live picture in a window: boxes, bars and rates, and keys that save, record and change it.
+"""Show a live picture in a window: boxes, bars and rates, and keys that save, record and change it.
 
-The window is a `mien.live.window.Screen`, so that anything else that shows pictures and knows keys can take its place. Faces
-are read in a thread of their own while the last picture is drawn and shown.
+The window is a `mien.live.window.Screen`, so that anything else that shows pictures and has keys can replace it. Faces
+are analyzed in a thread of their own while the last picture is drawn and shown.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Reports: what a model was trained on and with, how good it is and where it fails, as pictures and one HTML file.
+"""Write reports as pictures and one HTML file: what a model was trained on, how good it is, where it fails.
 
-Needs the extra `report`. Torch is imported only inside the functions that draw a network's gradients.
+Needs the extra `report`. Torch is imported only inside the functions that compute a network's gradients.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A comparison as a page with figures: who is better, by how much, and how each of them got there."""
+"""Write a comparison of models as a page with figures: scores, differences, training curves, sizes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from mien.version import __version__
 
 
 def curve_columns(histories: Iterable[tuple[Row, ...]]) -> dict[str, str]:
-    """Return the title and the column of every validation curve that any of the histories has."""
+    """Return the validation curves that any of the histories has: title -> column."""
     logged = list(dict.fromkeys(name for rows in histories for row in rows for name in row))
     shared = {"loss": "val_loss", "accuracy, mean of heads": "val_accuracy"}
     found = {title: name for title, name in shared.items() if name in logged}
@@ -40,7 +40,13 @@ def curve_columns(histories: Iterable[tuple[Row, ...]]) -> dict[str, str]:
 def write_comparison(
     comparison: ModelComparison, out: str | Path, progress: Callable[[float], None] = lambda share: None
 ) -> Path:
-    """Writes `compare.html` and `figures/*.png` into `out`; returns the page's path."""
+    """Write `compare.html` and `figures/*.png` into a folder, and return the page's path.
+
+    Args:
+        comparison: the comparison.
+        out: the folder.
+        progress: called with the share done, 0 to 1.
+    """
     return write_page(
         "compare.html",
         Path(out) / "compare.html",
@@ -68,9 +74,9 @@ def _sections(comparison: ModelComparison) -> Iterator[Section]:
     yield Section(
         "scores",
         "Scores",
-        "All models read the same faces, so they are compared in pairs: by the difference on the same bootstrap "
-        "resamples, and by McNemar's test on the faces that only one of two reads right. The p-values are two-sided "
-        "and not corrected for their number.",
+        "All models predict the same faces, so they are compared in pairs: by the difference on the same bootstrap "
+        "resamples, and by McNemar's test on the faces that only one of two predicts correctly. The p-values are "
+        "two-sided and not corrected for multiple tests.",
         tables=tables,
         plots=[
             Plot(
@@ -78,7 +84,7 @@ def _sections(comparison: ModelComparison) -> Iterator[Section]:
                 "Accuracy",
                 draw_accuracies(comparison),
                 "With 95 % bootstrap intervals, and McNemar's p against the first model. Intervals that overlap do not "
-                "mean that there is no difference: look at the pairs.",
+                "mean that there is no difference: the table of pairs shows that.",
                 f"Accuracies with intervals; the highest is {words}",
             )
         ],
@@ -114,7 +120,7 @@ def _table(rows: list[list[str]], caption: str) -> PageTable:
 
 @styled
 def draw_accuracies(comparison: ModelComparison) -> Figure:
-    """A panel per test set, a line per model: accuracy and interval, with the p-value against the first model."""
+    """Draw a panel per test set with a line per model: accuracy, interval, and the p-value against the first model."""
     sets = comparison.test_sets
     figure = new_figure(WIDE, 0.75 + 0.42 * len(comparison.subjects))
     for axes, test_set in zip(figure.subplots(1, len(sets), squeeze=False)[0], sets, strict=True):
@@ -151,7 +157,7 @@ def _color(comparison: ModelComparison, name: str) -> str:
 
 @styled
 def draw_curves(histories: dict[str, tuple[Row, ...]], order: list[str]) -> Figure:
-    """A panel per validation score that any run has, a line per run, its best epoch marked."""
+    """Draw a panel per validation score that any run has, with a line per run and its best epoch marked."""
     panels = curve_columns(histories.values())
     columns = min(3, max(1, len(panels)))
     lines = max(1, -(-len(panels) // columns))

@@ -1,6 +1,6 @@
-"""What is in a data set and what is wrong with it, as pictures: those of `mien data describe`.
+"""Draw what `mien.datasets.describe` found in a data set, for `mien data describe`.
 
-This module draws what `mien.datasets.describe` found; it judges nothing.
+This module draws; it computes no findings of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ except ImportError as error:
     raise MissingExtraError("drawing data", "report") from error
 
 SAMPLES = 12
-"""Faces drawn of each class."""
+"""Number of faces that are drawn of each class."""
 
 _COLUMNS, _ROWS = 8, 6
 _CELL = WIDE / _COLUMNS
@@ -38,7 +38,13 @@ Indices = npt.NDArray[np.int64]
 
 
 def draw_all(description: Description, folder: str | Path, seed: int = 0) -> list[Path]:
-    """Writes every picture that has something to show as a PNG into a folder; returns their paths."""
+    """Write every figure that has content as a PNG into a folder, and return the paths.
+
+    Args:
+        description: the description.
+        folder: the folder.
+        seed: chooses the faces where not all are drawn.
+    """
     drawings: dict[str, Callable[[], Figure | None]] = {
         "classes": lambda: draw_classes(description),
         "samples": lambda: draw_samples(description, seed),
@@ -58,7 +64,7 @@ def draw_all(description: Description, folder: str | Path, seed: int = 0) -> lis
 
 @styled
 def draw_classes(description: Description) -> Figure:
-    """The share of each class in each split, a panel for each source, with the number of faces."""
+    """Draw the share of each class in each split, with the number of faces; a panel for each source."""
     counts = description.class_counts()
     figure = new_figure(WIDE, 2.6 * len(counts))
     panels = figure.subplots(len(counts), 1, squeeze=False)[:, 0]
@@ -83,7 +89,7 @@ def draw_classes(description: Description) -> Figure:
 
 @styled
 def draw_samples(description: Description, seed: int = 0) -> Figure:
-    """Faces drawn at random, a row for each class."""
+    """Draw random faces, a row for each class."""
     data = description.dataset
     rng = np.random.default_rng(seed)
     emotions = data.label_set.names
@@ -101,7 +107,11 @@ def draw_samples(description: Description, seed: int = 0) -> Figure:
 
 @styled
 def draw_across_splits(description: Description, seed: int = 0) -> Figure | None:
-    """Pairs of faces, identical or nearly, that stand in two splits: what a score on the second would overrate."""
+    """Draw pairs of identical or nearly identical faces in two splits, which make a score on the second too high.
+
+    Returns:
+        The figure, or None without pairs.
+    """
     data = description.dataset
     if len(description.splits) < 2:
         return None
@@ -115,7 +125,11 @@ def draw_across_splits(description: Description, seed: int = 0) -> Figure | None
 
 @styled
 def draw_conflicts(description: Description, seed: int = 0) -> Figure | None:
-    """Identical faces with different labels; a face stands once, with its labels."""
+    """Draw faces that have identical copies with different labels, once each, with all labels.
+
+    Returns:
+        The figure, or None without conflicts.
+    """
     data = description.dataset
     groups = np.unique(description.copies[has_conflict(description.copies, data.labels)])
     chosen = np.random.default_rng(seed).permutation(groups)[: _COLUMNS * _ROWS]
@@ -126,7 +140,11 @@ def draw_conflicts(description: Description, seed: int = 0) -> Figure | None:
 
 @styled
 def draw_near_copies(description: Description) -> Figure | None:
-    """Pairs of near copies, the least alike first: where the threshold would err."""
+    """Draw pairs of near copies, the least similar first, since they show where the threshold is wrong.
+
+    Returns:
+        The figure, or None without near copies.
+    """
     near = description.near
     if near is None or not len(near):
         return None
@@ -139,7 +157,11 @@ def draw_near_copies(description: Description) -> Figure | None:
 
 @styled
 def draw_no_faces(description: Description, seed: int = 0) -> Figure | None:
-    """What is of one shade, or no face by most votes."""
+    """Draw the pictures that are flat, or no face by most votes.
+
+    Returns:
+        The figure, or None if there are none.
+    """
     places = np.flatnonzero(description.flat | description.no_face)
     chosen = np.sort(np.random.default_rng(seed).permutation(places)[: _COLUMNS * _ROWS])
     data = description.dataset
@@ -152,7 +174,11 @@ def draw_no_faces(description: Description, seed: int = 0) -> Figure | None:
 
 @styled
 def draw_agreement(description: Description) -> Figure | None:
-    """The labels against the plurality of FER+'s votes, in percent of each label."""
+    """Draw the labels against the plurality of FER+'s votes, in percent of each label.
+
+    Returns:
+        The figure, or None without votes.
+    """
     agreement = description.agreement()
     if agreement is None:
         return None
@@ -174,7 +200,7 @@ def draw_agreement(description: Description) -> Figure | None:
 
 
 def _labels(names: tuple[str, ...], labels: npt.NDArray[np.int64]) -> list[str]:
-    """At most two lines: "fear 2x", "sad 1x"."""
+    """Return at most two lines with the most frequent labels: "2x fear", "1x sad"."""
     found = sorted(zip(*np.unique(labels, return_counts=True), strict=True), key=lambda pair: -pair[1])
     return [f"{count}x {names[label]}" for label, count in found[:2]]
 
@@ -187,7 +213,7 @@ def _some(pairs: list[tuple[int, int]], seed: int) -> list[tuple[int, int]]:
 def _pairs(
     description: Description, pairs: list[tuple[int, int]], texts: npt.NDArray[np.str_], titles: list[str] | None = None
 ) -> Figure | None:
-    """Faces in twos, each with its label and a text; a title stands over the first of a pair."""
+    """Draw faces in pairs, each with its label and a text; a pair's title is the text of its first face."""
     data = description.dataset
     places = np.array(pairs, np.int64).reshape(-1)
     names = data.label_set.names

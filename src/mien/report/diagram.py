@@ -1,4 +1,4 @@
-"""A network as a diagram, read from its ONNX file: blocks in order, with shapes, weights and work. No torch."""
+"""Draw a network as a diagram, read from its ONNX file: blocks in order, with shapes, parameters and FLOP. No torch."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ from matplotlib.patches import FancyBboxPatch
 from mien.figure_style import ACCENT, INK, SOFT, WIDE, new_figure, styled
 
 MOST_BOXES = 16
-"""With more blocks than this, equal neighbours are drawn as one."""
+"""With more blocks than this, equal successive blocks are drawn as one."""
 
 _WEIGHTED = {"Conv": "conv", "Gemm": "dense", "MatMul": "dense"}
 
 
 @dataclass
 class Block:
-    """Layers that belong together by the names of their weights.
+    """Describe layers that belong together by the names of their weights.
 
-    shape is that of what the block answers for one face, (channels, height, width) or (features,); parameters counts
-    weights and biases; flop is 2 per multiply-add of the convolutions and dense layers, for one face.
+    Attributes:
+        name: name of the block.
+        layers: kind of layer -> number.
+        shape: shape of the block's output for one face, (channels, height, width) or (features,).
+        parameters: number of weights and biases.
+        flop: operations for one face, 2 per multiply-add of the convolutions and dense layers.
     """
 
     name: str
@@ -38,13 +42,14 @@ class Block:
 
     @property
     def is_head(self) -> bool:
+        """Return whether the block is a head."""
         return self.name.startswith("heads.")
 
 
 def blocks(model: onnx.ModelProto) -> list[Block]:
-    """The blocks of a network in the order in which they first work.
+    """Read the blocks of a network, in the order in which they are first computed.
 
-    Batch normalisations are folded into the convolutions before them, as the file has them.
+    Batch normalisations are part of the convolutions before them, as in the file.
     """
     graph = onnx.shape_inference.infer_shapes(model).graph
     shapes = {value.name: _shape(value) for value in [*graph.value_info, *graph.input, *graph.output]}
@@ -66,10 +71,10 @@ def blocks(model: onnx.ModelProto) -> list[Block]:
             continue
         near = named
         after = readers[node.output[0]]
-        if not named and after:  # a transposed weight has lost its name, but not the bias after it
+        if not named and after:  # a transposed weight has lost its name; the bias after it still has one
             near = [each for each in after[0].input if each in weights and _module(each)]
         block = found.setdefault(name := _block(near, number), Block(name))
-        learnt = node.input[:3] if node.op_type == "BatchNormalization" else node.input  # less mean and variance
+        learnt = node.input[:3] if node.op_type == "BatchNormalization" else node.input  # without mean and variance
         own = [each for each in learnt if each in weights and (each in named or layered) and each not in counted]
         counted.update(own)
         block.parameters += sum(int(np.prod(weights[each])) for each in own)
@@ -78,15 +83,14 @@ def blocks(model: onnx.ModelProto) -> list[Block]:
             kernel = weights[node.input[1]]
             block.layers[_kind(node, kernel)] += 1
             block.flop += _flop(node.op_type, shape, kernel)
-            gate = [each.op_type for each in after] == ["Sigmoid"]  # attention: it weighs what there is
+            gate = [each.op_type for each in after] == ["Sigmoid"]  # attention, whose output is not the block's
             if not block.shape or (not gate and (np.prod(shape[1:]) > 1 or len(shape) < 3)):
                 block.shape = shape
     return _with_norms(found.values())
 
 
 def _with_norms(parts: Iterable[Block]) -> list[Block]:
-    """What has weights but no layers, such as a batch normalisation behind an activation, as a part of what is before
-    it."""
+    """Add parameters without layers (such as a batch normalisation after an activation) to the block before them."""
     found: list[Block] = []
     for part in parts:
         if part.layers or not found:
@@ -97,19 +101,23 @@ def _with_norms(parts: Iterable[Block]) -> list[Block]:
 
 
 def _shape(value: Any) -> tuple[int, ...]:
-    """Without the batch; 0 for what is not known."""
+    """Return the shape without the batch; 0 for an unknown size."""
     return tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)[1:]
 
 
 def _module(name: str) -> list[str]:
-    """Where a weight belongs: ["blocks", "1", "residual"] for network.blocks.1.residual.weight; [] for what is no
-    layer's, such as the mean that faces are normalised with."""
+    """Return the path of the module that a weight belongs to; [] for a weight of no layer.
+
+    Example: ["blocks", "1", "residual"] for network.blocks.1.residual.weight.
+    """
     return name.removeprefix("network.").split(".")[:-1]
 
 
 def _block(named: list[str], number: int) -> str:
-    """ "blocks.1" for network.blocks.1.residual.0.weight, "stem" for network.stem.0.weight; what a backbone of
-    transformers is called is left out."""
+    """Return the name of the block of these weights, without the name of a transformers backbone.
+
+    Examples: "blocks.1" for network.blocks.1.residual.0.weight, "stem" for network.stem.0.weight.
+    """
     if not named:
         return f"layer {number}"
     parts = _module(named[0])
@@ -145,7 +153,7 @@ def _flop(kind: str, shape: tuple[int, ...], kernel: tuple[int, ...]) -> int:
 
 
 def merged(parts: list[Block]) -> list[Block]:
-    """Neighbours of the same layers, shape and size as one block: the twelve layers of a transformer."""
+    """Merge successive blocks of the same layers, shape and size, such as the twelve layers of a transformer."""
     found = []
     alike = groupby(parts, key=lambda part: (sorted(part.layers.items()), part.shape, part.parameters, part.flop))
     for _, group in alike:
@@ -159,7 +167,12 @@ def merged(parts: list[Block]) -> list[Block]:
 
 @styled
 def draw_network(parts: list[Block], size: int) -> Figure:
-    """The blocks from top to bottom, the heads beside each other; beside each block its weights and work as bars."""
+    """Draw the blocks from top to bottom, with their parameters and FLOP as bars; the heads share the last line.
+
+    Args:
+        parts: the blocks.
+        size: side of the network's input in pixels.
+    """
     body, heads = [part for part in parts if not part.is_head], [part for part in parts if part.is_head]
     body = merged(body) if len(body) > MOST_BOXES else body
     lines = len(body) + 1 + bool(heads)
@@ -190,7 +203,7 @@ def _sum(heads: Iterable[Block]) -> Block:
 
 
 def count(number: float) -> str:
-    """ "308 M", "1.37 M", "18.4 k", "231"."""
+    """Format a number with a unit: "308 M", "1.37 M", "18.4 k", "231"."""
     for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if number >= unit:
             return f"{number / unit:.3g}{name}"

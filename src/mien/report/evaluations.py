@@ -1,4 +1,4 @@
-"""A model's heads on a split, each against its labels: what the figures and tables of a report are drawn from."""
+"""Evaluate each head of a model on a split, as data for the figures and tables of a report."""
 
 from __future__ import annotations
 
@@ -18,9 +18,17 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class HeadEvaluation:
-    """One head against one set of labels, and its scores.
+    """Hold the predictions and scores of one head on one set of labels.
 
-    p: probabilities float32 `(N, K)`. labels: int64 `(N,)`. faces: uint8 `(N, 48, 48)`.
+    Attributes:
+        head: name of the head.
+        title: title for the page.
+        label_set: the K emotions.
+        p: probabilities, float32 (N, K).
+        labels: int64 (N,).
+        faces: gray, uint8 (N, 48, 48).
+        result: the scores on all faces.
+        without_copies: the scores on the faces without an exact copy in Training, or None.
     """
 
     head: str
@@ -34,31 +42,44 @@ class HeadEvaluation:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Return the names of the emotions."""
         return self.label_set.names
 
 
 def evaluate_heads(
     bundle: Bundle, dataset: FaceDataset, split: str, progress: Callable[[float], None]
 ) -> tuple[Evaluation, list[HeadEvaluation]]:
-    """The evaluation, and a view for each head that the data can judge: the label, and the votes' plurality."""
+    """Evaluate a bundle on a split.
+
+    Args:
+        bundle: the model.
+        dataset: the data.
+        split: the split.
+        progress: called with the share done, 0 to 1.
+
+    Returns:
+        The evaluation, and one `HeadEvaluation` for the label head and for the head of the votes' plurality, if the
+        data
+        has labels for them.
+    """
     recorder = _Recorder(bundle)
     evaluation = evaluate_bundle(recorder, dataset, split, progress=progress)
     return evaluation, list(_views(recorder.probabilities(), dataset.split(split), evaluation))
 
 
 def percent(share: float) -> str:
-    """ "69.2"."""
+    """Format a share in percent: "69.2"."""
     return f"{100 * share:.1f}"
 
 
 def interval(result: EvalResult, metric: str = "accuracy") -> str:
-    """ "[67.8, 70.7]"."""
+    """Format a metric's interval in percent: "[67.8, 70.7]"."""
     low, high = result.intervals[metric]
     return f"[{percent(low)}, {percent(high)}]"
 
 
 class _Recorder:
-    """A bundle that remembers what it answered, so that every face is read once."""
+    """Wrap a bundle and keep its logits, so that every face is predicted once."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle

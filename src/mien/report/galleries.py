@@ -1,4 +1,7 @@
-"""Faces with what the model says of them."""
+"""Draw faces with the model's predictions.
+
+Everywhere `faces` is uint8 (N, 48, 48), `p` float (N, K), `labels` int64 (N,), and `names` the K emotions in order.
+"""
 
 from __future__ import annotations
 
@@ -20,41 +23,40 @@ COLUMNS, ROWS = 8, 3
 
 
 def confident_mistakes(p: ProbabilityArray, labels: LabelArray) -> Indices:
-    """Where the model is wrong, the surest first: int64."""
+    """Return the indices of the wrong predictions, the most confident first: int64 (M,)."""
     wrong = np.flatnonzero(p.argmax(axis=1) != labels)
     return wrong[np.argsort(-p[wrong].max(axis=1), kind="stable")]
 
 
 def most_uncertain(p: ProbabilityArray) -> Indices:
-    """All places, those with the highest entropy first: int64."""
+    """Return all indices, those of the highest entropy first: int64 (N,)."""
     return np.argsort(-entropy(p), kind="stable")
 
 
 def distinct(faces: FaceArray, places: Indices, number: int) -> Indices:
-    """The first `number` of these places whose faces differ: FER2013 has many faces more than once, some of them cut a
-    little differently."""
+    """Return the first `number` indices whose faces differ; FER2013 has many exact and near copies."""
     kept: list[int] = []
-    looks: list[npt.NDArray[np.float64]] = []
+    thumbnails: list[npt.NDArray[np.float64]] = []
     for place in places:
-        look = faces[place].reshape(12, 4, 12, 4).mean(axis=(1, 3)).ravel()
-        look = look - look.mean()
-        look /= max(float(np.linalg.norm(look)), 1e-9)
-        if all(look @ other < 0.95 for other in looks):
+        thumbnail = faces[place].reshape(12, 4, 12, 4).mean(axis=(1, 3)).ravel()
+        thumbnail = thumbnail - thumbnail.mean()
+        thumbnail /= max(float(np.linalg.norm(thumbnail)), 1e-9)
+        if all(thumbnail @ other < 0.95 for other in thumbnails):
             kept.append(int(place))
-            looks.append(look)
+            thumbnails.append(thumbnail)
         if len(kept) == number:
             break
     return np.array(kept, np.int64)
 
 
 def entropy(p: ProbabilityArray) -> npt.NDArray[np.float64]:
-    """Of each row, in bits, float64 `(N,)`: 0 for one certain class, 2.81 for seven equal ones."""
+    """Return the entropy of each row in bits, float64 (N,): 0 for one certain class, 2.81 for seven equal ones."""
     values = p.astype(np.float64)
     return np.asarray(-(values * np.log2(np.maximum(values, 1e-12))).sum(axis=1), np.float64)
 
 
 def samples(labels: LabelArray, number: int, seed: int = 0) -> Indices:
-    """Places drawn at random, the classes in turn as far as they reach: int64, at most `number`."""
+    """Return random indices, the classes in turn as long as they have faces: int64, at most `number`."""
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(labels))
     turn = np.zeros(len(labels), np.int64)
@@ -65,7 +67,7 @@ def samples(labels: LabelArray, number: int, seed: int = 0) -> Indices:
 
 
 def mistakes_gallery(faces: FaceArray, p: ProbabilityArray, labels: LabelArray, names: Sequence[str]) -> Figure | None:
-    """The most confident mistakes, each with what it is read as and what its label is; None without mistakes."""
+    """Draw the most confident mistakes, each with prediction and label; None without mistakes."""
     places = distinct(faces, confident_mistakes(p, labels), COLUMNS * ROWS)
     return _draw_mistakes(faces, places, p, labels, names) if len(places) else None
 
@@ -84,7 +86,7 @@ def _draw_mistakes(
 
 @styled
 def uncertain_gallery(faces: FaceArray, p: ProbabilityArray, labels: LabelArray, names: Sequence[str]) -> Figure:
-    """The most uncertain faces, each with its two likeliest classes and its label."""
+    """Draw the most uncertain faces, each with its two most probable classes."""
     places = distinct(faces, most_uncertain(p), COLUMNS * ROWS)
 
     def caption(axes: Axes, place: int) -> None:
@@ -100,7 +102,7 @@ def uncertain_gallery(faces: FaceArray, p: ProbabilityArray, labels: LabelArray,
 def samples_gallery(
     faces: FaceArray, p: ProbabilityArray, labels: LabelArray, names: Sequence[str], number: int = 12, seed: int = 0
 ) -> Figure:
-    """Faces drawn at random, every class in turn, with the whole distribution; the label's name is bold."""
+    """Draw random faces, the classes in turn, each with all its probabilities; the label is bold."""
     places = samples(labels, number, seed)
     columns = 3
     lines = -(-len(places) // columns)
@@ -149,7 +151,7 @@ def _gallery(faces: FaceArray, places: Indices, caption: Callable[[Axes, int], N
 
 
 def _two_lines(axes: Axes, emotion: str, first: str, second: str) -> None:
-    """A caption below a face: its first line beside a dot of the emotion's colour."""
+    """Write a caption below a face; its first line follows a dot in the emotion's color."""
     axes.plot(0.035, -0.105, "o", transform=axes.transAxes, clip_on=False, color=rgb(emotion),
               markeredgecolor=SOFT, markeredgewidth=0.5, markersize=5)  # fmt: skip
     axes.text(0.11, -0.045, first, transform=axes.transAxes, va="top", fontsize=6.9, fontweight="bold")

@@ -1,8 +1,8 @@
-"""Where a network looks: the gradient of a class's logit on the last feature map, or the effect of hiding parts.
+"""Map the parts of a face that a prediction depends on: by Grad-CAM, or by occlusion.
 
-Grad-CAM (Selvaraju et al. 2017) needs torch and the network; occlusion (Zeiler and Fergus 2014) only its answers.
-All maps are float32 `(N, 48, 48)` on the whole crop, 0 to 1, each face's highest place 1, and 0 where nothing speaks
-for the class.
+Grad-CAM (Selvaraju et al. 2017), from the gradient of a class's logit on the last feature map, needs torch and the
+network; occlusion (Zeiler and Fergus 2014) needs only predictions. All maps are float32 (N, 48, 48) on the whole crop,
+0 to 1. The maximum of each map is 1, or 0 if nothing supports the class.
 """
 
 from __future__ import annotations
@@ -25,17 +25,22 @@ FaceArray = npt.NDArray[np.uint8]
 Maps = npt.NDArray[np.float32]
 
 PATCH, STEP = 12, 4
-"""Side and step in pixels of what occlusion hides."""
+"""Side and step in pixels of the square that occlusion hides."""
 
 
 class LogitsModel(Protocol):
-    """What occlusion asks; `mien.bundle.Bundle` is one."""
+    """Define what occlusion needs; `mien.bundle.Bundle` has it."""
 
     def logits(self, crops: FaceArray) -> dict[str, npt.NDArray[np.float32]]: ...
 
 
 def load_network(subject: ModelSource) -> nn.Module:
-    """The network of a run with the weights of its best checkpoint, on the CPU, in evaluation. Needs torch."""
+    """Load the network of a run with its best weights, on the CPU, in evaluation mode. Needs torch.
+
+    Raises:
+        InputError: `subject` is a bundle without a run.
+        BundleError: the weights do not fit the network.
+    """
     import torch
 
     from mien.training.models import build
@@ -63,10 +68,24 @@ def load_network(subject: ModelSource) -> nn.Module:
 def grad_cam(
     network: nn.Module, crops: FaceArray, head: str, classes: npt.NDArray[np.integer], spec: InputSpec, batch: int = 64
 ) -> Maps:
-    """Grad-CAM of `classes` int `(N,)` of one head on crops uint8 `(N, 48, 48)`.
+    """Compute Grad-CAM of one class per face.
 
-    The feature map is the last one of the size of the last convolution's answer, after its normalisation, attention
-    and activation. Raises InputError for a network without one.
+    The feature map is the last one of the size of the last convolution's output, after its normalisation, attention and
+    activation.
+
+    Args:
+        network: the network.
+        crops: gray, uint8 (N, 48, 48).
+        head: name of the head.
+        classes: the class of each face, int (N,).
+        spec: the network's input spec.
+        batch: faces per batch.
+
+    Returns:
+        Maps, float32 (N, 48, 48), 0 to 1.
+
+    Raises:
+        InputError: the network has no convolutional feature map.
     """
     import torch
 
@@ -74,8 +93,8 @@ def grad_cam(
     kept: list[Tensor] = []
 
     def keep(_: Any, __: Any, output: Tensor) -> Tensor:
-        kept[:] = [output.detach().clone().requires_grad_()]  # from here on the graph is ours
-        return kept[0] * 1  # a layer that works in place must not change what is kept
+        kept[:] = [output.detach().clone().requires_grad_()]  # the gradient is computed from here on
+        return kept[0] * 1  # so that an in-place layer does not change the kept tensor
 
     maps = []
     with torch.enable_grad():
@@ -93,29 +112,33 @@ def grad_cam(
 
 
 def last_features(network: nn.Module, size: int) -> nn.Module:
-    """The module whose answer Grad-CAM looks at: the last one of the size of the last convolution's."""
+    """Return the module whose output Grad-CAM uses: the last one of the size of the last convolution's output.
+
+    Raises:
+        InputError: the network has no convolutional feature map.
+    """
     import torch
 
-    answers: list[tuple[Any, tuple[int, ...]]] = []
+    outputs: list[tuple[Any, tuple[int, ...]]] = []
 
     def note(module: nn.Module, _: Any, output: Any) -> None:
         if isinstance(output, torch.Tensor) and output.ndim == 4 and min(output.shape[2:]) > 1:
-            answers.append((module, tuple(output.shape)))
+            outputs.append((module, tuple(output.shape)))
 
     hooks = [module.register_forward_hook(note) for module in network.modules()]
     with torch.no_grad():
         network(torch.zeros(1, 1, size, size))
     for hook in hooks:
         hook.remove()
-    sizes = [shape[2:] for module, shape in answers if isinstance(module, torch.nn.Conv2d) and not _cuts(module)]
+    sizes = [shape[2:] for module, shape in outputs if isinstance(module, torch.nn.Conv2d) and not _cuts(module)]
     if not sizes:
         raise InputError("Grad-CAM: expected a network with a convolutional feature map, got one without")
-    last: nn.Module = next(module for module, shape in reversed(answers) if shape[2:] == sizes[-1] and shape[1] > 1)
+    last: nn.Module = next(module for module, shape in reversed(outputs) if shape[2:] == sizes[-1] and shape[1] > 1)
     return last
 
 
 def _cuts(convolution: Any) -> bool:
-    """Whether a convolution only cuts the picture into patches, as the first layer of a vision transformer does."""
+    """Return whether a convolution only cuts the picture into patches, as a vision transformer's first layer does."""
     return bool(convolution.kernel_size == convolution.stride and max(convolution.stride) > 1)
 
 
@@ -126,10 +149,19 @@ def occlusion(
     classes: npt.NDArray[np.integer],
     progress: Callable[[float], None] | None = None,
 ) -> Maps:
-    """How much a class's logit falls when a square of the crop is hidden under the crop's mean gray.
+    """Compute how much a class's logit falls when a square of the crop is replaced by the crop's mean gray.
 
-    Every pixel has the mean over the squares that cover it, a little smoothed. Crops uint8 `(N, 48, 48)`, classes
-    int `(N,)`.
+    Every pixel gets the mean over the squares that cover it, slightly smoothed.
+
+    Args:
+        bundle: the model.
+        crops: gray, uint8 (N, 48, 48).
+        head: name of the head.
+        classes: the class of each face, int (N,).
+        progress: called with the share done, 0 to 1.
+
+    Returns:
+        Maps, float32 (N, 48, 48), 0 to 1.
     """
     rows = np.arange(len(crops))
     before = bundle.logits(crops)[head][rows, classes]
@@ -149,7 +181,15 @@ def occlusion(
 
 
 def overlay(face: FaceArray, heat: Maps) -> FaceArray:
-    """A face `(48, 48)` under a map `(48, 48)`, 0 to 1: RGB uint8 `(96, 96, 3)`; the warmer, the more it counts."""
+    """Draw a map over a face; warmer colors mean more influence.
+
+    Args:
+        face: gray, uint8 (48, 48).
+        heat: float32 (48, 48), 0 to 1.
+
+    Returns:
+        RGB, uint8 (96, 96, 3).
+    """
     side = 2 * FRAME
     gray = cv2.resize(face, (side, side), interpolation=cv2.INTER_CUBIC).astype(np.float32)[..., None]
     strength = np.clip(cv2.resize(heat, (side, side), interpolation=cv2.INTER_LINEAR), 0, 1)
@@ -159,7 +199,7 @@ def overlay(face: FaceArray, heat: Maps) -> FaceArray:
 
 
 def on_frame(maps: npt.NDArray[np.floating], spec: InputSpec) -> Maps:
-    """Maps `(N, h, w)` of the network's window, each stretched over it, on the whole crop `(N, 48, 48)`."""
+    """Resize maps (N, h, w) to the network's window, and place them on the whole crop, (N, 48, 48)."""
     frame = np.zeros((len(maps), FRAME, FRAME), np.float32)
     inside = slice(spec.margin, FRAME - spec.margin)
     for place, each in enumerate(maps):

@@ -1,4 +1,4 @@
-"""The curves of a training run, from its `history.csv`."""
+"""Draw the curves of a training run from its `history.csv`."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ PANELS = {
     "negative log-likelihood": "nll",
     "learning rate": "learning_rate",
 }
-"""Title of each panel -> the metric that is drawn in it, as the columns of `history.csv` name it."""
+"""Title of each panel -> its metric, as in the columns of `history.csv`."""
 
 
 def columns_of(metric: str, names: Iterable[str]) -> list[str]:
-    """Return the columns of a history that belong to a metric: that of training first, then each head's in validation.
+    """Return the columns of a history that belong to a metric: training first, then each head in validation.
 
-    A head's column is `val_<head>_<metric>`, for whatever label set the run was trained on.
+    A head's column is `val_<head>_<metric>`, for any label set.
     """
     pattern = re.compile(rf"(train_)?{metric}|val_loss" if metric == "loss" else rf"(train_)?{metric}|val_.+_{metric}")
     found = dict.fromkeys(name for name in names if pattern.fullmatch(name))
@@ -41,10 +41,15 @@ def columns_of(metric: str, names: Iterable[str]) -> list[str]:
 
 @styled
 def plot_history(history: str | Path | Sequence[Row], best: int | None = None) -> Figure:
-    """Training and validation curves, a panel each for loss, accuracy, precision, recall, AUC, ... and learning rate.
+    """Draw training and validation curves: a panel for each of loss, accuracy, ..., learning rate.
 
-    `history` is a run's `history.csv` or its rows. `best` is the epoch that was kept, marked in every panel; without it
-    that of the highest `val_accuracy` is taken. Raises DataError for a damaged file, InputError for no epochs.
+    Args:
+        history: a run's `history.csv`, or its rows.
+        best: the epoch that was kept, marked in every panel. None: the one with the highest `val_accuracy`.
+
+    Raises:
+        DataError: the file is damaged.
+        InputError: there are no epochs.
     """
     rows = read_history(history) if isinstance(history, str | Path) else tuple(history)
     logged = [name for row in rows for name in row]
@@ -75,7 +80,7 @@ def plot_history(history: str | Path | Sequence[Row], best: int | None = None) -
 
 
 def best_epoch(rows: Sequence[Row]) -> int | None:
-    """The epoch of the highest `val_accuracy`, the first of equals; None where no epoch has one."""
+    """Return the epoch of the highest `val_accuracy`, the first of equals; None if no epoch has one."""
     judged = [row for row in rows if "val_accuracy" in row]
     return int(max(judged, key=lambda row: row["val_accuracy"])["epoch"]) if judged else None
 
@@ -88,7 +93,7 @@ def _curve(axes: Axes, rows: Sequence[Row], name: str) -> None:
 
 
 def _style_of(name: str) -> tuple[str, str, str]:
-    """Colour, legend and dashes of a column."""
+    """Return color, legend and dashes of a column."""
     if name.startswith("train_"):
         return SOFT, "training", (0, (4, 1.5))  # type: ignore[return-value]
     head = re.fullmatch(rf"val_(.+)_(?:{'|'.join(PANELS.values())})", name)

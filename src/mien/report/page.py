@@ -1,4 +1,4 @@
-"""Figures, tables and words as one HTML file that needs nothing else. Knows nothing of models."""
+"""Write figures, tables and text as one HTML file without external files. Knows nothing of models."""
 
 from __future__ import annotations
 
@@ -19,8 +19,16 @@ from mien.labels import hex_color
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure with what is said about it. `name` is that of its PNG; `alt` says in words what it shows; `half` ones
-    stand beside each other where the page is wide."""
+    """Hold a figure with its texts.
+
+    Attributes:
+        name: name of its PNG file.
+        title: title.
+        figure: the figure.
+        caption: text below the title.
+        alt: text that describes the content.
+        half: two such figures share a line on a wide page.
+    """
 
     name: str
     title: str
@@ -32,8 +40,14 @@ class Plot:
 
 @dataclass(frozen=True)
 class PageTable:
-    """Cells as text, the first column being names; an emotion's name gets its colour. `best` places (row, column) are
-    bold."""
+    """Hold a table of text cells; the first column has names, and an emotion's name gets its color.
+
+    Attributes:
+        header: the first line.
+        rows: the other lines.
+        caption: caption.
+        best: cells (row, column) that are bold.
+    """
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -43,7 +57,15 @@ class PageTable:
 
 @dataclass(frozen=True)
 class Section:
-    """A chapter of a page: words, then tables, then figures."""
+    """Hold a chapter of a page: text, then tables, then figures.
+
+    Attributes:
+        name: anchor of the chapter.
+        title: title.
+        words: the text.
+        tables: the tables.
+        plots: the figures.
+    """
 
     name: str
     title: str
@@ -59,12 +81,20 @@ def write_page(
     progress: Callable[[float], None] = lambda share: None,
     **values: Any,
 ) -> Path:
-    """Writes the page, and every figure as `figures/NAME.png` beside it; returns the page's path."""
+    """Write the page, and every figure as `figures/NAME.png` next to it; return the page's path.
+
+    Args:
+        template: name of the template in `mien/report/pages`.
+        path: the file to write.
+        sections: the chapters.
+        progress: called with the share done, 0 to 1.
+        **values: other values for the template.
+    """
     plots = [plot for section in sections for plot in section.plots]
     drawn = {}
     for number, plot in enumerate(plots, 1):
         to_png(plot.figure, path.parent / "figures" / f"{plot.name}.png")
-        plot.figure.set_layout_engine("none")  # its places are found; finding them again takes as long as drawing
+        plot.figure.set_layout_engine("none")  # the layout is done; computing it again takes as long as drawing
         drawn[plot.name] = Markup(to_svg(plot.figure, plot.name, plot.alt))
         progress(number / len(plots))
     text = _environment().get_template(template).render(sections=sections, drawn=drawn, **values)

@@ -1,4 +1,4 @@
-"""Corrupted faces, and what each strength of a corruption costs a model."""
+"""Draw corrupted faces, and the accuracy of models at each level of each corruption."""
 
 from __future__ import annotations
 
@@ -19,8 +19,15 @@ COLUMNS = 5
 
 
 def draw_robustness(models: Mapping[str, Robustness], face: npt.NDArray[np.uint8], out: str | Path) -> tuple[Path, ...]:
-    """Writes `corruptions.png`, a face uint8 `(48, 48)` in every state, and for each test set `robustness-NAME.png`,
-    the accuracies of the models that have it, by name; returns the paths. An InputError for more models than colours.
+    """Write `corruptions.png` and, for each test set, `robustness-NAME.png`; return the paths.
+
+    Args:
+        models: name -> scores.
+        face: the face for `corruptions.png`, gray, uint8 (48, 48).
+        out: the folder.
+
+    Raises:
+        InputError: there are more models than colors.
     """
     folder = Path(out)
     written = [to_png(corrupted_face(face), folder / "corruptions.png")]
@@ -34,14 +41,18 @@ def draw_robustness(models: Mapping[str, Robustness], face: npt.NDArray[np.uint8
 
 
 def check_models(models: Collection[object]) -> None:
-    """Raises InputError for more models than there are colours."""
+    """Check that there are not more models than colors.
+
+    Raises:
+        InputError: there are.
+    """
     if len(models) > len(SERIES):
         raise InputError(f"models: expected at most {len(SERIES)} to draw beside each other, got {len(models)}")
 
 
 @styled
 def corrupted_face(face: npt.NDArray[np.uint8]) -> Figure:
-    """A row for each corruption: the face as it is, and at levels 1 to 5 with their strengths."""
+    """Draw a row for each corruption: the face without it, and at levels 1 to 5 with their strengths."""
     figure = new_figure(WIDE, 1.12 * len(CORRUPTIONS))
     cells = figure.subplots(len(CORRUPTIONS), len(LEVELS) + 1)
     for row, (name, corruption) in zip(cells, CORRUPTIONS.items(), strict=True):
@@ -56,7 +67,7 @@ def corrupted_face(face: npt.NDArray[np.uint8]) -> Figure:
 
 @styled
 def curves(models: Mapping[str, Robustness], test_set: str) -> Figure:
-    """Accuracy by level, a panel for each corruption and a line for each model; level 0 is the faces as they are."""
+    """Draw accuracy by level: a panel for each corruption, a line for each model; level 0 is the clean faces."""
     coloured = [
         (name, robustness, colour)
         for (name, robustness), colour in zip(models.items(), SERIES, strict=False)

@@ -1,4 +1,4 @@
-"""Figures of where a network looks: class maps on faces, and what its attention lets through."""
+"""Draw which parts of a face a network uses: class maps on faces, and the factors of its attention."""
 
 from __future__ import annotations
 
@@ -29,7 +29,15 @@ EXAMPLES = 6
 def typical(
     faces: FaceArray, p: npt.NDArray[np.floating], labels: npt.NDArray[np.int64], k: int, number: int
 ) -> npt.NDArray[np.int64]:
-    """Places of different faces of class k that are read right, the surest first; at most `number`."""
+    """Return indices of different faces of class k that are predicted correctly, the most confident first.
+
+    Args:
+        faces: gray, uint8 (N, 48, 48).
+        p: probabilities, (N, K).
+        labels: int64 (N,).
+        k: the class.
+        number: the most indices to return.
+    """
     right = np.flatnonzero((labels == k) & (p.argmax(axis=1) == k))
     return distinct(faces, right[np.argsort(-p[right, k], kind="stable")], number)
 
@@ -42,9 +50,18 @@ def class_maps(
     saliency: Callable[[FaceArray, npt.NDArray[np.int64]], Maps],
     number: int,
 ) -> Figure | None:
-    """A row per class: the mean map on the mean face over `number` faces, then the surest ones, each with its own map.
+    """Draw a row per class: the mean map on the mean face, then the most confident faces, each with its own map.
 
-    `saliency` answers maps for faces and classes. Classes never read right are left out; None if none is.
+    Args:
+        faces: gray, uint8 (N, 48, 48).
+        p: probabilities, (N, K).
+        labels: int64 (N,).
+        names: the K emotions.
+        saliency: computes maps (M, 48, 48) for faces and classes.
+        number: faces per class in the mean map.
+
+    Returns:
+        The figure, without the classes that are never predicted correctly; None if no class is.
     """
     chosen = {k: places for k in range(len(names)) if len(places := typical(faces, p, labels, k, number))}
     if not chosen:
@@ -76,15 +93,17 @@ def _draw_maps(
         for side in ("left", "right", "top", "bottom"):
             row[0].spines[side].set(visible=True, color=rgb(names[k]), linewidth=2)
     grid[0, 0].set_title("mean", loc="center", fontweight="normal", fontsize=8.5)
-    grid[0, 1].set_title("the surest", fontweight="normal", fontsize=8.5)
+    grid[0, 1].set_title("most confident", fontweight="normal", fontsize=8.5)
     return figure
 
 
 @dataclass(frozen=True)
 class Attention:
-    """What a network's attention answers, by the module's name in the order in which they work.
+    """Hold the outputs of a network's attention modules by name, in the order of computation, all 0 to 1.
 
-    channels: factors `(N, C)`; places: maps `(N, h, w)`; all 0 to 1.
+    Attributes:
+        channels: factors of the channels, (N, C).
+        places: maps over positions, (N, h, w).
     """
 
     channels: dict[str, FloatArray]
@@ -95,9 +114,9 @@ class Attention:
 
 
 def read_attention(network: nn.Module, crops: FaceArray, spec: InputSpec) -> Attention:
-    """The factors and maps of every attention module on crops uint8 `(N, 48, 48)`. Needs torch.
+    """Compute the factors and maps of every attention module on crops uint8 (N, 48, 48). Needs torch.
 
-    By the classes of `mien.training.models.attention`: SqueezeExcitation (its `factors`), ChannelAttention and
+    The modules are those of `mien.training.models.attention`: SqueezeExcitation (its `factors`), ChannelAttention and
     SpatialAttention.
     """
     import torch
@@ -130,7 +149,7 @@ def read_attention(network: nn.Module, crops: FaceArray, spec: InputSpec) -> Att
 
 @styled
 def channel_attention(channels: dict[str, FloatArray], labels: npt.NDArray[np.int64], names: Sequence[str]) -> Figure:
-    """Left, how far each block opens its channels; right, how classes differ in the last block's most telling ones."""
+    """Draw the factors of each block's channels (left), and those of the last block by class (right)."""
     figure = new_figure(WIDE, max(2.6, 1.3 + 0.28 * max(len(channels), len(names))))
     left, right = figure.subplots(1, 2, width_ratios=[1, 2.1])
     for line, values in enumerate(channels.values()):
@@ -154,7 +173,7 @@ def channel_attention(channels: dict[str, FloatArray], labels: npt.NDArray[np.in
 def _class_factors(
     figure: Figure, axes: Any, values: FloatArray, labels: npt.NDArray[np.int64], names: Sequence[str]
 ) -> None:
-    """Each class's mean factor less the mean of all, for the channels in which classes differ most."""
+    """Draw each class's mean factor minus the mean of all classes, for the channels in which classes differ most."""
     present = [k for k in range(len(names)) if (labels == k).any()]
     means = np.stack([values[labels == k].mean(axis=0) for k in present])
     off = means - means.mean(axis=0)
@@ -175,7 +194,7 @@ def _class_factors(
 
 @styled
 def spatial_attention(faces: FaceArray, places: dict[str, FloatArray], spec: InputSpec) -> Figure:
-    """A row per block: the mean map over all faces, then its map on some of them; the warmer, the more passes."""
+    """Draw a row per block: the mean map over all faces, then its map on some faces; warmer means a higher factor."""
     figure = new_figure(WIDE, 0.3 + 0.98 * len(places), layout=None)
     grid = figure.subplots(len(places), EXAMPLES + 1, squeeze=False)
     figure.subplots_adjust(0.16, 0.01, 0.995, 1 - 0.25 / (0.3 + 0.98 * len(places)), wspace=0.05, hspace=0.06)
@@ -194,10 +213,10 @@ def spatial_attention(faces: FaceArray, places: dict[str, FloatArray], spec: Inp
 
 
 def _full(heat: Maps) -> Maps:
-    """A map whose highest place is 1."""
+    """Scale a map so that its maximum is 1."""
     return np.asarray(heat / max(float(heat.max()), 1e-6), np.float32)
 
 
 def _short(name: str) -> str:
-    """ "blocks.3" for blocks.3.scale.channel."""
+    """Shorten a module's name: "blocks.3" for blocks.3.scale.channel."""
     return ".".join(part for part in name.split(".") if part not in ("scale", "channel", "spatial", "attention"))

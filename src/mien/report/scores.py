@@ -1,6 +1,6 @@
-"""What a head's probabilities are worth, drawn: per class, confusion, curves, calibration, selective prediction.
+"""Draw the scores of a head: per class, confusion, curves, calibration, selective prediction.
 
-Everywhere `p` is float `(N, K)`, `labels` int64 `(N,)`, and `names` the K emotions in order.
+Everywhere `p` is float (N, K), `labels` int64 (N,), and `names` the K emotions in order.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LabelArray = npt.NDArray[np.int64]
 
 @styled
 def per_class(p: ProbabilityArray, labels: LabelArray, names: Sequence[str]) -> Figure:
-    """Precision, recall and F1 of every class as marks on one line each, classes by F1."""
+    """Draw precision, recall and F1 of every class as marks on one line, the classes ordered by F1."""
     scores = metrics.per_class(p, labels)
     order = np.argsort(scores.f1, kind="stable")
     figure = new_figure(WIDE, 0.9 + 0.3 * len(names))
@@ -69,7 +69,7 @@ _EDGE: dict[str, Any] = {"markeredgecolor": INK, "markeredgewidth": 0.6}
 
 @styled
 def confusion(p: ProbabilityArray, labels: LabelArray, names: Sequence[str]) -> Figure:
-    """Counts, and the shares of each row, which are recalls on the diagonal. Row: label; column: what it is read as."""
+    """Draw the confusion matrix in counts and in shares of each row; row: label, column: prediction."""
     counts = metrics.confusion_matrix(p, labels)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = new_figure(WIDE, 3.75)
@@ -87,7 +87,7 @@ def _share(share: float) -> str:
 
 
 def _cells(axes: Axes, shares: npt.NDArray[np.float64], texts: list[list[str]], names: Sequence[str]) -> None:
-    """Squares of one colour, more opaque for a larger share, so that they suit a light page and a dark one."""
+    """Draw squares of one color, more opaque for a larger share, so that they fit a light and a dark page."""
     k = len(names)
     for row in range(k):
         for column in range(k):
@@ -107,7 +107,7 @@ def _cells(axes: Axes, shares: npt.NDArray[np.float64], texts: list[list[str]], 
     axes.set_yticks(range(k), names)
     axes.tick_params(length=0)
     axes.grid(False)
-    axes.set_xlabel("read as")
+    axes.set_xlabel("prediction")
     for spine in axes.spines.values():
         spine.set_visible(True)
         spine.set_color(GRID)
@@ -115,19 +115,19 @@ def _cells(axes: Axes, shares: npt.NDArray[np.float64], texts: list[list[str]], 
 
 @styled
 def curves(p: ProbabilityArray, labels: LabelArray, names: Sequence[str]) -> Figure:
-    """Precision-recall and ROC, one class against the rest, with average precision and area in the legends."""
+    """Draw precision-recall and ROC curves, one class against the rest, with the areas in the legends."""
     figure = new_figure(WIDE, 4.55)
     left, right = figure.subplots(1, 2)
     for k, name in enumerate(names):
         positive = labels == k
         if not 0 < positive.sum() < len(labels):
             continue
-        look = {"color": rgb(name), "path_effects": cased(), "linewidth": 1.4}
+        style = {"color": rgb(name), "path_effects": cased(), "linewidth": 1.4}
         precision, recall, _ = precision_recall_curve(positive, p[:, k])
         average = average_precision_score(positive, p[:, k])
-        left.plot(recall, precision, label=f"{name}  {average:.2f}", **look)
+        left.plot(recall, precision, label=f"{name}  {average:.2f}", **style)
         wrong, right_ones, _ = roc_curve(positive, p[:, k])
-        right.plot(wrong, right_ones, label=f"{name}  {roc_auc_score(positive, p[:, k]):.3f}", **look)
+        right.plot(wrong, right_ones, label=f"{name}  {roc_auc_score(positive, p[:, k]):.3f}", **style)
     right.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, linestyle=":")
     for axes, labels_of_axes, title in (
         (left, ("recall", "precision"), "average precision"),
@@ -147,7 +147,7 @@ def curves(p: ProbabilityArray, labels: LabelArray, names: Sequence[str]) -> Fig
 
 @styled
 def reliability(p: ProbabilityArray, labels: LabelArray) -> Figure:
-    """Accuracy against confidence in 15 bins with 95 % intervals, and below it where the faces are."""
+    """Draw accuracy against confidence in 15 bins with 95 % intervals, and below it the share of faces in each bin."""
     bins = metrics.reliability(p, labels)
     filled = bins.count > 0
     confidence, accuracy, count = bins.confidence[filled], bins.accuracy[filled], bins.count[filled]
@@ -173,7 +173,7 @@ def reliability(p: ProbabilityArray, labels: LabelArray) -> Figure:
 
 
 def _wilson(share: npt.NDArray[np.float64], n: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], ...]:
-    """Wilson's 95 % interval of a share among n."""
+    """Return Wilson's 95 % interval of a share of n."""
     z = 1.96
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
@@ -182,7 +182,7 @@ def _wilson(share: npt.NDArray[np.float64], n: npt.NDArray[np.int64]) -> tuple[n
 
 @styled
 def risk_coverage(p: ProbabilityArray, labels: LabelArray) -> Figure:
-    """The error among the surest faces as more of them are answered, between no order and the best possible one."""
+    """Draw the risk-coverage curve, between no order of the faces and the best possible one."""
     coverage, risk = metrics.risk_coverage(p, labels)
     error = float(risk[-1])
     n = len(labels)
@@ -206,7 +206,7 @@ def risk_coverage(p: ProbabilityArray, labels: LabelArray) -> Figure:
     axes.set_yticks([tick for tick in axes.get_yticks() if tick <= min(top, 1)])
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
-    axes.set_xlabel("faces answered, the surest first")
+    axes.set_xlabel("faces answered, most confident first")
     axes.set_ylabel("wrong among them")
     axes.legend(loc="upper left")
     return figure
@@ -214,18 +214,18 @@ def risk_coverage(p: ProbabilityArray, labels: LabelArray) -> Figure:
 
 @styled
 def histograms(p: ProbabilityArray, labels: LabelArray, names: Sequence[str]) -> Figure:
-    """A panel per class: the probability that it is given, on its own faces and on all others (shares, log scale)."""
+    """Draw a panel per class: its probability on its own faces and on all others (shares, log scale)."""
     figure = new_figure(WIDE, 3.7)
     grid = figure.subplots(2, 4, sharex=True, sharey=True)
     edges = np.linspace(0, 1, 21)
     for k, (axes, name) in enumerate(zip(grid.flat, names, strict=False)):
         own = labels == k
-        for chosen, look in (
+        for chosen, style in (
             (~own, {"histtype": "step", "color": SOFT, "linewidth": 1.1}),
             (own, {"histtype": "stepfilled", "facecolor": (*rgb(name), 0.75), "edgecolor": SOFT, "linewidth": 0.6}),
         ):
             if chosen.any():
-                axes.hist(p[chosen, k], edges, weights=np.full(chosen.sum(), 1 / chosen.sum()), **look)
+                axes.hist(p[chosen, k], edges, weights=np.full(chosen.sum(), 1 / chosen.sum()), **style)
         axes.set_title(f"{name}  ({own.sum():,})")
         axes.set_yscale("log")
         axes.set_ylim(3e-4, 1.3)

@@ -1,4 +1,4 @@
-"""The chapters of a report: figures and tables with the words beside them."""
+"""Build the chapters of a report: figures and tables with their texts."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from mien.report.page import PageTable, Plot, Section
 from mien.runs import ModelSource
 
 CAM_FACES, HIDDEN_FACES = 32, 8
-"""Faces per class behind a mean map: of Grad-CAM, and of occlusion, which asks the network 100 times a face."""
+"""Faces per class in a mean map: of Grad-CAM, and of occlusion, which takes 100 predictions per face."""
 
 ATTENTION_FACES = 512
+"""Number of faces on which attention is measured."""
 
 FaceArray = npt.NDArray[np.uint8]
 LabelArray = npt.NDArray[np.int64]
@@ -31,7 +32,7 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def training(subject: ModelSource) -> Iterator[Section]:
-    """The curves of a run; nothing for a bundle alone."""
+    """Yield the chapter with the curves of a run; nothing for a bundle without a run."""
     rows = subject.history
     if not rows:
         return
@@ -43,7 +44,7 @@ def training(subject: ModelSource) -> Iterator[Section]:
         "Loss, scores and learning rate by epoch",
         plot_history(rows, subject.facts.get("best_epoch") or best_epoch(rows)),
         "Training is measured on augmented faces, under dropout, with weights that still change; validation on plain "
-        "faces with the averaged weights. So validation may look better than training. The dotted line is the epoch "
+        "faces with the averaged weights. So validation can be better than training. The dotted line is the epoch "
         "that was kept." + (f" This run's history has no {', '.join(lacking)}." if lacking else ""),
         f"Curves over {len(rows)} epochs. At the end: "
         + ", ".join(f"{name.replace('_', ' ')} {last[name]:.3g}" for name in ends if name in last),
@@ -52,7 +53,7 @@ def training(subject: ModelSource) -> Iterator[Section]:
 
 
 def head(view: HeadEvaluation) -> Section:
-    """Everything about one head: tables, figures, galleries."""
+    """Return the chapter of one head: tables, figures, galleries."""
     plots = [*_class_plots(view), *_confidence_plots(view), *_galleries(view)]
     return Section(view.head, view.title, tables=[_report_table(view), _sets_table(view)], plots=plots)
 
@@ -64,15 +65,15 @@ def _class_plots(view: HeadEvaluation) -> Iterator[Plot]:
         f"{view.head}-classes",
         "Precision, recall and F1",
         scores.per_class(p, labels, names),
-        "The classes by F1, with their number of faces. Marks far apart are a bias: recall far below precision means "
-        "that a class is named too rarely.",
+        "The classes by F1, with their number of faces. Marks far apart show a bias: recall far below precision means "
+        "that a class is predicted too rarely.",
         f"Precision, recall and F1 of each class: {'; '.join(each)}",
     )
     yield Plot(
         f"{view.head}-confusion",
         "Confusion",
         scores.confusion(p, labels, names),
-        "Row: the label; column: what it is read as. Left in faces, right in shares of the row, where the diagonal is "
+        "Row: the label; column: the prediction. Left in faces, right in shares of the row, where the diagonal is "
         "the recall. The colour follows the share in both.",
         f"Confusion matrix. The most frequent confusions: {'; '.join(confusions(result))}",
     )
@@ -80,8 +81,8 @@ def _class_plots(view: HeadEvaluation) -> Iterator[Plot]:
         f"{view.head}-curves",
         "Precision-recall and ROC, one class against the rest",
         scores.curves(p, labels, names),
-        "Every point is a threshold on the probability of that class. For rare classes look at the left: a ROC curve "
-        "flatters them.",
+        "Every point is a threshold on the probability of that class. For rare classes use the left figure: their ROC "
+        "curves are too optimistic.",
         f"Precision-recall and ROC curves; the mean area under the ROC curves is {metrics.macro_auc(p, labels):.3f}",
     )
 
@@ -93,8 +94,8 @@ def _confidence_plots(view: HeadEvaluation) -> Iterator[Plot]:
         "Reliability",
         scores.reliability(p, labels),
         "Above: accuracy among faces of about the same confidence, with 95 % intervals; below the dotted line the "
-        "model is too sure. Below: where the faces are. ECE is the mean distance from the line; perfect calibration "
-        f"would show about {_ece_floor(len(labels)):.3f} on so few faces.",
+        "model is too confident. Below: the share of the faces. ECE is the mean distance from the line; a perfectly "
+        f"calibrated model has about {_ece_floor(len(labels)):.3f} on this number of faces.",
         f"Reliability diagram; the expected calibration error is {view.result.metrics['ece']:.3f}",
         half=True,
     )
@@ -104,9 +105,9 @@ def _confidence_plots(view: HeadEvaluation) -> Iterator[Plot]:
         f"{view.head}-risk",
         "Risk and coverage",
         scores.risk_coverage(p, labels),
-        "If only the surest faces are answered, how many of the answers are wrong? AURC is the mean over all "
-        "coverages; less is better.",
-        f"Of the surer half {percent(half)} % are wrong, of all {percent(risk[-1])} %; AURC {area:.3f}",
+        "If only the most confident predictions are used, how many of them are wrong? AURC is the mean over all "
+        "coverages; lower is better.",
+        f"Of the more confident half {percent(half)} % are wrong, of all {percent(risk[-1])} %; AURC {area:.3f}",
         half=True,
     )
     yield Plot(
@@ -114,7 +115,7 @@ def _confidence_plots(view: HeadEvaluation) -> Iterator[Plot]:
         "Probabilities",
         scores.histograms(p, labels, names),
         "The probability of each class on its own faces and on all others, each as shares, on a logarithmic scale. "
-        "The less they overlap, the better the class is told apart.",
+        "The less they overlap, the better the class is separated from the others.",
         "Histograms of the probability given to each class, on its own faces and on all others",
     )
 
@@ -129,16 +130,16 @@ def _galleries(view: HeadEvaluation) -> Iterator[Plot]:
             f"{view.head}-mistakes",
             "The most confident mistakes",
             mistakes,
-            "What the model says with its probability, and the label. Look for wrong labels before blaming the model.",
-            f"The surest of {len(wrong):,} mistakes; the first is read as {read} with {p[wrong[0]].max():.2f} and "
-            f"labelled {label}",
+            "The prediction with its probability, and the label. Some of them are wrong labels, not wrong predictions.",
+            f"The most confident of {len(wrong):,} mistakes; the first is predicted as {read} with "
+            f"{p[wrong[0]].max():.2f} and labelled {label}",
         )
     bits = galleries.entropy(p)
     yield Plot(
         f"{view.head}-uncertain",
         "The most uncertain faces",
         galleries.uncertain_gallery(view.faces, p, labels, names),
-        "The highest entropy first, with the two likeliest classes.",
+        "The highest entropy first, with the two most probable classes.",
         f"The faces with the highest entropy, up to {bits.max():.2f} bits; the median is {np.median(bits):.2f}",
     )
     yield Plot(
@@ -151,20 +152,20 @@ def _galleries(view: HeadEvaluation) -> Iterator[Plot]:
 
 
 def confusions(result: EvalResult, number: int = 3) -> list[str]:
-    """The largest shares off the diagonal in words: "29 % of sad read as neutral"."""
+    """Describe the largest shares off the diagonal: "29 % of sad predicted as neutral"."""
     counts = np.array(result.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     np.fill_diagonal(shares, 0)
     places = [np.unravel_index(place, shares.shape) for place in np.argsort(-shares, axis=None, kind="stable")]
     return [
-        f"{100 * shares[row, column]:.0f} % of {result.labels[row]} read as {result.labels[column]}"
+        f"{100 * shares[row, column]:.0f} % of {result.labels[row]} predicted as {result.labels[column]}"
         for row, column in places[:number]
         if shares[row, column] > 0
     ]
 
 
 def _ece_floor(n: int) -> float:
-    """About what a calibrated model shows in 15 bins: .015 at 3,589 faces, falling with the root of n."""
+    """Return the approximate ECE of a calibrated model in 15 bins: .015 at 3,589 faces, times the root of 1 / n."""
     return float(0.015 * np.sqrt(3589 / n))
 
 
@@ -193,7 +194,7 @@ def _sets_table(view: HeadEvaluation) -> PageTable:
 
 
 def network(subject: ModelSource, parts: list[Block]) -> Section:
-    """The diagram of the network."""
+    """Return the chapter with the diagram of the network."""
     parameters, flop = sum(part.parameters for part in parts), sum(part.flop for part in parts)
     plot = Plot(
         "network-blocks",
@@ -210,7 +211,13 @@ def network(subject: ModelSource, parts: list[Block]) -> Section:
 def looking_at(
     subject: ModelSource, views: list[HeadEvaluation], progress: Callable[[float], None]
 ) -> Iterator[Section]:
-    """Grad-CAM and attention where there are a checkpoint and torch, else occlusion."""
+    """Yield the chapters on which parts of a face the network uses: Grad-CAM and attention, or else occlusion.
+
+    Args:
+        subject: the model; Grad-CAM needs its checkpoint, and torch.
+        views: the heads.
+        progress: called with the share done, 0 to 1.
+    """
     network = _with_gradients(subject)
     plots: list[Plot] = []
     for number, view in enumerate(views):
@@ -232,7 +239,7 @@ def looking_at(
 
 
 def _with_gradients(subject: ModelSource) -> Any:
-    """The network, if Grad-CAM can be had: not without torch, nor where its backbone or a feature map is missing."""
+    """Return the network if Grad-CAM is possible; None without torch, a backbone or a feature map."""
     if subject.checkpoint is None or not find_spec("lightning"):
         return None
     try:
@@ -253,9 +260,9 @@ def _grad_cam(network: Any, subject: ModelSource, view: HeadEvaluation) -> Itera
             f"{view.head}-gradcam",
             f"Grad-CAM, {view.head}",
             figure,
-            "Where the last feature map speaks for the class, on faces that are read right. The map is as coarse as "
-            "that feature map, and each is scaled to its own highest place.",
-            f"Grad-CAM maps over faces, a row for each class of {view.head} that is ever read right",
+            "Where the last feature map supports the class, on faces that are predicted correctly. The map is as "
+            "coarse as that feature map, and each map is scaled to its own maximum.",
+            f"Grad-CAM maps over faces, a row for each class of {view.head} that is ever predicted correctly",
         )
 
 
@@ -270,9 +277,9 @@ def _occlusion(bundle: Bundle, view: HeadEvaluation, progress: Callable[[float],
             f"Occlusion sensitivity, {view.head}",
             figure,
             "Not Grad-CAM, which needs a run's checkpoint, the extra `train` and a network of convolutions: how much "
-            f"the class's logit falls when a square of {gradcam.PATCH} pixels is hidden, on faces that are read right. "
-            "Each map is scaled to its own highest place.",
-            f"Occlusion maps over faces, a row for each class of {view.head} that is ever read right",
+            f"the class's logit falls when a square of {gradcam.PATCH} pixels is hidden, on faces that are predicted "
+            "correctly. Each map is scaled to its own maximum.",
+            f"Occlusion maps over faces, a row for each class of {view.head} that is ever predicted correctly",
         )
 
 
@@ -298,10 +305,11 @@ def _attention(network: Any, view: HeadEvaluation, subject: ModelSource) -> Iter
         plots.append(
             Plot(
                 "attention-places",
-                "Places",
-                saliency.spatial_attention(view.faces[chosen], attention.places, spec),
-                "What spatial attention lets through, block by block, from its lowest factor (dark) to its highest "
-                "(bright); the numbers are these two.",
+                "Positions",
+                saliency
+.spatial_attention(view.faces[chosen], attention.places, spec),
+                "The factors of spatial attention, block by block, from the lowest (dark) to the highest (bright); the "
+                "numbers are these two.",
                 f"Spatial attention of {len(attention.places)} blocks, on the mean of {len(chosen)} faces and on some",
             )
         )

@@ -1,4 +1,4 @@
-"""The report of one model on one split: everything that is known of it, on one page."""
+"""Write the report of one model on one split, on one page."""
 
 from __future__ import annotations
 
@@ -31,11 +31,19 @@ def write_report(
     split: str = "PublicTest",
     progress: Progress = lambda stage, share: None,
 ) -> Path:
-    """Writes `report.html` and `figures/*.png` into `out`; returns the page's path.
+    """Write `report.html` and `figures/*.png` into a folder, and return the page's path.
 
-    `source` is a run's folder, a bundle's file or a released bundle's name. Without `out` a run's report goes into
-    its folder `report`, a bundle's into `NAME-report` here. `progress` is called with the stage and the share of the
-    whole that is done. Raises InputError, DataError or BundleError for what does not fit.
+    Args:
+        source: a run's folder, a bundle's file or a released bundle's name.
+        dataset: the data.
+        out: the folder. None: a run's folder `report`, or `NAME-report` in the current folder for a bundle.
+        split: the split to report on.
+        progress: called with the name of the stage and the share of the whole that is done, 0 to 1.
+
+    Raises:
+        InputError: the bundle and the data do not fit together.
+        DataError: the split has no faces.
+        BundleError: the bundle cannot be read.
     """
     subject = open_model_source(source)
     out = Path(out) if out is not None else _default_folder(subject)
@@ -57,7 +65,7 @@ def write_report(
         lambda share: progress("writing", 0.7 + 0.3 * share),
         name=subject.name,
         split=split,
-        under=f"{subject.recipe.get('description') or 'A bundle of mien.'} Judged on {split}.",
+        under=f"{subject.recipe.get('description') or 'A bundle of mien.'} Evaluated on {split}.",
         tiles=[_tile(view) for view in views],
         notes=list(_notes(subject, dataset, evaluation, views)),
         facts=list(_facts(subject, evaluation, dataset.split(split), parts)),
@@ -89,7 +97,7 @@ def _tile(view: HeadEvaluation) -> dict[str, Any]:
 def _notes(
     subject: ModelSource, dataset: FaceDataset, evaluation: Evaluation, views: list[HeadEvaluation]
 ) -> Iterator[str]:
-    """What a reader must know before believing the figures."""
+    """Yield what a reader must know to interpret the figures."""
     if note := _note_on_split(evaluation.split, dataset.split(evaluation.split), subject):
         yield note
     if evaluation.copies:
@@ -104,18 +112,18 @@ def _notes(
             f"Accuracy without them: {without}."
         )
     if _is_other_data(subject, dataset):
-        yield "These are not the data that the model was trained with: their digest is another."
+        yield "These are not the data that the model was trained with: their digests differ."
     for view in views:
         rare = [f"{name} ({scores['support']})" for name, scores in view.result.per_class.items() if _is_rare(scores)]
         if rare:
-            yield f"{view.head}: classes with few faces have uncertain figures of their own: {', '.join(rare)}."
+            yield f"{view.head}: the scores of classes with few faces are uncertain: {', '.join(rare)}."
     if len(views) > 1:
-        yield "The two heads answer different questions, on different labels: their figures are not comparable."
+        yield "The two heads predict different labels: their scores are not comparable."
 
 
 def _is_other_data(subject: ModelSource, dataset: FaceDataset) -> bool:
     trained = _data(subject)
-    as_loaded = trained.get("validation", "PublicTest") == "PublicTest"  # else the run divided its data anew
+    as_loaded = trained.get("validation", "PublicTest") == "PublicTest"  # else the run made its own validation split
     same_parts = as_loaded and trained.get("votes") == (dataset.votes is not None)
     return same_parts and trained.get("digest") not in (None, dataset.digest)
 
@@ -128,11 +136,11 @@ def _note_on_split(split: str, faces: FaceDataset, subject: ModelSource) -> str:
     chosen_on = _data(subject).get("validation", "PublicTest") if "best_epoch" in subject.facts else None
     kept = subject.predictions()
     if chosen_on and (_are_those(faces, kept) if kept else split == chosen_on):
-        return "The epoch and the temperatures were chosen on these faces, so unseen ones are read a little worse."
+        return "The epoch and the temperatures were chosen on these faces, so scores on new faces are a little lower."
     if split == "Training":
-        return "The model was trained on these very faces: the figures say what it remembers, not how good it is."
+        return "The model was trained on these very faces: the scores show what it has memorised, not how good it is."
     if split == "PrivateTest":
-        return "PrivateTest is to be opened once, for a model that is chosen already; a choice made by it spoils it."
+        return "PrivateTest is to be opened once, for the final model; do not choose between models by its scores."
     if chosen_on:
         where = f"other faces ({chosen_on})" if kept else f"the split {chosen_on} of the data that it was trained with"
         return f"The epoch and the temperatures were chosen on {where}."
@@ -140,7 +148,7 @@ def _note_on_split(split: str, faces: FaceDataset, subject: ModelSource) -> str:
 
 
 def _are_those(faces: FaceDataset, kept: Predictions) -> bool:
-    """Whether a run was judged on these very faces, though its split may have had another name."""
+    """Return whether a run was evaluated on the same faces, even if its split had another name."""
     renamed = replace(faces, splits=np.full(len(faces), kept.split))
     return renamed.faces_digest == kept.digest
 
@@ -148,7 +156,7 @@ def _are_those(faces: FaceDataset, kept: Predictions) -> bool:
 def _facts(
     subject: ModelSource, evaluation: Evaluation, faces: FaceDataset, parts: list[Block]
 ) -> Iterator[tuple[str, str]]:
-    """What is known of the model and its making; a bundle of other means may say little."""
+    """Yield the facts about the model and its training; bundles that mien did not train have few."""
     facts, recipe, data = subject.facts, subject.recipe, _data(subject)
     yield "data", f"{evaluation.split}, {len(faces):,} faces, digest {evaluation.data_digest[:16]}"
     if data:

@@ -1,4 +1,4 @@
-"""LiteRT, once TensorFlow Lite: the runtime of phones."""
+"""Run .tflite files by LiteRT (formerly TensorFlow Lite), the runtime of phones."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from mien.errors import MissingExtraError
-from mien.runtimes import FloatArray, ModelFile, only, refused
+from mien.runtimes.base import FloatArray, ModelFile, only, refused
 
 METADATA_NAME = "mien.json"
 
 
 class LiteRT:
-    """A .tflite file; the metadata is a file in the zip archive that follows the network in it, as is usual there.
+    """Run a .tflite file, one face at a time.
 
-    The network reads one face at a time.
+    The metadata is a file in a zip archive that follows the network, as is usual for .tflite.
     """
 
     def __init__(self, file: ModelFile, source: str, threads: int, providers: tuple[str, ...]) -> None:
@@ -35,22 +35,22 @@ class LiteRT:
             self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
         except (ValueError, RuntimeError) as error:
             raise refused(source, "LiteRT", error) from error
-        self._lock = threading.Lock()  # an interpreter holds one inference's tensors
+        self._lock = threading.Lock()  # an interpreter holds the tensors of one inference
         self.description = "LiteRT on cpu"
 
     def run(self, faces: FloatArray, heads: Sequence[str]) -> list[FloatArray]:
-        """The outputs stand in the order of the heads."""
-        answers: list[list[FloatArray]] = []
+        """Run the network; its outputs are in the order of the heads."""
+        outputs: list[list[FloatArray]] = []
         with self._lock:
             for face in faces:
                 self._interpreter.set_tensor(self._input, face[None])
                 self._interpreter.invoke()
-                answers.append([self._interpreter.get_tensor(index)[0] for index in self._outputs])
-        return [np.stack(answer) for answer in zip(*answers, strict=True)]
+                outputs.append([self._interpreter.get_tensor(index)[0] for index in self._outputs])
+        return [np.stack(output) for output in zip(*outputs, strict=True)]
 
 
 def attached(content: bytes) -> str | None:
-    """The metadata that follows the network, if there is any."""
+    """Return the metadata that follows the network, or None."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return archive.read(METADATA_NAME).decode()
@@ -59,7 +59,7 @@ def attached(content: bytes) -> str | None:
 
 
 def attach(content: bytes, metadata: str) -> bytes:
-    """The network with metadata behind it; runtimes that do not know of it read the network all the same."""
+    """Append metadata to the network; runtimes that do not know it ignore it."""
     buffer = io.BytesIO(content)
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(METADATA_NAME, metadata)

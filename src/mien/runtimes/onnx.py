@@ -1,4 +1,4 @@
-"""ONNX Runtime: sessions set up in one way for every network of the package."""
+"""Run ONNX files by ONNX Runtime, with the same session settings for every network of the package."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from mien.errors import InputError
-from mien.runtimes import CPU, PROVIDERS, FloatArray, ModelFile, refused
+from mien.runtimes.base import CPU, PROVIDERS, FloatArray, ModelFile, refused
 
 METADATA_KEY = "mien"
 OPENVINO_THREADS = '{"CPU": {"INFERENCE_NUM_THREADS": %d}}'
-"""OpenVINO inside ONNX Runtime has threads of its own, which the session's options do not reach."""
+"""Threads of OpenVINO inside ONNX Runtime, which the session's options do not set."""
 
 
 class OnnxRuntime:
-    """An ONNX file; its metadata is the property `mien`."""
+    """Run an ONNX file; its metadata is the property `mien`."""
 
     def __init__(self, file: ModelFile, source: str, threads: int, providers: tuple[str, ...]) -> None:
         import onnxruntime
@@ -32,7 +32,7 @@ class OnnxRuntime:
         except Exception as error:  # ONNX Runtime has no common base for its errors
             raise refused(source, "ONNX Runtime", error) from error
         used = [name for name, long in PROVIDERS.items() if long in self._session.get_providers()]
-        if providers[0] not in used:  # its libraries are missing: it falls back without a word
+        if providers[0] not in used:  # its libraries are missing, and ONNX Runtime silently uses others
             raise InputError(
                 f"providers: ONNX Runtime cannot start {providers[0]} on this machine and would use "
                 f"{', '.join(used)}. Check its drivers and libraries, or choose another"
@@ -44,16 +44,21 @@ class OnnxRuntime:
 
 
 def make_session(content: bytes, *, threads: int = 0, providers: Sequence[str] = CPU) -> Any:
-    """A session of an ONNX file's bytes; `threads` 0 leaves their number to ONNX Runtime.
+    """Create a session for the bytes of an ONNX file.
 
-    Idle threads sleep: two networks share the processor here, and by default each would spin while the other works.
+    Idle threads sleep: two networks share the CPU here, and by default each would spin while the other runs.
+
+    Args:
+        content: the bytes.
+        threads: number of threads. 0: ONNX Runtime chooses.
+        providers: short names of execution providers.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 4  # what matters is raised
+    options.log_severity_level = 4  # errors are raised
     own = {"openvino": {"load_config": OPENVINO_THREADS % threads}} if threads else {}
     return onnxruntime.InferenceSession(
         content,
@@ -64,7 +69,7 @@ def make_session(content: bytes, *, threads: int = 0, providers: Sequence[str] =
 
 
 def available() -> tuple[str, ...]:
-    """What the installed ONNX Runtime can compute on, by short names where there is one."""
+    """Return the providers of the installed ONNX Runtime, by short names where they have one."""
     import onnxruntime
 
     short = {long: name for name, long in PROVIDERS.items()}

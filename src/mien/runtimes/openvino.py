@@ -1,4 +1,4 @@
-"""OpenVINO: Intel's runtime, for its processors and graphics."""
+"""Run OpenVINO files by OpenVINO, Intel's runtime for its CPUs and GPUs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from mien.errors import MissingExtraError
-from mien.runtimes import FloatArray, ModelFile, only, refused
+from mien.runtimes.base import FloatArray, ModelFile, only, refused
 
 METADATA_KEY = "mien"
 
 
 class OpenVino:
-    """OpenVINO's .xml with its .bin; the metadata is in the .xml, as its runtime information `mien`."""
+    """Run OpenVINO's .xml with its .bin; the metadata is the runtime information `mien` in the .xml."""
 
     def __init__(self, file: ModelFile, source: str, threads: int, providers: tuple[str, ...]) -> None:
         try:
@@ -29,12 +29,12 @@ class OpenVino:
             model = core.read_model(file.content.decode(), openvino.Tensor(weights, [len(weights)]))
             self.metadata = _text_of(model, METADATA_KEY)
             config = {"INFERENCE_NUM_THREADS": threads} if threads else {}
-            # One face or sixteen: the shape is free. Float32 stays float32 on processors that would round to bfloat16.
+            # Without the hint OpenVINO computes in bfloat16 on some CPUs.
             self._compiled = core.compile_model(model, "CPU", {**config, "INFERENCE_PRECISION_HINT": "f32"})
         except Exception as error:
             raise refused(source, "OpenVINO", error) from error
         self._request = self._compiled.create_infer_request()
-        self._lock = threading.Lock()  # a request holds one inference's buffers
+        self._lock = threading.Lock()  # a request holds the buffers of one inference
         self.description = f"OpenVINO {openvino.__version__.split('-')[0]} on cpu"
 
     def run(self, faces: FloatArray, heads: Sequence[str]) -> list[FloatArray]:

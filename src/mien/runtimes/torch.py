@@ -1,4 +1,4 @@
-"""PyTorch's exported programs: a graph and its weights, without the code that made them."""
+"""Run PyTorch's exported programs: a graph and its weights, without the code that made them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import threading
 from collections.abc import Sequence
 
 from mien.errors import InputError, MissingExtraError
-from mien.runtimes import FloatArray, ModelFile, only, refused
+from mien.runtimes.base import FloatArray, ModelFile, only, refused
 
 METADATA_NAME = "mien.json"
 
 
 class ExportedProgram:
-    """A .pt2 file, as `torch.export.save` writes it; the metadata is its extra file `mien.json`."""
+    """Run a .pt2 file, as `torch.export.save` writes it; the metadata is its extra file `mien.json`."""
 
     def __init__(self, file: ModelFile, source: str, threads: int, providers: tuple[str, ...]) -> None:
         try:
@@ -32,11 +32,11 @@ class ExportedProgram:
         said = extra[METADATA_NAME]
         self.metadata = (said.decode() if isinstance(said, bytes) else said) or None
         self._device, self._threads = device, threads
-        self._lock = threading.Lock()  # the number of threads is the process's
+        self._lock = threading.Lock()  # the number of threads is a setting of the whole process
         self.description = f"PyTorch {torch.__version__} on {device}"
 
     def run(self, faces: FloatArray, heads: Sequence[str]) -> list[FloatArray]:
-        """The outputs stand in the order of the heads."""
+        """Run the network; its outputs are in the order of the heads."""
         import torch
 
         with self._lock, torch.inference_mode():

@@ -1,6 +1,7 @@
 """The documents of the service as OpenAPI describes them.
 
-The answers themselves are made by `mien.results`, `mien.video.rows` and `mien.video.summary`, the same as on the command line; the tests hold them against these classes.
+The answers themselves are made by `mien.results`, `mien.video.rows` and `mien.video.summary`, as on the command
+line; the tests compare them with these classes.
 """
 
 from __future__ import annotations

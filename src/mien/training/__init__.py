@@ -1,4 +1,4 @@
-"""Training: recipes, networks, augmentation, the fit and the export. Needs the extra `train`."""
+"""Train networks: recipes, architectures, augmentation, the fit and the export. Needs the extra `train`."""
 
 from __future__ import annotations
 

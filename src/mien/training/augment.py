@@ -1,4 +1,4 @@
-"""Augmentation of a whole batch on its device, with kornia; and the mixing of faces with their targets."""
+"""Augment a whole batch on its device, with kornia, and mix faces together with their targets."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from mien.training.recipe import AugmentRecipe
 
 
 class Augment(nn.Module):
-    """Crops uint8 `(N, 48, 48)` to frames float32 `(N, 1, 48, 48)` in [0, 1], each face changed at random.
+    """Augment crops uint8 (N, 48, 48) to frames float32 (N, 1, 48, 48) in [0, 1], each face at random.
 
-    `spoil` makes worse pictures of frames, and `window` the network's input. The geometry is changed on the full frame
-    and the central window taken afterwards, so that a turned or shifted face brings real pixels into the window where
+    `spoil` degrades frames, and `window` turns them into the network's input. The geometry is changed on the full frame
+    and the central window is cut out afterwards, so that a rotated or shifted face is filled up with real pixels where
     the frame has them.
     """
 
@@ -56,14 +56,15 @@ class Augment(nn.Module):
         self.spoiling = nn.Sequential(*spoiling)
 
     def forward(self, crops: Tensor) -> Tensor:
+        """Return the augmented frames, float32 (N, 1, 48, 48) in [0, 1], of crops uint8 (N, 48, 48)."""
         return self.steps(crops[:, None].float() / 255)  # type: ignore[no-any-return]
 
     def spoil(self, frames: Tensor) -> Tensor:
-        """Frames of less resolution, sharpness or light, or with noise, each at random. Teachers see them before."""
+        """Degrade frames at random: low resolution, blur, little light, noise. Teachers get the frames before this."""
         return self.spoiling(frames)  # type: ignore[no-any-return]
 
     def window(self, frames: Tensor) -> Tensor:
-        """Frames as network input float32 `(N, 1, size, size)`."""
+        """Return frames as network input, float32 (N, 1, size, size)."""
         faces = self.spec.normalize(self.spec.window(frames) * 255)
         if self.size != self.spec.size:
             faces = F.interpolate(faces, size=(self.size, self.size), mode="bilinear", antialias=True)
@@ -71,7 +72,7 @@ class Augment(nn.Module):
 
 
 class RandomApply(nn.Module):
-    """Does something to frames float32 `(N, 1, H, W)` in [0, 1], each with the same chance."""
+    """Apply a change to each frame, float32 (N, 1, H, W) in [0, 1], with the same probability."""
 
     def __init__(self, chance: float, change: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
@@ -83,14 +84,14 @@ class RandomApply(nn.Module):
 
 
 def coarse(frames: Tensor) -> Tensor:
-    """Shrunk to a side that the batch shares, and enlarged again."""
+    """Shrink frames to a side of 16 to 40 pixels, the same for the whole batch, and enlarge them again."""
     side = int(torch.randint(16, 41, ()))
     small = F.interpolate(frames, size=(side, side), mode="bilinear", antialias=True)
     return F.interpolate(small, size=frames.shape[-2:], mode="bilinear")
 
 
 def dark(frames: Tensor) -> Tensor:
-    """A share of the contrast, around the frame's mean or around black, drawn evenly on a scale of logarithms."""
+    """Reduce the contrast around the frame's mean or around black, by a factor of 0.08 to 0.6 (log-uniform)."""
     draws = torch.rand(2, len(frames), 1, 1, 1, device=frames.device)
     share = 0.08 * (0.6 / 0.08) ** draws[0]
     around = frames.mean((2, 3), keepdim=True) * (draws[1] < 0.5)
@@ -98,27 +99,36 @@ def dark(frames: Tensor) -> Tensor:
 
 
 def noisy(frames: Tensor) -> Tensor:
-    """Noise of a strength that is drawn for each face."""
+    """Add Gaussian noise; its strength is drawn for each face, up to 0.16 of the range."""
     strength = 0.16 * torch.rand(len(frames), 1, 1, 1, device=frames.device)
     return (frames + strength * torch.randn_like(frames)).clamp(0, 1)
 
 
 def mix(recipe: AugmentRecipe, faces: Tensor, targets: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    """Mixup or cutmix, as the recipe has them; where it has both, one of them by the toss of a coin."""
+    """Apply the recipe's mixup or cutmix; if it has both, one of them at random.
+
+    Args:
+        recipe: the augmentation.
+        faces: float32 (N, 1, H, W).
+        targets: tensors (N, K) that are mixed like the faces.
+
+    Returns:
+        The mixed faces and the mixed targets.
+    """
     if recipe.mixup and (not recipe.cutmix or torch.rand(()) < 0.5):
         return mixup(recipe.mixup, faces, targets)
     return cutmix(recipe.cutmix, faces, targets) if recipe.cutmix else (faces, targets)
 
 
 def mixup(alpha: float, faces: Tensor, targets: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    """Each face mixed with another of the batch, and its target distributions `(N, K)` with it (Zhang et al. 2018)."""
+    """Mix each face, and its targets (N, K), with those of another face of the batch (Zhang et al. 2018)."""
     share = float(torch.distributions.Beta(alpha, alpha).sample())
     other = torch.randperm(len(faces), device=faces.device)
     return faces.lerp(faces[other], 1 - share), [target.lerp(target[other], 1 - share) for target in targets]
 
 
 def cutmix(alpha: float, faces: Tensor, targets: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    """A rectangle of each face from another of the batch, and its targets by the area (Yun et al. 2019)."""
+    """Paste a rectangle of another face into each face, and mix the targets (N, K) by its area (Yun et al. 2019)."""
     height, width = faces.shape[-2:]
     side = (1 - float(torch.distributions.Beta(alpha, alpha).sample())) ** 0.5
     middle = torch.rand(2)

@@ -1,4 +1,4 @@
-"""The data set on the device: a uint8 tensor of all faces, in batches whose order depends on seed and epoch only."""
+"""Hold a data set on a device as one uint8 tensor, and make batches whose order depends on seed and epoch only."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ from mien.training.losses import balanced_weights
 
 @dataclass
 class FaceTensors:
-    """A split as tensors on one device.
+    """Hold the faces of a split as tensors on one device.
 
-    `crops` uint8 `(N, 48, 48)`; `labels` int64 `(N,)`; `targets` float32 `(N, K)`, the labels one-hot;
-    `shares` float32 `(N, 8)`, the FER+ votes as shares, all zero for faces without a vote; `plurality` int64 `(N,)`,
-    the emotion with most votes, -1 for faces without a vote; `weights` float32 `(N, 1)`, each face's in the loss.
+    Attributes:
+        crops: gray, uint8 (N, 48, 48).
+        labels: int64 (N,).
+        targets: the labels one-hot, float32 (N, K).
+        shares: the FER+ votes as shares, float32 (N, 8); all 0 for a face without votes.
+        plurality: the emotion with the most votes, int64 (N,); -1 for a face without votes.
+        weights: the weight of each face in the loss, float32 (N, 1).
     """
 
     crops: Tensor
@@ -34,6 +38,7 @@ class FaceTensors:
 
     @classmethod
     def of(cls, dataset: FaceDataset) -> FaceTensors:
+        """Build the tensors of a data set, on the CPU."""
         labels = torch.from_numpy(dataset.labels)
         shares = torch.zeros(len(dataset), len(FERPLUS))
         most_voted = torch.full((len(dataset),), -1)
@@ -52,10 +57,11 @@ class FaceTensors:
         )
 
     def to(self, device: torch.device) -> FaceTensors:
+        """Return the tensors on another device."""
         return FaceTensors(*(getattr(self, field.name).to(device) for field in fields(self)))
 
     def inputs(self, spec: InputSpec) -> Tensor:
-        """All crops as network input, through the one `to_input`."""
+        """Return all crops as network input, float32 (N, 1, size, size), made by `to_input`."""
         return torch.from_numpy(to_input(self.crops.cpu().numpy(), spec)).to(self.crops.device)
 
     def __len__(self) -> int:
@@ -63,7 +69,7 @@ class FaceTensors:
 
 
 class Batch(NamedTuple):
-    """The rows of some faces, as in `FaceTensors`."""
+    """Hold the crops, targets, shares and weights of some faces, as in `FaceTensors`."""
 
     crops: Tensor
     targets: Tensor
@@ -72,10 +78,15 @@ class Batch(NamedTuple):
 
 
 class ShuffledBatches:
-    """The batches of one epoch; the last, smaller one is left out.
+    """Yield the batches of one epoch in random order; a last, smaller batch is dropped.
 
-    `balanced` draws every class as often as any other, with repetition. Of `world` processes each gets the part of
-    every batch that its `rank` says, so that all together see what one would.
+    Args:
+        faces: the faces of the training split.
+        batch_size: faces per batch, over all processes.
+        seed: seed of the order.
+        balanced: draw every class equally often, with repetition.
+        rank: index of this process. Each process gets its part of every batch.
+        world: number of processes.
     """
 
     def __init__(
@@ -107,7 +118,7 @@ class ShuffledBatches:
 
 
 class OrderedBatches:
-    """Batches (inputs, row numbers) of a split, in order, made ready once."""
+    """Yield batches of network inputs in their order."""
 
     def __init__(self, inputs: Tensor, batch_size: int) -> None:
         self.inputs = inputs

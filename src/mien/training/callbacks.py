@@ -1,4 +1,4 @@
-"""What a run keeps, writes and shows as it goes: averaged weights, checkpoints, history, progress."""
+"""Define the callbacks of a run: averaged weights, checkpoints, history, progress."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Checkpoints that are whole or not there, whenever the process is killed."""
+    """Write checkpoints atomically, so that a killed process leaves no partial file."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         with replacing(path) as temporary:
@@ -37,7 +37,10 @@ class AtomicCheckpoints(TorchCheckpointIO):
 
 
 def warming_ema(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    """An exponential moving average that forgets the random start quickly: decay (1 + n) / (10 + n) until `decay`."""
+    """Return an exponential moving average that forgets the random initial weights quickly.
+
+    After n updates its decay is (1 + n) / (10 + n), at most `decay`.
+    """
 
     def average(averaged: Tensor, current: Tensor, count: Tensor) -> Tensor:
         share = min(decay, (1 + float(count)) / (10 + float(count)))
@@ -47,10 +50,10 @@ def warming_ema(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
 
 
 class StochasticWeightAveraging(WeightAveraging):
-    """The equal average of the weights at the ends of a run's last epochs (Izmailov et al. 2018).
+    """Average the weights at the ends of a run's last epochs equally (Izmailov et al. 2018).
 
-    Before they come, the average is the network itself. Batch norms are measured again, on augmented faces, before the
-    average is judged.
+    Before these epochs the average is the network itself. Before the average is validated, the batch norms are measured
+    again, on augmented faces.
     """
 
     def __init__(self) -> None:
@@ -81,7 +84,7 @@ class StochasticWeightAveraging(WeightAveraging):
 
 
 class EarlyStopping(pl.callbacks.EarlyStopping):
-    """Lightning's, but a run that had stopped stays stopped when it is resumed."""
+    """Stop early as Lightning does, and keep a stopped run stopped when it is resumed."""
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if self.wait_count >= self.patience:
@@ -89,7 +92,7 @@ class EarlyStopping(pl.callbacks.EarlyStopping):
 
 
 class ModelCheckpoint(pl.callbacks.ModelCheckpoint):
-    """Lightning's, but a run whose folder was moved or copied still knows its best epoch."""
+    """Save checkpoints as Lightning does, and find the best one even if the run's folder was moved or copied."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         folder = Path(str(self.dirpath))
@@ -99,7 +102,7 @@ class ModelCheckpoint(pl.callbacks.ModelCheckpoint):
 
 
 class History(pl.Callback):
-    """Every logged metric of every epoch, in a CSV that is whole at any moment and survives a stop."""
+    """Write every logged metric of every epoch into a CSV, atomically; a resumed run continues it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -109,11 +112,12 @@ class History(pl.Callback):
 
     @property
     def state_key(self) -> str:
+        """Return the key of the state in a checkpoint."""
         return type(self).__name__
 
     @property
     def seconds(self) -> float:
-        """Training time over all starts of the run."""
+        """Return the training time in seconds, over all starts of the run."""
         return self._seconds_before + time.monotonic() - self._started
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -137,14 +141,14 @@ class History(pl.Callback):
 
 
 def shown(metric: str) -> bool:
-    """Whether a metric is on the line of an epoch; history.csv has them all."""
+    """Return whether the line of an epoch shows a metric; history.csv has all of them."""
     return metric in ("train_loss", "val_loss") or (
         metric.startswith("val_") and metric.endswith(("accuracy", "macro_f1"))
     )
 
 
 class RunProgress(pl.Callback):
-    """Show one bar over the whole run, with the time left, and log a line for each epoch."""
+    """Show one progress bar over the whole run, with the time left, and log a line for each epoch."""
 
     def __init__(self, clock: TrainingClock) -> None:
         self.clock = clock

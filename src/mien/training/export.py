@@ -1,4 +1,4 @@
-"""From a trained network to a bundle: temperatures, ONNX, a comparison on real crops, metadata. In that order."""
+"""Export a trained network as a bundle: ONNX, calibration, a comparison on real crops, metadata."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from mien.training.models import Network
 from mien.training.recipe import Recipe
 
 LARGEST_DIFFERENCE = 1e-3
-"""Of a logit, between the network and the exported file."""
+"""Largest difference of a logit that is accepted between the network and the exported file."""
 
 COMPARED_CROPS = 512
+"""Number of validation crops on which both are compared."""
 
 
 def export_bundle(
@@ -38,11 +39,24 @@ def export_bundle(
     card: dict[str, Any],
     judge: Callable[[Bundle], dict[str, Any]] | None = None,
 ) -> Path:
-    """Writes the bundle of a network on the CPU and returns its path.
+    """Write a network as a bundle.
 
-    Temperatures are fitted on `validation`, and class scaling where it helps, which becomes a part of the network and
-    stands in the card; `judge` answers the measured metrics of the finished bundle, which go there too. A file that
-    disagrees with the network is an ExportError and nothing is written.
+    Temperatures are fitted on `validation`, and so is class scaling for each head with enough faces. Class scaling
+    becomes a part of the exported graph and is stated in the card.
+
+    Args:
+        network: the network, on the CPU.
+        recipe: its recipe.
+        validation: the faces for calibration and comparison.
+        path: the file to write.
+        card: facts for the bundle's card.
+        judge: returns the metrics of the finished bundle, which are added to the card.
+
+    Returns:
+        The path of the bundle.
+
+    Raises:
+        ExportError: the exported file does not agree with the network; nothing is written.
     """
     network = copy.deepcopy(network).float().eval()
     network = network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # others trace as gathers
@@ -72,7 +86,7 @@ def export_bundle(
 
 
 def fit_scalings(logits: dict[str, npt.NDArray[np.float32]], validation: FaceDataset) -> dict[str, ClassScaling]:
-    """The class scaling of each head that it helps, by the labels of a split."""
+    """Fit the class scaling of each head on a split; heads with too few faces have none."""
     found = {validation.label_set.name: choose_class_scaling(logits[validation.label_set.name], validation.labels)}
     if FERPLUS.name in logits and validation.votes is not None:
         rows, labels = plurality(validation.votes)
@@ -81,7 +95,7 @@ def fit_scalings(logits: dict[str, npt.NDArray[np.float32]], validation: FaceDat
 
 
 def scale_outputs(model: onnx.ModelProto, scalings: dict[str, ClassScaling]) -> None:
-    """Puts the class scaling of heads behind the outputs of that name."""
+    """Insert the class scaling of each head behind the output of that name, in place."""
     for name, scaling in scalings.items():
         raw = f"{name}_unscaled"
         for node in model.graph.node:
@@ -95,7 +109,7 @@ def scale_outputs(model: onnx.ModelProto, scalings: dict[str, ClassScaling]) -> 
 
 
 def fit_heads(logits: dict[str, npt.NDArray[np.float32]], validation: FaceDataset) -> tuple[Head, ...]:
-    """The heads with the temperatures that fit the labels, and for votes also the shares, of a split."""
+    """Fit the temperature of each head to the labels of a split, and that of the vote head also to the vote shares."""
     label_set = validation.label_set
     heads = [Head(label_set, fit_temperature(logits[label_set.name], validation.labels))]
     if FERPLUS.name in logits and validation.votes is not None:
@@ -114,12 +128,12 @@ def fit_heads(logits: dict[str, npt.NDArray[np.float32]], validation: FaceDatase
 
 
 def to_onnx(network: Network, spec: InputSpec) -> onnx.ModelProto:
-    """The network as an ONNX graph from `faces` (N, 1, size, size) to one output of logits per head."""
+    """Export the network as an ONNX graph, from `faces` (N, 1, size, size) to one output of logits (N, K) per head."""
     example = torch.zeros(2, 1, spec.size, spec.size)
     with torch.no_grad(), quiet_export():
         names = list(network(example))
         program = torch.onnx.export(
-            _Outputs(network),
+            _Outputs(network).eval(),
             (example,),
             input_names=["faces"],
             output_names=names,
@@ -131,7 +145,7 @@ def to_onnx(network: Network, spec: InputSpec) -> onnx.ModelProto:
     if program is None:
         raise ExportError("the ONNX exporter returned nothing")
     model = program.model_proto
-    for node in model.graph.node:  # the exporter's notes name source files of the machine it ran on
+    for node in model.graph.node:  # the exporter's notes contain paths of the machine it ran on
         del node.metadata_props[:]
         node.doc_string = ""
     del model.metadata_props[:]
@@ -143,7 +157,7 @@ def to_onnx(network: Network, spec: InputSpec) -> onnx.ModelProto:
 
 
 def with_metadata(model: onnx.ModelProto, metadata: Metadata) -> Bundle:
-    """A bundle of the graph and what it says of itself."""
+    """Make a bundle of the graph and its metadata."""
     model = copy.deepcopy(model)
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, {METADATA_KEY: metadata.to_json()})
@@ -153,13 +167,17 @@ def with_metadata(model: onnx.ModelProto, metadata: Metadata) -> Bundle:
 def network_logits(
     network: Network, crops: npt.NDArray[np.uint8], spec: InputSpec
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """The network's own logits of crops, in float32."""
+    """Return the network's own logits of crops uint8 (N, 48, 48): head -> float32 (N, K)."""
     with torch.no_grad():
         return {name: values.numpy() for name, values in network(torch.from_numpy(to_input(crops, spec))).items()}
 
 
 def compare(expected: dict[str, npt.NDArray[np.float32]], got: dict[str, npt.NDArray[np.float32]]) -> None:
-    """An ExportError unless every logit agrees within `LARGEST_DIFFERENCE` and every label is the same."""
+    """Check that every logit agrees within `LARGEST_DIFFERENCE` and that every predicted label is the same.
+
+    Raises:
+        ExportError: they do not agree.
+    """
     for name, values in expected.items():
         difference = float(np.abs(values - got[name]).max())
         differing = int((values.argmax(1) != got[name].argmax(1)).sum())
@@ -172,7 +190,7 @@ def compare(expected: dict[str, npt.NDArray[np.float32]], got: dict[str, npt.NDA
 
 
 class _Outputs(nn.Module):
-    """A network whose outputs are a tuple, as the exporter names them."""
+    """Wrap a network so that its outputs are a tuple, as the exporter needs them."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""A training run from start to bundle: data, network, Lightning's Trainer, calibration, export, evaluation.
+"""Train a network from data to bundle: split, network, Lightning's Trainer, calibration, export, evaluation.
 
-What is written down of it is the work of `mien.training.run_record`.
+`mien.training.run_record` writes the files of the run.
 """
 
 from __future__ import annotations
@@ -43,12 +43,13 @@ log = logging.getLogger("mien.training")
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a run is trained on, in Lightning's words.
+    """Choose the hardware of a run, in Lightning's terms.
 
-    device    "auto", "cpu" or "cuda"
-    devices   processes on each node, a device for each
-    nodes     machines; each is started with `torchrun`, or by the cluster
-    strategy  "auto", "ddp", or another of Lightning's names
+    Attributes:
+        device: "auto", "cpu" or "cuda".
+        devices: number of processes on each node, one per device.
+        nodes: number of machines; each is started with `torchrun`, or by the cluster.
+        strategy: "auto", "ddp", or another of Lightning's names.
     """
 
     device: str = "auto"
@@ -57,14 +58,18 @@ class Hardware:
     strategy: str = "auto"
 
     def check(self, recipe: Recipe) -> None:
-        """An InputError for what is not there or does not fit the recipe."""
+        """Check that the hardware is there and that the batch size is divisible by the number of processes.
+
+        Raises:
+            InputError: it is not.
+        """
         if self.device == "cuda" and not torch.cuda.is_available():
             raise InputError("device 'cuda': PyTorch finds no CUDA device here. Use --device cpu, or auto")
         world = self.devices * self.nodes
         if world < 1 or recipe.batch_size % world:
             raise InputError(
-                f"batch_size: expected a multiple of the {world} processes (devices x nodes), for it counts the faces "
-                f"of all of them, got {recipe.batch_size}"
+                f"batch_size: expected a multiple of the {world} processes (devices x nodes), which share each batch, "
+                f"got {recipe.batch_size}"
             )
 
 
@@ -86,16 +91,16 @@ def train(
         recipe: what is trained, and how.
         dataset: the faces.
         out: the run's folder, which must not hold another run unless `resume` is set.
-        resume: go on after the run's last finished epoch; it ends with the same result as a run that was never stopped.
-        hardware: what the run is trained on.
-        callbacks: Lightning's callbacks, which run beside mien's own.
-        loggers: Lightning's loggers, beside TensorBoard's.
+        resume: continue after the run's last finished epoch; the result is that of a run without interruption.
+        hardware: the hardware that the run is trained on.
+        callbacks: Lightning callbacks, in addition to mien's own.
+        loggers: Lightning loggers, in addition to TensorBoard's.
 
     Raises:
         RecipeError: the recipe does not fit the data, or another run is in `out`.
         DataError: the run in `out` was started with other data.
         InputError: the hardware is not there.
-        TrainingError: the training cannot go on.
+        TrainingError: the training cannot continue.
     """
     hardware.check(recipe)
     run = Run(Path(out))
@@ -165,13 +170,13 @@ def _begin(
 
 
 def _strategy(recipe: Recipe, hardware: Hardware) -> str:
-    """DDP must be told that the frozen layers get no gradient at first."""
+    """Return the strategy; DDP needs another variant if frozen layers get no gradient at first."""
     ddp = hardware.strategy == "ddp" or (hardware.strategy == "auto" and hardware.devices * hardware.nodes > 1)
     return "ddp_find_unused_parameters_true" if ddp and recipe.schedule.frozen else hardware.strategy
 
 
 def _check_monitor(recipe: Recipe, dataset: FaceDataset) -> None:
-    """A RecipeError unless the metric that stops the run is one that it logs."""
+    """Raise a RecipeError unless the metric for early stopping is logged."""
     with_votes, monitor = dataset.votes is not None, recipe.stopping.monitor
     names = logged(dataset.label_set, with_votes)
     if monitor not in names:
@@ -222,7 +227,13 @@ def _trainer(
 
 
 def precision_of(wanted: str, device: str) -> Any:
-    """Lightning's precision for a recipe's; "auto" is bf16-mixed where the processor multiplies bfloat16 itself."""
+    """Return Lightning's precision for a recipe's.
+
+    Args:
+        wanted: a precision of Lightning, or "auto": bf16-mixed if the hardware multiplies bfloat16 natively, else
+            32-true.
+        device: "auto", "cpu" or "cuda".
+    """
     if wanted != "auto":
         return wanted
     if device != "cpu" and torch.cuda.is_available():
@@ -232,7 +243,7 @@ def precision_of(wanted: str, device: str) -> Any:
 
 @contextmanager
 def _stopping_on_ctrl_c(trainer: pl.Trainer) -> Iterator[None]:
-    """Ctrl-C and SIGTERM as a KeyboardInterrupt that says how to go on; Lightning answers both with a SystemExit."""
+    """Turn Lightning's SystemExit on Ctrl-C or SIGTERM into a KeyboardInterrupt that says how to resume."""
     try:
         yield
     except SystemExit as stop:

@@ -1,4 +1,4 @@
-"""Warnings of the libraries that training uses, which are silenced one by one, each for a reason."""
+"""Silence warnings of the libraries that training uses, one by one, each for a reason."""
 
 from __future__ import annotations
 
@@ -8,25 +8,30 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 LIGHTNING = {
-    r".*does not have many workers": "the faces lie on the device: there is no loader that workers could help",
+    r".*does not have many workers": "the faces are on the device already: workers would not help",
     r".*You defined a `validation_step` but have no `val_dataloader`": "the module makes its batches itself",
     r"Checkpoint directory .* exists and is not empty": "a resumed run writes into its own folder",
     r".*`isinstance\(treespec, LeafSpec\)` is deprecated": "Lightning's own use of PyTorch",
-    r".*The `srun` command is available on your system": "mien is started as its user starts it",
+    r".*The `srun` command is available on your system": "the user chooses how mien is started",
     r".*TensorBoard.*": "TensorBoard's own use of other packages",
 }
-"""Messages of Lightning, with the reason why each is of no use to somebody who trains."""
+"""Messages of Lightning -> why the user does not need them."""
 
 EXPORT = {
     r"# The axis name: .* will not be used": "the exporter chooses one of two names of the batch axis",
     r".*`isinstance\(treespec, LeafSpec\)` is deprecated": "the exporter's own use of PyTorch",
 }
-"""Messages of PyTorch's ONNX exporter."""
+"""Messages of PyTorch's ONNX exporter -> why the user does not need them."""
 
 
 @contextmanager
 def silenced(messages: dict[str, str], logger_name: str) -> Iterator[None]:
-    """Silence these warnings, and the notes of one library's logger below an error, for as long as a `with` lasts."""
+    """Silence these warnings, and a library's log messages below the level of an error, inside a `with` block.
+
+    Args:
+        messages: regular expressions of the warnings -> the reason.
+        logger_name: name of the library's logger.
+    """
     logger = logging.getLogger(logger_name)
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -40,10 +45,10 @@ def silenced(messages: dict[str, str], logger_name: str) -> Iterator[None]:
 
 
 def quiet_lightning() -> AbstractContextManager[None]:
-    """Silence what Lightning says of hardware, and advice about loaders that are not used here."""
+    """Silence Lightning's messages on hardware, and its advice on data loaders, which are not used here."""
     return silenced(LIGHTNING, "lightning.pytorch")
 
 
 def quiet_export() -> AbstractContextManager[None]:
-    """Silence what the ONNX exporter says of itself, and that torchvision is missing, which is not needed."""
+    """Silence the ONNX exporter's messages, for example that torchvision, which is not needed, is missing."""
     return silenced(EXPORT, "torch.onnx")

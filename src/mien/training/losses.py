@@ -1,4 +1,4 @@
-"""The loss of one head: cross-entropy of soft targets, with class weights and focus, per face."""
+"""Compute the loss of one head: the cross-entropy of soft targets, per face."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from torch import Tensor
 def soft_cross_entropy(
     logits: Tensor, targets: Tensor, *, smoothing: float = 0.0, class_weights: Tensor | None = None, focus: float = 0.0
 ) -> Tensor:
-    """The loss of every face, float32 `(N,)`, of logits and target distributions `(N, K)`.
+    """Return the cross-entropy of every face, float32 (N,).
 
-    `smoothing` is the share of each target that is spread over all classes. `class_weights` `(K,)` multiply the
-    classes' terms. `focus` is the exponent of the focal loss (Lin et al. 2017), which lowers the weight of what is
-    known already; 0 is plain cross-entropy. A row of zeros costs nothing.
+    Args:
+        logits: float (N, K).
+        targets: target distributions, float (N, K). A row of zeros has the loss 0.
+        smoothing: share of each target that is spread over all classes.
+        class_weights: weight of each class's term, float (K,).
+        focus: exponent of the focal loss (Lin et al. 2017), which lowers the weight of faces that are predicted well.
+            0: plain cross-entropy.
     """
     log_probabilities = torch.log_softmax(logits.float(), dim=1)
     smoothed = targets * (1 - smoothing) + targets.sum(1, keepdim=True) * smoothing / targets.shape[1]
@@ -26,7 +30,10 @@ def soft_cross_entropy(
 
 
 def balanced_weights(labels: Tensor, classes: int) -> Tensor:
-    """Weights float32 `(K,)` that make all classes count alike: n / (classes present * count); 0 for absent ones."""
+    """Return class weights, float32 (K,), that make all classes count equally.
+
+    The weight of a class is n / (classes present * faces of the class); 0 for an absent class.
+    """
     counts = torch.bincount(labels, minlength=classes).float()
     present = counts > 0
     return torch.where(present, len(labels) / (present.sum() * counts.clamp_min(1)), torch.zeros_like(counts))

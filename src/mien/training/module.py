@@ -1,4 +1,4 @@
-"""The Lightning module: one step of training, one pass over the validation split, the optimiser and its schedule."""
+"""Define the Lightning module: the training step, the validation pass, the optimiser and its schedule."""
 
 from __future__ import annotations
 
@@ -33,24 +33,37 @@ MEASURED: dict[str, Callable[..., float]] = {
     "recall": metrics.macro_recall,
     "auc": metrics.macro_auc,
 }
-"""Of the label head, in training and in validation; precision, recall and AUC are means over classes."""
+"""Metrics of the label head in training and validation; precision, recall and AUC are macro averages."""
 
 MEASURED_IN_VALIDATION = MEASURED | {"macro_f1": metrics.macro_f1, "nll": metrics.nll}
 
 
 def logged(label_set: LabelSet, with_votes: bool) -> list[str]:
-    """The names of all metrics of a run."""
+    """Return the names of all metrics that a run logs.
+
+    Args:
+        label_set: the label set of the data.
+        with_votes: whether the data has FER+ votes.
+    """
     names = ["learning_rate", "train_loss", *(f"train_{name}" for name in MEASURED)]
     names += ["val_loss", *(f"val_{label_set.name}_{name}" for name in MEASURED_IN_VALIDATION)]
     return [*names, *(["val_ferplus_accuracy"] if with_votes else []), "val_accuracy"]
 
 
 class ExpressionModule(pl.LightningModule):
-    """Trains a network on `training` and judges it on `validation` after every epoch.
+    """Train a network on the training faces and validate it after every epoch.
 
-    The label head has the name of its label set, fer2013 say. Logged: `learning_rate`; `train_loss` and `train_` with
-    each of `MEASURED`, on the faces as augmented; `val_loss`, `val_fer2013_` with each of `MEASURED_IN_VALIDATION`,
-    with votes `val_ferplus_accuracy`, and `val_accuracy`, the mean of the heads' accuracies.
+    The label head has the name of its label set (for example fer2013). Logged are `learning_rate`; `train_loss` and
+    `train_` with each of `MEASURED`, on the augmented faces; `val_loss`; `val_fer2013_` with each of
+    `MEASURED_IN_VALIDATION`; with votes `val_ferplus_accuracy`; and `val_accuracy`, the mean accuracy of the heads.
+
+    Args:
+        recipe: the recipe.
+        training: the training faces.
+        validation: the validation faces.
+        label_set: the label set of the labels.
+        with_votes: add a head that learns the FER+ votes.
+        pace: says which share of the run is done. None: by epochs.
     """
 
     def __init__(
@@ -77,18 +90,18 @@ class ExpressionModule(pl.LightningModule):
         class_weights = balanced_weights(training.labels, len(label_set))
         self.class_weights = class_weights if recipe.loss.class_weights == "balanced" else None
         self._training, self._validation = training, validation
-        self._fraction = 0.0  # of the epoch, done
+        self._fraction = 0.0  # share of the epoch that is done
         self._seen: list[tuple[Tensor, Tensor]] = []
         self._outputs: list[dict[str, Tensor]] = []
 
     @property
     def progress(self) -> float:
-        """How far the run is, 0 to 1."""
+        """Return the share of the run that is done, 0 to 1."""
         return self.pace.at(self._fraction)
 
     @property
     def averaging(self) -> bool:
-        """Whether the run has come to the epochs whose weights are averaged (SWA)."""
+        """Return whether the run is in the last epochs, whose weights are averaged (SWA)."""
         return bool(self.recipe.swa) and self.progress > 1 - self.recipe.swa
 
     def setup(self, stage: str) -> None:
@@ -115,7 +128,7 @@ class ExpressionModule(pl.LightningModule):
         return OrderedBatches(self._inputs, 2 * self.recipe.batch_size)
 
     def on_train_epoch_start(self) -> None:
-        # All randomness of an epoch follows from seed and epoch, so that a resumed run repeats it exactly.
+        # Seed and epoch determine all random numbers of an epoch, so that a resumed run repeats it exactly.
         torch.manual_seed(seed_of(self.recipe.seed, self.current_epoch) + self.global_rank)
         self._fraction = 0.0
         self._seen.clear()
@@ -127,7 +140,16 @@ class ExpressionModule(pl.LightningModule):
         self.augment.size = schedule.small_size if small else self.spec.size
 
     def augmented(self, batch: Batch, *, taught: bool = True) -> tuple[Tensor, list[Tensor]]:
-        """A batch as the network's input, with its targets, shares and weights; `taught` by the teachers, if any."""
+        """Augment a batch.
+
+        Args:
+            batch: the crops and targets.
+            taught: mix the teachers' predictions into the targets, if there are teachers.
+
+        Returns:
+            faces: network input, float32 (N, 1, size, size).
+            targets: label targets (N, K), vote shares (N, 8) and weights (N, 1).
+        """
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             given = [batch.targets, batch.shares, batch.weights]
             frames, (targets, shares, weights) = mix(self.recipe.augment, self.augment(batch.crops), given)
@@ -139,16 +161,20 @@ class ExpressionModule(pl.LightningModule):
         faces, (targets, shares, weights) = self.augmented(batch)
         logits = self.network(faces)
         loss = self.loss(logits, targets, shares, weights)
-        if self._fraction < (done := (batch_index + 1) / len(self._batches())):  # SAM comes by twice
+        if self._fraction < (done := (batch_index + 1) / len(self._batches())):  # SAM runs each step twice
             self._fraction = done
             self._seen.append((logits[self.label_head].detach().float(), targets.argmax(1)))
             self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(faces), sync_dist=True)
         return loss
 
     def loss(self, logits: dict[str, Tensor], targets: Tensor, shares: Tensor, weights: Tensor | None = None) -> Tensor:
-        """The label head's loss plus the vote head's cross-entropy, which is 0 for a face without a vote.
+        """Return the label head's loss plus the vote head's cross-entropy, as a (weighted) mean over faces.
 
-        `weights` `(N, 1)` are the faces'; None: all alike.
+        Args:
+            logits: head -> (N, K).
+            targets: label targets, (N, K).
+            shares: vote shares, (N, 8); a face without votes has no vote loss.
+            weights: weight of each face, (N, 1). None: all the same.
         """
         recipe = self.recipe.loss
         total = soft_cross_entropy(
@@ -171,7 +197,7 @@ class ExpressionModule(pl.LightningModule):
         self._outputs.clear()
         if not all(bool(torch.isfinite(values).all()) for values in logits.values()):
             raise TrainingError(
-                f"training diverged in epoch {self.current_epoch + 1}: the network answers infinity or NaN. "
+                f"training diverged in epoch {self.current_epoch + 1}: the network's outputs are infinite or NaN. "
                 "Lower optimizer.learning_rate, or clip with a smaller optimizer.gradient_clip"
             )
         validation = self._validation
@@ -190,7 +216,7 @@ class ExpressionModule(pl.LightningModule):
         self.log_dict(self._in_training() | values | {"val_accuracy": float(np.mean(accuracies))}, sync_dist=True)
 
     def _in_training(self) -> dict[str, float]:
-        """What the epoch's own faces, as they were augmented, were taken for."""
+        """Return the metrics of the epoch's own faces, as they were augmented."""
         logits, labels = (self._everywhere(torch.cat(parts)) for parts in zip(*self._seen, strict=True))
         if not np.isfinite(logits).all():
             return {}
@@ -198,7 +224,7 @@ class ExpressionModule(pl.LightningModule):
         return {f"train_{name}": measure(probabilities, labels) for name, measure in MEASURED.items()}
 
     def _everywhere(self, values: Tensor) -> Any:
-        """The values `(N, ...)` of all processes as one array."""
+        """Return the values (N, ...) of all processes as one array."""
         gathered: Any = self.all_gather(values)
         return gathered.reshape(-1, *values.shape[1:]).cpu().numpy()
 
@@ -219,13 +245,13 @@ class ExpressionModule(pl.LightningModule):
                 optimizer,
                 self.recipe.stopping.mode,
                 schedule.plateau_factor,
-                schedule.plateau_patience - 1,  # torch counts the epochs that it lets pass
+                schedule.plateau_patience - 1,  # torch lowers the rate one epoch later
             )
             watched = {"monitor": self.recipe.stopping.monitor, "interval": "epoch"}
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, **watched}}
         steps = self.recipe.epochs * len(self._batches())
         curve = CURVES[schedule.name](schedule, steps)
-        last = (1 - self.recipe.swa) * steps  # from there on, weights are averaged and the rate stands still
+        last = (1 - self.recipe.swa) * steps  # from this step on, weights are averaged and the rate is constant
 
         def factor(_: int) -> float:
             return curve(min(self.progress * steps, last))
@@ -250,24 +276,25 @@ class ExpressionModule(pl.LightningModule):
         return SAM(optimizer, recipe.sam) if recipe.sam else optimizer
 
     def _batches(self) -> ShuffledBatches:
-        """Some epoch's batches, to count them."""
+        """Return the batches of an arbitrary epoch, to count them."""
         return ShuffledBatches(self._training, self.recipe.batch_size, 0)
 
 
 def can_compile() -> bool:
-    """Whether torch.compile finds what it needs; where it does not, a line on standard error says what to install."""
+    """Return whether torch.compile finds a C++ compiler; if not, log what to install."""
     try:
         get_cpp_compiler()
     except RuntimeError:
-        log.warning("no C++ compiler: training goes on uncompiled. Install g++ or clang")
+        log.warning("no C++ compiler: training continues without compilation. Install g++ or clang")
         return False
     return True
 
 
 def seed_of(seed: int, epoch: int) -> int:
-    """The seed of one epoch; neighbouring seeds and epochs must not meet."""
+    """Return the seed of one epoch; different seeds and epochs close to each other give different results."""
     return (seed * 1_000_003 + epoch * 7_919 + 12_345) % 2**31
 
 
 def trainable_parameters(network: nn.Module) -> int:
+    """Return the number of trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

@@ -1,4 +1,4 @@
-"""A recipe: everything that decides a training run but the data, as a validated TOML file.
+"""Define a recipe: everything that determines a training run except the data, as a validated TOML file.
 
 Shipped recipes are in `src/mien/recipes`; `docs/training.md` lists every key, from the descriptions below.
 """
@@ -24,7 +24,7 @@ class _Section(BaseModel):
 
 
 class NetworkRecipe(BaseModel):
-    """Which network, and the options of its own; the options are checked against the network's `Options`."""
+    """Choose a network and its options; the options are checked against the network's `Options`."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -41,29 +41,31 @@ class NetworkRecipe(BaseModel):
     def _known_options(self) -> NetworkRecipe:
         options = NETWORKS[self.name].Options(**self.options)
         if self.model_extra is not None:
-            self.model_extra.update(options.model_dump(mode="json"))  # those left at their defaults too
+            self.model_extra.update(options.model_dump(mode="json"))  # also those with default values
         return self
 
     @property
     def options(self) -> dict[str, Any]:
+        """Return the options of the network, with their default values."""
         return dict(self.model_extra or {})
 
 
 class DataRecipe(_Section):
+    """Define the section `data`: validation, folds and sampling."""
+
     validation: Literal["own", "held-out"] = Field(
         "own",
-        description="own: the data's validation split (PublicTest), or where it has none a held-out share of Training; "
-        "held-out: such a share whatever the data have",
+        description="own: the data's validation split (PublicTest), or a held-out share of Training if it has none; "
+        "held-out: always a held-out share of Training",
     )
     held_out: float = Field(
         0.1, gt=0, lt=1, description="share of Training held out, stratified by label, exact copies kept together"
     )
-    folds: int = Field(
-        0, ge=0, description="cross-validation: Training in so many folds, copies kept together; 0: none"
-    )
-    fold: int = Field(0, ge=0, description="which of the folds is held out, from 0")
+    folds: int = Field(0, ge=0, description="number of cross-validation folds, copies kept together; 0: none")
+
+    fold: int = Field(0, ge=0, description="index of the fold that is held out, from 0")
     sampling: Literal["natural", "balanced"] = Field(
-        "natural", description="balanced: every class is drawn as often as any other, with repetition"
+        "natural", description="balanced: every class is drawn equally often, with repetition"
     )
 
     @model_validator(mode="after")
@@ -76,9 +78,11 @@ class DataRecipe(_Section):
 
 
 class InputRecipe(_Section):
+    """Define the section `input`: the network's input spec."""
+
     size: int = Field(44, description="side of the central window of the 48x48 crop that the network reads, in pixels")
     mean: float = Field(128.0, description="subtracted from every pixel (0 to 255)")
-    std: float = Field(64.0, description="divides every pixel after that")
+    std: float = Field(64.0, description="divides every pixel after the subtraction")
 
     @model_validator(mode="after")
     def _valid(self) -> InputRecipe:
@@ -86,24 +90,27 @@ class InputRecipe(_Section):
         return self
 
     def spec(self) -> InputSpec:
+        """Return the input spec."""
         return InputSpec(size=self.size, mean=self.mean, std=self.std)
 
 
 class AugmentRecipe(_Section):
-    flip: float = Field(0.5, ge=0, le=1, description="chance of a mirror image")
-    rotation: float = Field(20.0, ge=0, le=180, description="degrees, drawn from -x to x")
-    shift: float = Field(0.08, ge=0, lt=1, description="share of the frame, drawn from -x to x on both axes")
-    scale: float = Field(0.2, ge=0, lt=1, description="drawn from 1 - x to 1 + x")
-    shear: float = Field(5.0, ge=0, lt=60, description="degrees, drawn from -x to x on both axes")
+    """Define the section `augment`: the augmentation of the training faces."""
+
+    flip: float = Field(0.5, ge=0, le=1, description="probability of a mirror image")
+    rotation: float = Field(20.0, ge=0, le=180, description="angle in degrees, drawn from -x to x")
+    shift: float = Field(0.08, ge=0, lt=1, description="share of the frame's side, drawn from -x to x on both axes")
+    scale: float = Field(0.2, ge=0, lt=1, description="factor of the size, drawn from 1 - x to 1 + x")
+    shear: float = Field(5.0, ge=0, lt=60, description="angle in degrees, drawn from -x to x on both axes")
     brightness: float = Field(
-        0.2, ge=0, lt=1, description="added share of the range from black to white, drawn from -x to x"
+        0.2, ge=0, lt=1, description="share of the range from black to white that is added, drawn from -x to x"
     )
-    contrast: float = Field(0.3, ge=0, lt=1, description="factor drawn from 1 - x to 1 + x")
-    erasing: float = Field(0.25, ge=0, le=1, description="chance that a rectangle of 2 to 15 % of the frame is blanked")
-    blur: float = Field(0.0, ge=0, le=1, description="chance of a Gaussian blur of 0.3 to 2 pixels")
-    noise: float = Field(0.0, ge=0, le=1, description="chance of Gaussian noise of up to 16 % of the range")
-    coarse: float = Field(0.0, ge=0, le=1, description="chance of a resolution of 16 to 40 pixels")
-    dark: float = Field(0.0, ge=0, le=1, description="chance that the contrast or the light falls to 8 to 60 %")
+    contrast: float = Field(0.3, ge=0, lt=1, description="factor of the contrast, drawn from 1 - x to 1 + x")
+    erasing: float = Field(0.25, ge=0, le=1, description="probability of a gray rectangle of 2 to 15 % of the frame")
+    blur: float = Field(0.0, ge=0, le=1, description="probability of a Gaussian blur with a sigma of 0.3 to 2 pixels")
+    noise: float = Field(0.0, ge=0, le=1, description="probability of Gaussian noise of up to 16 % of the range")
+    coarse: float = Field(0.0, ge=0, le=1, description="probability that the resolution falls to 16 to 40 pixels")
+    dark: float = Field(0.0, ge=0, le=1, description="probability that contrast or brightness falls to 8 to 60 %")
     mixup: float = Field(0.0, ge=0, description="alpha of the Beta distribution that mixes two faces; 0: no mixup")
     cutmix: float = Field(
         0.0, ge=0, description="alpha of the Beta distribution that pastes a rectangle of another face; 0: no cutmix"
@@ -111,60 +118,79 @@ class AugmentRecipe(_Section):
 
 
 class LossRecipe(_Section):
-    label_smoothing: float = Field(0.05, ge=0, lt=1, description="of FER2013's label")
+    """Define the section `loss`."""
+
+    label_smoothing: float = Field(
+        0.05, ge=0, lt=1, description="share of the label head's target that is spread over all classes"
+    )
     votes_weight: float = Field(
-        1.0, ge=0, description="weight of the vote head's cross-entropy beside the label head's"
+        1.0, ge=0, description="weight of the vote head's cross-entropy; the label head's loss has the weight 1"
     )
     class_weights: Literal["none", "balanced"] = Field(
-        "none", description="balanced: the label head's classes weigh as if each had the same number of faces"
+        "none", description="balanced: the label head's classes count as if each had the same number of faces"
     )
     focus: float = Field(0.0, ge=0, description="exponent of the focal loss on the label head; 0: plain cross-entropy")
 
 
 class TeacherRecipe(_Section):
+    """Define the section `teacher`: the bundles for distillation."""
+
     bundles: tuple[str, ...] = Field(
-        (), description="bundles, by file or released name, whose mean answer to the same view is learnt too"
+        (),
+        description="bundles, by file or released name, whose mean prediction for the same augmented face is learnt",
     )
-    weight: float = Field(0.5, ge=0, le=1, description="share of each target that is the teachers' answer")
+    weight: float = Field(0.5, ge=0, le=1, description="share of each target that is the teachers' prediction")
 
 
 class OptimizerRecipe(_Section):
+    """Define the section `optimizer`."""
+
     name: Literal["adamw", "adam", "sgd"] = Field("adamw", description="adamw, adam, or sgd with Nesterov momentum")
-    learning_rate: float = Field(2e-3, gt=0, description="the highest of the schedule")
-    weight_decay: float = Field(0.05, ge=0, description="of the weights; biases and norms are not decayed")
-    momentum: float = Field(0.9, ge=0, lt=1, description="sgd's")
+    learning_rate: float = Field(2e-3, gt=0, description="highest learning rate of the schedule")
+    weight_decay: float = Field(0.05, ge=0, description="decay of the weights; biases and norms are not decayed")
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd")
     gradient_clip: float = Field(5.0, ge=0, description="largest norm of the whole gradient; 0: no clipping")
     layer_decay: float = Field(
-        1.0, gt=0, le=1, description="learning rate of each layer by the next one's, from the heads to the input"
+        1.0,
+        gt=0,
+        le=1,
+        description="factor between the learning rates of a layer and the next one; the heads have the full rate",
     )
-    sam: float = Field(0.0, ge=0, description="radius of sharpness-aware minimisation, twice as slow; 0: none")
+    sam: float = Field(0.0, ge=0, description="radius of sharpness-aware minimisation, which doubles the time; 0: none")
 
 
 class ScheduleRecipe(_Section):
+    """Define the section `schedule`: the learning rate, frozen layers and progressive resizing."""
+
     name: Literal["cosine", "one-cycle", "plateau", "constant"] = Field(
         "cosine",
-        description="cosine after a linear warm-up; one-cycle, which starts at 1/25; plateau, lowered when "
-        "`stopping.monitor` stands still; or constant",
+        description="cosine: after a linear warm-up; one-cycle: starts at 1/25; plateau: lowered when "
+        "`stopping.monitor` does not improve; constant",
     )
     warmup: float = Field(0.08, ge=0, lt=1, description="share of the steps in which the learning rate rises")
     final: float = Field(1e-3, ge=0, le=1, description="share of the learning rate at the end of cosine and one-cycle")
-    plateau_factor: float = Field(0.5, gt=0, lt=1, description="what plateau multiplies the learning rate with")
-    plateau_patience: int = Field(3, ge=1, description="epochs without a better value before plateau does")
-    frozen: float = Field(0.0, ge=0, lt=1, description="share of the run, at its start, in which only the heads learn")
+    plateau_factor: float = Field(0.5, gt=0, lt=1, description="factor by which plateau lowers the learning rate")
+    plateau_patience: int = Field(3, ge=1, description="epochs without a better value before plateau lowers it")
+    frozen: float = Field(
+        0.0, ge=0, lt=1, description="share of the run, at its start, in which only the heads are trained"
+    )
     small_size: int = Field(
         0,
         ge=0,
-        description="input side of the first epochs (progressive resizing), for networks that read any size; 0: full "
-        "size throughout",
+        description="side of the input in the first epochs, in pixels (progressive resizing), for networks that accept "
+        "any size; 0: full size throughout",
     )
-    small_until: float = Field(0.5, ge=0, le=1, description="share of the run at `small_size`")
+    small_until: float = Field(0.5, ge=0, le=1, description="share of the run, at its start, with `small_size`")
 
 
 class StoppingRecipe(_Section):
+    """Define the section `stopping`: early stopping, and the choice of the best checkpoint."""
+
     monitor: str = Field(
-        "val_accuracy", description="any logged metric, see history.csv; it also chooses the best checkpoint"
+        "val_accuracy",
+        description="logged metric (see history.csv) that decides early stopping and the best checkpoint",
     )
-    mode: Literal["max", "min"] = Field("max", description="whether more or less of it is better")
+    mode: Literal["max", "min"] = Field("max", description="max: higher is better; min: lower is better")
     patience: int = Field(20, ge=1, description="epochs without a better value before training stops")
 
     @model_validator(mode="after")
@@ -176,17 +202,23 @@ class StoppingRecipe(_Section):
 
 
 class Recipe(_Section):
+    """Define all settings of a training run, except the data.
+
+    Raises:
+        ValidationError: a key is unknown or a value is wrong (`make_recipe` raises a RecipeError instead).
+    """
+
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the bundle")
     description: str = Field("", description="one line on what it is for")
-    seed: int = Field(0, ge=0, description="of weights, order and augmentation")
+    seed: int = Field(0, ge=0, description="seed of the weights, the order of the faces and the augmentation")
     initial: str = Field(
         "",
-        description="folder of a run of the same network, whose best weights are the first ones; empty: random",
+        description="folder of a run of the same network, whose best weights are the initial ones; empty: random",
     )
     epochs: int = Field(60, ge=1, description="passes over the training split")
     batch_size: int = Field(128, ge=2, description="faces per step")
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
-        "auto", description="auto: bf16-mixed where the processor multiplies bfloat16 itself, else 32-true"
+        "auto", description="auto: bf16-mixed if the hardware multiplies bfloat16 natively, else 32-true"
     )
     compile: bool | Literal["auto"] = Field(
         "auto", description="torch.compile the network, which takes a minute at the start; auto: on a GPU only"
@@ -194,7 +226,8 @@ class Recipe(_Section):
     max_minutes: float = Field(
         0.0,
         ge=0,
-        description="time to train in; the schedule ends inside it, after fewer epochs if need be; 0: no limit",
+        description="training time in minutes; the schedule ends within it, after fewer epochs if necessary; 0: no "
+        "limit",
     )
     ema: float = Field(
         0.998, ge=0, lt=1, description="decay of the exponential moving average of the weights; 0: no average"
@@ -204,7 +237,7 @@ class Recipe(_Section):
         ge=0,
         lt=1,
         description="share of the run, at its end, whose epochs' weights are averaged equally while the learning rate "
-        "stands still (stochastic weight averaging, batch norms measured again); 0: none",
+        "is constant (stochastic weight averaging, batch norms measured again); 0: none",
     )
     data: DataRecipe = DataRecipe()
     network: NetworkRecipe = NetworkRecipe()
@@ -223,7 +256,7 @@ class Recipe(_Section):
             raise ValueError(f"schedule.small_size: expected 0, or 16 to input.size ({self.input.size})")
         if small and not NETWORKS[self.network.name].any_size:
             raise ValueError(
-                f"schedule.small_size: expected 0, for {self.network.name} reads one size only, got {small}"
+                f"schedule.small_size: expected 0, since {self.network.name} accepts one size only, got {small}"
             )
         wants = NETWORKS[self.network.name].wants
         if wants and self.input.spec() != wants:
@@ -235,23 +268,22 @@ class Recipe(_Section):
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """Every value, those left at their defaults too."""
+        """Return every value, also the default ones, for JSON and TOML."""
         return self.model_dump(mode="json")
 
 
 def load_recipe(source: str | Path, overrides: Sequence[str] = (), settings: Mapping[str, Any] | None = None) -> Recipe:
     """Read a recipe by a shipped name ("mien") or the path of a `.toml` file, and change some of its keys.
 
-    Keys are dotted ("augment.mixup"); their last word is enough where only one section has it.
+    Keys are dotted ("augment.mixup"); the last word is enough if only one section has it.
 
     Args:
         source: the name or the path.
-        overrides: changes as texts, "augment.mixup=0.2", applied in order. Values are TOML; what is no TOML value is a
-            string.
-        settings: changes as values, {"augment.mixup": 0.2}, applied after them.
+        overrides: changes as text, "augment.mixup=0.2", applied in order. Values are TOML; any other text is a string.
+        settings: changes as values, {"augment.mixup": 0.2}, applied after the overrides.
 
     Raises:
-        RecipeError: there is no such recipe, a key is unknown or a value is bad; the message names it.
+        RecipeError: the recipe does not exist, a key is unknown or a value is wrong; the message names it.
     """
     path, shipped, called = Path(source), shipped_recipes(), str(source)
     if called in shipped:
@@ -275,7 +307,15 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = (), settings: Map
 
 
 def make_recipe(values: dict[str, Any], source: str = "recipe") -> Recipe:
-    """A recipe from nested values; pydantic's complaints become a RecipeError with the nearest known key."""
+    """Build a recipe from nested values.
+
+    Args:
+        values: the values by section and key.
+        source: where they come from, for error messages.
+
+    Raises:
+        RecipeError: a key is unknown (the message names the nearest known key) or a value is wrong.
+    """
     try:
         return Recipe(**values)
     except ValidationError as error:
@@ -287,13 +327,19 @@ def make_recipe(values: dict[str, Any], source: str = "recipe") -> Recipe:
 
 
 def shipped_recipes() -> dict[str, Path]:
-    """The recipes that come with the package, by name."""
+    """Return the recipes in the package: name -> path."""
     folder = Path(str(resources.files("mien"))) / "recipes"
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 def keys(network: str = "", model: type[BaseModel] = Recipe, prefix: str = "") -> dict[str, str]:
-    """Every dotted key of a recipe with its description; `network`'s options, or all networks', are `network.x`."""
+    """Return every dotted key of a recipe with its description.
+
+    Args:
+        network: the network whose options are listed as `network.x`. Unknown or empty: the options of all networks.
+        model: the section to list.
+        prefix: the prefix of the section's keys.
+    """
     found: dict[str, str] = {}
     for name, info in model.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
@@ -310,13 +356,13 @@ def _complaint(problem: Any, network: str) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f"unknown key {key!r}{_nearest_key(key, network)}"
-    if problem["type"] == "value_error":  # one of ours, which says what came
+    if problem["type"] == "value_error":  # raised above; its text says what was given
         return f"{key or 'recipe'}: {problem['ctx']['error']}"
     return f"{key or 'recipe'}: {problem['msg']}, got {problem['input']!r}"
 
 
 def _nearest_key(key: str, network: str) -> str:
-    """A hint: the nearest key or section, also where only the section is missing or wrong; "" if nothing is near."""
+    """Return a hint with the nearest key or section, also if only the section is wrong; "" if none is near."""
     full = list(keys(network))
     known = {name.rpartition(".")[2]: name for name in full} | {name.rpartition(".")[0]: "" for name in full}
     known |= {name: name for name in full}
@@ -331,7 +377,7 @@ def _network_of(values: dict[str, Any]) -> str:
 
 
 def _full(key: str, values: dict[str, Any]) -> str:
-    """The dotted key that a single word stands for, if there is one such."""
+    """Return the dotted key that a single word stands for, if exactly one key ends in it."""
     known = keys(_network_of(values))
     meant = [full for full in known if full.rpartition(".")[2] == key]
     return key if key in known or "." in key or len(meant) != 1 else meant[0]

@@ -1,8 +1,8 @@
-"""The bookkeeping of a run: what is written when it begins and when it ends, and what another run takes from it.
+"""Write the files of a run when it begins and ends, and read what another run takes from it.
 
-Training on one machine and federated training share it. A run is a folder: `recipe.toml`, `run.json` (data, machine,
-versions, commit, time), `history.csv`, `checkpoints/{best,last}.ckpt`, and at the end `NAME.onnx`, `evaluation.json` and
-`predictions.npz`.
+Training on one machine and federated training share this. A run is a folder: `recipe.toml`, `run.json` (data, machine,
+versions, commit, time), `history.csv`, `checkpoints/{best,last}.ckpt`, and at the end `NAME.onnx`, `evaluation.json`
+and `predictions.npz`.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ def begin_run(
     difference: Callable[[dict[str, Any], dict[str, Any]], MienError | None],
     packages: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Make a run's folder, or check that the one there is the same run; return the run's facts.
+    """Create a run's folder, or check that the folder holds the same run; return the run's facts.
 
     Args:
         run: the run's folder.
         recipe: the run's recipe.
-        values: the recipe as it is written down.
-        facts: what is known of the run's data and clients.
-        difference: given the facts of the run that is there and of this one; returns an error if they differ.
-        packages: packages whose versions are noted beside those that every run uses.
+        values: the recipe as it is written to the folder.
+        facts: facts about the run's data and clients.
+        difference: gets the facts of the run in the folder and of this one; returns an error if they differ.
+        packages: packages whose versions are recorded in addition to those of every run.
 
     Raises:
         RecipeError: the run in the folder has another recipe.
@@ -95,17 +95,17 @@ def finish_run(
     facts: dict[str, Any],
     card_recipe: dict[str, Any],
 ) -> Path:
-    """Export a run's network as a bundle, judge it on the validation faces, and complete `run.json`.
+    """Export a run's network as a bundle, evaluate it on the validation faces, and complete `run.json`.
 
     Args:
         run: the run's folder.
         network: the network with the weights of the best epoch, on the CPU.
         recipe: the run's recipe.
-        known: all faces that the evaluation may look at.
-        validation: those that the epoch was chosen on and that fit the calibration, of one split.
-        training: those that were learnt; None where they are not known here.
-        facts: what is known of the run; it is completed.
-        card_recipe: the recipe as the bundle's card has it.
+        known: all faces that the evaluation may use.
+        validation: the faces of one split, by which the epoch was chosen and the calibration is fitted.
+        training: the training faces; None if they are not known here.
+        facts: facts about the run; it is completed in place.
+        card_recipe: the recipe for the bundle's card.
 
     Returns:
         The bundle's path.
@@ -131,7 +131,7 @@ def finish_run(
 
 
 def best_weights(run: Run) -> tuple[dict[str, torch.Tensor], int]:
-    """The network's weights and buffers at a run's best epoch, and that epoch, from 1."""
+    """Return the network's weights and buffers at a run's best epoch, and that epoch, from 1."""
     checkpoint = torch.load(run.best, map_location="cpu", weights_only=False)
     prefix = "network."
     weights = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
@@ -139,9 +139,10 @@ def best_weights(run: Run) -> tuple[dict[str, torch.Tensor], int]:
 
 
 def start_from(run: Run, network: Network) -> None:
-    """Gives a network the best weights of a run; heads that the run did not have keep their own.
+    """Load the best weights of a run into a network, in place; heads that the run did not have keep their weights.
 
-    A RecipeError if the run has no checkpoint, or trained another network.
+    Raises:
+        RecipeError: the run has no checkpoint, or trained another network.
     """
     if not run.best.is_file():
         raise RecipeError(f"initial: expected the folder of a run, with checkpoints/{run.best.name}, got {run.folder}")
@@ -158,7 +159,7 @@ def start_from(run: Run, network: Network) -> None:
 
 
 def warn_of_learnt(start: Run, recipe: Recipe, dataset: FaceDataset) -> None:
-    """Says so where a run that another starts from may have learnt the faces that are held out here."""
+    """Warn if the run that this one starts from may have been trained on faces that are held out here."""
     if not (recipe.data.folds or recipe.data.validation == "held-out") or not start.facts.is_file():
         return
     before = json.loads(start.facts.read_text(encoding="utf-8"))["data"]
@@ -171,7 +172,7 @@ def warn_of_learnt(start: Run, recipe: Recipe, dataset: FaceDataset) -> None:
 
 
 def write_predictions(path: Path, bundle: Bundle, validation: FaceDataset, split: str) -> None:
-    """The bundle's probabilities on its validation split, for paired comparison with other runs."""
+    """Write the bundle's probabilities on its validation split, for paired comparison with other runs."""
     arrays: dict[str, Any] = {"labels": validation.labels, "split": split, "digest": validation.faces_digest}
     arrays |= bundle.probabilities(validation.faces)
     if validation.votes is not None:
@@ -181,19 +182,22 @@ def write_predictions(path: Path, bundle: Bundle, validation: FaceDataset, split
 
 
 def unseen(validation: FaceDataset, training: FaceDataset) -> FaceDataset:
-    """Without the faces that have an exact copy in training, on which a network is surer than it is elsewhere."""
+    """Return the validation faces without exact copies of training faces, on which a network is too confident.
+
+    If all of them are copies, all are returned.
+    """
     rows = np.flatnonzero(~exact_copies(validation.faces, training.faces))
     return validation.take(rows) if len(rows) else validation
 
 
 def checkpoint_seconds(path: Path) -> float:
-    """Training seconds of a run over all its starts, as its checkpoint remembers them."""
+    """Return the training seconds of a run over all its starts, from its checkpoint."""
     checkpoint = torch.load(path, map_location="cpu", weights_only=False)
     return float(checkpoint["callbacks"][History.__name__]["seconds"])
 
 
 def taken_from(recipe: Recipe, *, started: bool = False) -> dict[str, Any]:
-    """The SHA-256 of the teachers, and of the weights to start from, which a run that is `started` needs no more."""
+    """Return the SHA-256 of the teachers and of the initial weights; a `started` run no longer needs the latter."""
     facts: dict[str, Any] = {}
     if recipe.teacher.bundles:
         facts["teachers"] = {name: _sha256(find(name)) for name in recipe.teacher.bundles}
@@ -207,7 +211,7 @@ def _sha256(path: Path) -> str:
 
 
 def surroundings(packages: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the machine and the versions that a run is made with."""
+    """Return the machine and the package versions that a run uses."""
     used = ("torch", "lightning", "kornia", "numpy", "onnxruntime", *packages)
     return {
         "machine": {
@@ -220,7 +224,7 @@ def surroundings(packages: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def commit() -> str | None:
-    """The commit of the code, where it runs from a git checkout of its own."""
+    """Return the commit of the code if it runs from its git checkout, else None."""
     root = Path(__file__).parents[3]
     if not (root / ".git").exists() or shutil.which("git") is None:
         return None
@@ -229,4 +233,5 @@ def commit() -> str | None:
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write values as JSON, atomically."""
     write_atomically(path, json.dumps(values, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""How far a run is, and what the learning rate is there."""
+"""Compute the share of a run that is done, and the learning rate at that point."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mien.training.recipe import Recipe, ScheduleRecipe
 
 
 def cosine(schedule: ScheduleRecipe, steps: int) -> Callable[[float], float]:
-    """The learning rate's factor at a step: a linear rise for the share `warmup`, then a cosine down to `final`."""
+    """Return the learning rate's factor by step: a linear warm-up, then a half cosine down to `final`."""
     warmup = max(1, round(schedule.warmup * steps))
     end = max(warmup + 1, steps)
 
@@ -27,7 +27,10 @@ def cosine(schedule: ScheduleRecipe, steps: int) -> Callable[[float], float]:
 
 
 def one_cycle(schedule: ScheduleRecipe, steps: int) -> Callable[[float], float]:
-    """Smith and Topin 2018: a cosine up from 1/25 for the share `warmup` of the steps, then a cosine to `final`."""
+    """Return the learning rate's factor by step: a half cosine up from 1/25, then a half cosine down to `final`.
+
+    See Smith and Topin 2018. The rise takes the share `warmup` of the steps.
+    """
     top = max(1.0, schedule.warmup * steps)
 
     def factor(step: float) -> float:
@@ -39,7 +42,7 @@ def one_cycle(schedule: ScheduleRecipe, steps: int) -> Callable[[float], float]:
 
 
 def constant(schedule: ScheduleRecipe, steps: int) -> Callable[[float], float]:
-    """Always 1; what plateau starts from."""
+    """Return the learning rate's factor by step, which is always 1. The plateau schedule starts from it, too."""
     del schedule, steps
     return lambda step: 1.0
 
@@ -48,16 +51,16 @@ CURVES = {"cosine": cosine, "one-cycle": one_cycle, "constant": constant, "plate
 
 
 def _between(start: float, end: float, progress: float) -> float:
-    """A half cosine from start (progress 0) to end (1)."""
+    """Interpolate by a half cosine from start (progress 0) to end (1)."""
     return end + (start - end) * 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, progress))))
 
 
 class TrainingClock(pl.Callback):
-    """How far a run is, 0 to 1: by its epochs or, with a budget of minutes, so that it ends inside it.
+    """Measure the share of a run that is done, 0 to 1: by epochs, or so that the run ends within a time budget.
 
-    With a budget, each epoch's share of the way is what the time of those before lets expect; the schedule follows, so
-    that it always comes to its end. Time counts over all starts of a run, by the first process's clock. Nothing but a
-    budget looks at the clock.
+    With a budget, an epoch's share follows from the time that earlier epochs took, and the learning rate schedule
+    follows the share, so that it always completes. The time counts over all starts of a run, by the first process's
+    clock. Without a budget, time has no effect.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -71,15 +74,15 @@ class TrainingClock(pl.Callback):
 
     @property
     def state_key(self) -> str:
-        """The key of the state in a checkpoint; that of the class's first name, so that older checkpoints are read."""
+        """Return the state's key in a checkpoint: the class's first name, so that older checkpoints can be read."""
         return "Pace"
 
     def at(self, fraction: float) -> float:
-        """How far the run is when `fraction` of the current epoch is done."""
+        """Return the share of the run that is done when `fraction` of the current epoch is done."""
         return self.done + self.share * fraction
 
     def fitting(self) -> int:
-        """How many more epochs fit into the budget, at the median pace."""
+        """Return how many more epochs fit into the budget, at the median time of an epoch; at least 1."""
         return max(1, int((self.budget - sum(self._took)) / statistics.median(self._took)))
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -102,11 +105,11 @@ class TrainingClock(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         now = time.monotonic()
-        # The first half of the first epoch has the compilation in it, which says nothing of the pace.
+        # The first half of the first epoch includes compilation, so its time does not count.
         self._took.append(now - self._started if self._took else 2 * (now - self._half_way))
         self.done += self.share
         self.epochs_left -= 1
-        if self.budget and self.epochs_left:  # what the bar tells until the next epoch starts
+        if self.budget and self.epochs_left:  # for the progress bar, until the next epoch starts
             self.epochs_left = min(self.epochs - trainer.current_epoch - 1, self.fitting())
         elif self.budget:
             trainer.should_stop = True

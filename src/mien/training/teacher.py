@@ -1,7 +1,7 @@
-"""Distillation: bundles as teachers, whose answers to the very view that the student sees become part of its targets.
+"""Distill: bundles are teachers, whose predictions for the same augmented face become part of the student's targets.
 
-Hinton et al. 2015; that teacher and student must see the same view, mixed faces too, is Beyer et al. 2022. Where the
-recipe spoils the view with blur, noise and the like, teachers see it before that, since they read such pictures worse.
+Hinton et al. 2015; that teacher and student must see the same view, mixed faces too, is Beyer et al. 2022. If the
+recipe degrades the view with blur, noise and the like, teachers see it before that, since they predict it better.
 """
 
 from __future__ import annotations
@@ -17,14 +17,20 @@ from mien.errors import BundleError, RecipeError
 from mien.labels import FERPLUS
 from mien.training.recipe import TeacherRecipe
 
-FACES_AT_ONCE = 16  # fastest on one core: more of them do not fit its cache
+FACES_AT_ONCE = 16  # fastest on one core: more faces do not fit its cache
 
 
 class Teachers:
-    """One or several bundles as one teacher of the student's `heads` (name -> number of labels).
+    """Combine one or several bundles into one teacher of the student's heads.
 
-    Each answers as it is calibrated, the votes' head with people's shares; their answers are averaged. A bundle that
-    cannot be loaded, or lacks one of the heads, is a RecipeError.
+    The calibrated predictions of the bundles are averaged; of the vote head, the vote shares.
+
+    Args:
+        recipe: the bundles and their weight.
+        heads: the student's heads, name -> number of labels; the label head first.
+
+    Raises:
+        RecipeError: a bundle cannot be loaded or lacks one of the heads.
     """
 
     def __init__(self, recipe: TeacherRecipe, heads: dict[str, int]) -> None:
@@ -33,7 +39,7 @@ class Teachers:
         self.bundles = [self._load(name) for name in recipe.bundles]
 
     def __deepcopy__(self, memo: Any) -> Teachers:
-        """Itself: averaged weights are kept in a copy of the whole module, but a teacher never changes."""
+        """Return itself: the average of the weights is a copy of the whole module, but a teacher never changes."""
         return self
 
     def _load(self, name: str) -> Bundle:
@@ -49,8 +55,16 @@ class Teachers:
         return bundle
 
     def beside(self, frames: Tensor, targets: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-        """Target distributions `(N, K)` of the label head, and the votes' shares, with the teachers' answers to
-        frames float32 `(N, 1, 48, 48)` in [0, 1] mixed in."""
+        """Mix the teachers' predictions into the targets.
+
+        Args:
+            frames: float32 (N, 1, 48, 48) in [0, 1].
+            targets: target distributions of the label head, (N, K).
+            shares: targets of the vote head, (N, 8).
+
+        Returns:
+            The mixed targets and the mixed shares.
+        """
         answers = self.answers(frames)
         label_head = self.heads[0]
         targets = targets.lerp(answers[label_head].to(targets), self.weight)
@@ -59,7 +73,7 @@ class Teachers:
         return targets, shares
 
     def answers(self, frames: Tensor) -> dict[str, Tensor]:
-        """The mean probabilities float32 `(N, K)` of each head, of frames as in `beside`."""
+        """Return the mean probabilities, head -> float32 (N, K), for frames float32 (N, 1, 48, 48) in [0, 1]."""
         pixels = frames.cpu() * 255
         mean: dict[str, Tensor] = {}
         for bundle in self.bundles:

@@ -1,4 +1,4 @@
-"""Which faces a run trains on, and which choose its epoch."""
+"""Choose the faces that a run trains on, and those that it is validated on."""
 
 from __future__ import annotations
 
@@ -13,18 +13,24 @@ from mien.training.recipe import Recipe
 
 
 def arrange(dataset: FaceDataset, recipe: Recipe) -> tuple[FaceDataset, str]:
-    """The data set as the recipe divides it, and the name of its validation split.
+    """Split a data set as the recipe says.
 
-    Its own validation splits where it has some and the recipe asks for no other; several, of several sources, become
-    one. Held-out faces and folds come out of Training, so that PublicTest is then as new to the run as PrivateTest.
-    Raises InputError for votes that nothing can be learnt from.
+    The data's own validation splits are used if it has some and the recipe does not ask for others; several, of several
+    sources, are joined. Held-out faces and folds are taken from Training, so that PublicTest is as new to the run as
+    PrivateTest.
+
+    Returns:
+        The data set, and the name of its validation split.
+
+    Raises:
+        InputError: the votes cannot be used for training.
     """
     divided, split = _divide(dataset, recipe)
     if divided.votes is not None:
         if divided.label_set is FERPLUS:
             raise InputError(
-                "votes: expected labels of another kind beside them, for they are the head ferplus themselves, got "
-                "labels of ferplus. Leave out --labels ferplus, or --votes"
+                "votes: expected labels of another label set, since the votes train the head ferplus, got labels of "
+                "ferplus. Leave out --labels ferplus, or --votes"
             )
         if not divided.votes[divided.splits == split].any():
             raise InputError(

@@ -244,16 +244,13 @@ class VideoAnalysis:
         self.analyzer.close()
 
 
-def analyze(
-    pipeline: FacePipeline, source: Any, options: AnalysisOptions | None = None, *, first_track: int = 1
-) -> VideoAnalysis:
+def analyze(pipeline: FacePipeline, source: Any, options: AnalysisOptions | None = None) -> VideoAnalysis:
     """Analyze a video and return an iterator over its `Moment`s.
 
     Args:
         pipeline: what finds, crops and classifies faces: an `EmotionRecognizer`, for instance.
         source: what `mien.video.io.opening.open_source` takes, or a `Source` of one's own.
         options: how the video is analyzed.
-        first_track: the first number to give to a person.
 
     Raises:
         VideoError: the source cannot be read.
@@ -267,7 +264,7 @@ def analyze(
     analyzer = FrameAnalyzer(
         pipeline,
         DetectionSchedule(options.detect_every, realtime, 1 / rate if np.isfinite(rate) else None),
-        Tracker(replace(TrackOptions(), max_gap=options.max_gap), first_track),
+        Tracker(replace(TrackOptions(), max_gap=options.max_gap), options.first_track),
         Smoother(options.smoothing, options.margin),
         opened.name,
     )

@@ -104,6 +104,8 @@ class AnalysisOptions:
         metavar="SECONDS",
     )
 
+    first_track: int = option(1, "the first number that is given to a person", parse=positive, metavar="N")
+
     def __post_init__(self) -> None:
         self.sampling  # noqa: B018  raises what is wrong with those values
         if self.detect_every is not None and self.detect_every < 1:

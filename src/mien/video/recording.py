@@ -204,9 +204,9 @@ def _analysis(
     pipeline: FacePipeline, opened: Source, options: AnalysisOptions, earlier: ResumePoint | None
 ) -> Iterator[VideoAnalysis]:
     """The analysis from where to go on, with the persons of the last whole frame, if an earlier run left one."""
-    start = earlier.resume if earlier else options.start
-    first_track = earlier.next_track if earlier else 1
-    analysis = analyze(pipeline, opened, replace(options, start=start), first_track=first_track)
+    if earlier is not None:
+        options = replace(options, start=earlier.resume, first_track=earlier.next_track)
+    analysis = analyze(pipeline, opened, options)
     if earlier is not None and earlier.last is not None:
         analysis.analyzer.restore(earlier.last.time, earlier.last.faces)
     with analysis:

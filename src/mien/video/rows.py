@@ -11,7 +11,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
@@ -22,7 +22,7 @@ import numpy as np
 from mien.errors import DataError, InputError, MissingExtraError
 from mien.files import replacing
 from mien.labels import UNCERTAIN, LabelSet
-from mien.results import Faces
+from mien.results import SCHEMA, Faces
 from mien.video.moment import Moment
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
@@ -33,9 +33,23 @@ ROWS_AT_ONCE = 50_000
 _FIXED = ("time", "frame", "track", "left", "top", "right", "bottom", "score", "emotion", "confidence", "vote_share")
 
 
-def columns(labels: LabelSet) -> list[str]:
-    """time in seconds, frame, track, box in pixels, score, emotion, confidence, vote_share, a column per emotion."""
-    return [*_FIXED, *labels.names]
+_FIRST_NAMES = {"vote_share": "intensity"}
+"""Columns that had another name in version 1 of the rows."""
+
+
+def columns(labels: LabelSet, version: int = SCHEMA) -> list[str]:
+    """Return the names of the columns, in order, for a version of the rows (1 or 2).
+
+    They are time in seconds, frame, track, box in pixels, score, emotion, confidence, vote_share and a column per
+    emotion.
+    """
+    fixed = [_FIRST_NAMES.get(name, name) for name in _FIXED] if version == 1 else _FIXED
+    return [*fixed, *labels.names]
+
+
+def version_of(names: Sequence[str], labels: LabelSet) -> int | None:
+    """Return the version of the rows that have these columns; None if they are no such rows."""
+    return next((version for version in (SCHEMA, 1) if list(names) == columns(labels, version)), None)
 
 
 def rows_of(moment: Moment) -> list[dict[str, Any]]:
@@ -58,17 +72,21 @@ def rows_of(moment: Moment) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class ResumePoint:
-    """What an earlier run left: whole frames up to byte `size` of the file, and where to go on.
+    """Hold what an earlier run left in a file of rows, and where to go on.
 
-    resume      seconds of the frame that was written last; it is done again, since its rows may be incomplete
-    last        the frame before it, or None
-    next_track  a number that no track has
+    Attributes:
+        size: bytes of the file that are kept.
+        resume: seconds of the frame that was written last; it is analyzed again, since its rows may be incomplete.
+        last: the frame before it, or None.
+        next_track: a number that no person has.
+        version: of the rows in the file; those that follow are written in the same one.
     """
 
     size: int
     resume: float
     last: Moment | None
     next_track: int
+    version: int = SCHEMA
 
 
 class RowWriter:
@@ -82,10 +100,11 @@ class RowWriter:
         self.labels = labels
         self.count = 0
         self._journal = journal_of(self.path)
+        self._names = columns(labels, earlier.version if earlier else SCHEMA)
         self._json = self._journal is not None and self._journal.suffix == ".jsonl"
         self._file = sys.stdout if self._journal is None else self._open(self._journal, earlier)
         if not self._json and earlier is None:
-            self._file.write(",".join(columns(labels)) + "\n")
+            self._file.write(",".join(self._names) + "\n")
             self._file.flush()
 
     @staticmethod
@@ -112,11 +131,12 @@ class RowWriter:
         rows = rows_of(moment)
         if not rows:
             return
+        rows = [dict(zip(self._names, row.values(), strict=True)) for row in rows]
         text = io.StringIO()
         if self._json:
             text.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         else:
-            csv.DictWriter(text, columns(self.labels), lineterminator="\n").writerows(rows)
+            csv.DictWriter(text, self._names, lineterminator="\n").writerows(rows)
         self._file.write(text.getvalue())
         self._file.flush()
         self.count += len(rows)
@@ -140,9 +160,11 @@ def journal_of(path: Path) -> Path | None:
 
 
 def find_resume_point(path: str | Path, labels: LabelSet) -> ResumePoint | None:
-    """What an earlier run left in the file of that name; None if there is nothing to go on from.
+    """Return what an earlier run left in the file of that name; None if there is nothing to go on from.
 
-    Raises InputError for a finished Parquet file, DataError for a file that is not one of these rows.
+    Raises:
+        InputError: the rows went to standard output, or the Parquet file is finished.
+        DataError: the file holds no such rows.
     """
     target = Path(path)
     journal = journal_of(target)
@@ -152,21 +174,33 @@ def find_resume_point(path: str | Path, labels: LabelSet) -> ResumePoint | None:
         raise InputError(f"{target} is finished: a Parquet file that is cut short has its rows in {journal.name}")
     if not journal.exists():
         return None
-    size, before, last, most = 0, None, None, 0
-    for offset, seen in _frames(journal, labels):
-        size, before, last = offset, last, seen
-        most = max(most, *seen.faces.track_ids.tolist()) if seen.faces.track_ids is not None else most
+    size, before, last, most, version = 0, None, None, 0, SCHEMA
+    for offset, found, moment in _frames(journal, labels):
+        size, version, before, last = offset, found, last, moment
+        most = max(most, *moment.faces.track_ids.tolist()) if moment.faces.track_ids is not None else most
     if last is None:
         return None
-    return ResumePoint(size, last.time, before, most + 1)
+    return ResumePoint(size, last.time, before, most + 1, version)
 
 
-def read_rows(path: Path, labels: LabelSet, before: float = float("inf")) -> Iterator[Moment]:
-    """The frames that an unfinished file's rows tell of, up to a time; in memory is one at a time."""
-    for _, seen in _frames(path, labels):
-        if seen.time >= before:
+def read_rows(path: str | Path, labels: LabelSet, before: float = float("inf")) -> Iterator[Moment]:
+    """Yield the moments of a file of rows, of version 1 or 2; one at a time is in memory.
+
+    Args:
+        path: .csv, .jsonl or .parquet; of an unfinished file, what follows the last whole line is left out.
+        labels: the label set of the rows.
+        before: seconds; moments from that time on are left out.
+
+    Raises:
+        DataError: the file holds no such rows.
+        MissingExtraError: the extra `parquet` is not installed.
+    """
+    path = Path(path)
+    frames = _parquet_frames(path, labels) if path.suffix.lower() == ".parquet" else _frames(path, labels)
+    for *_, moment in frames:
+        if moment.time >= before:
             return
-        yield seen
+        yield moment
 
 
 def to_parquet(journal: Path, path: Path, labels: LabelSet) -> Path:
@@ -181,7 +215,7 @@ def to_parquet(journal: Path, path: Path, labels: LabelSet) -> Path:
         journal.open(encoding="utf-8") as lines,
         parquet.ParquetWriter(temporary, schema) as writer,
     ):
-        while rows := [json.loads(line) for line in islice(lines, ROWS_AT_ONCE)]:
+        while rows := [_renamed(json.loads(line)) for line in islice(lines, ROWS_AT_ONCE)]:
             writer.write_table(pyarrow.Table.from_pylist(rows, schema))
     return path
 
@@ -195,42 +229,70 @@ def _pyarrow() -> tuple[Any, Any]:
     return pyarrow, pyarrow.parquet
 
 
-def _frames(path: Path, labels: LabelSet) -> Iterator[tuple[int, Moment]]:
-    """Every frame with the byte at which its rows begin; what follows the last whole line is not read."""
-    for frame, group in groupby(_lines(path, labels), key=lambda item: item[1]["frame"]):
+def _frames(path: Path, labels: LabelSet) -> Iterator[tuple[int, int, Moment]]:
+    """Every frame with the byte at which its rows begin and their version; only whole lines are read."""
+    for frame, group in groupby(_lines(path, labels), key=lambda item: item[2]["frame"]):
         items = list(group)
-        rows = [row for _, row in items]
-        yield items[0][0], Moment(float(rows[0]["time"]), int(frame), _faces(rows, labels))
+        offset, version, _ = items[0]
+        yield offset, version, _moment(int(frame), [row for *_, row in items], labels)
 
 
-def _lines(path: Path, labels: LabelSet) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Whole lines as dicts, with the byte at which each begins."""
+def _parquet_frames(path: Path, labels: LabelSet) -> Iterator[tuple[Moment]]:
+    """Every frame of a Parquet file, whose row groups are read one after the other."""
+    _, parquet = _pyarrow()
+    with parquet.ParquetFile(path) as file:
+        if version_of(file.schema_arrow.names, labels) is None:
+            raise DataError(f"{path}: {_expected(labels)}, got {file.schema_arrow.names}")
+        rows = (_renamed(row) for batch in file.iter_batches(ROWS_AT_ONCE) for row in batch.to_pylist())
+        for frame, group in groupby(rows, key=lambda row: row["frame"]):
+            yield (_moment(int(frame), list(group), labels),)
+
+
+def _moment(frame: int, rows: list[dict[str, Any]], labels: LabelSet) -> Moment:
+    return Moment(float(rows[0]["time"]), frame, _faces(rows, labels))
+
+
+def _lines(path: Path, labels: LabelSet) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Whole lines as dicts with today's names, with the byte at which each begins and the version of its names."""
     names = columns(labels)
     with path.open("rb") as file:
         offset = 0
         if path.suffix.lower() == ".csv":
             header = file.readline()
             offset = len(header)
-            if header and header.decode(errors="replace").strip().split(",") != names:
-                raise DataError(
-                    f"{path}: expected the columns {','.join(names)}, got {header.decode(errors='replace').strip()!r}. "
-                    "Resume with the labels of the first run, or name a new file"
-                )
+            found = header.decode(errors="replace").strip()
+            if header and version_of(found.split(","), labels) is None:
+                raise DataError(f"{path}: {_expected(labels)}, got {found!r}. {_MEND}")
+            names = found.split(",")
         for line in file:
             if not line.endswith(b"\n"):
                 return
-            yield offset, _parsed(line, names, path)
+            row = _parsed(line, names, path, labels)
+            yield offset, version_of(list(row), labels) or SCHEMA, _renamed(row)
             offset += len(line)
 
 
-def _parsed(line: bytes, names: list[str], path: Path) -> dict[str, Any]:
+_MEND = "Resume with the labels of the first run, or name a new file"
+
+
+def _expected(labels: LabelSet) -> str:
+    return f"expected the columns {','.join(columns(labels))}"
+
+
+def _renamed(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of version 1 with the names of version 2."""
+    names = {first: name for name, first in _FIRST_NAMES.items()}
+    return {names.get(name, name): value for name, value in row.items()}
+
+
+def _parsed(line: bytes, names: list[str], path: Path, labels: LabelSet) -> dict[str, Any]:
     try:
         if path.suffix.lower() == ".csv":
             return dict(zip(names, next(csv.reader([line.decode()])), strict=True))
-        row = json.loads(line)
-        if list(row) != names:
+        row = dict(json.loads(line))
+        if version_of(list(row), labels) is None:
             raise ValueError(f"the keys {list(row)}")
-        return dict(row)
+        return row
     except (ValueError, TypeError) as error:
         raise DataError(f"{path}: expected rows of `mien video` with {names}, got {line[:80]!r} ({error})") from error
 

@@ -27,7 +27,7 @@ from mien.serve.settings import ServiceSettings
 def test_models(client: TestClient) -> None:
     values = client.get("/v1/models").json()
     ModelsDocument.model_validate(values)
-    assert (values["schema"], values["mien"], values["default"]) == (1, __version__, "tiny")
+    assert (values["schema"], values["mien"], values["default"]) == (2, __version__, "tiny")
     (model,) = values["models"]
     assert [head["name"] for head in model["heads"]] == ["fer2013", "ferplus"]
     assert model["labels"] == "ferplus"
@@ -193,7 +193,7 @@ def test_a_failure_of_the_service_is_a_problem_without_words(
     values = problem(client.post("/v1/faces", content=png(8, 8), headers=JPEG), 500)
     assert "secret" not in str(values)
     assert "RuntimeError at" in caplog.text
-    assert "test_service_about.py" in caplog.text
+    assert "test_status.py" in caplog.text
     assert "secret" not in caplog.text
 
 
@@ -203,7 +203,10 @@ def test_several_processes_add_their_numbers_up(tmp_path: Any) -> None:
     import subprocess
     import sys
 
-    code = "from mien.serve.middleware.metrics import Metrics; m = Metrics(); m.faces.inc(3); print(m.text().decode())"
+    code = (
+        "from mien.serve.middleware.metrics import ServiceMetrics; m = ServiceMetrics(); m.faces.inc(3);"
+        "print(m.text().decode())"
+    )
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     texts = [
         subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout

@@ -26,7 +26,7 @@ def jpeg(image: np.ndarray) -> bytes:
 
 def checked(values: dict[str, Any]) -> dict[str, Any]:
     """An answer whose image has the shape of those of /v1/faces."""
-    head = {"schema": 1, "mien": "", "model": "", "labels": {"name": "", "emotions": []}, "errors": []}
+    head = {"schema": 2, "mien": "", "model": "", "labels": {"name": "", "emotions": []}, "errors": []}
     FacesDocument.model_validate({**head, "images": [values["image"]]})
     assert set(values) == {"schema", "frame", "dropped", "time", "milliseconds", "image"}
     return values
@@ -128,7 +128,7 @@ def test_pixels_of_a_frame(bundle_file: str) -> None:
 
 
 def test_of_frames_that_come_too_fast_the_newest_counts(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    import mien.serve.stream as stream
+    import mien.serve.routes.stream as stream
 
     go, first = threading.Event(), threading.Event()
     load = stream.load_image

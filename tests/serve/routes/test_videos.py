@@ -247,7 +247,7 @@ def test_pixels_of_a_video(bundle_file: str, clip: Path) -> None:
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Videos stop before their second frame until this is set."""
     go = threading.Event()
-    watch = jobs_module.watch
+    watch = jobs_module.analyze
 
     def slow(*arguments: Any, **options: Any) -> Any:
         return Held(watch(*arguments, **options))
@@ -268,7 +268,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
                     go.wait(READY)
                 yield moment
 
-    monkeypatch.setattr(jobs_module, "watch", slow)
+    monkeypatch.setattr(jobs_module, "analyze", slow)
     yield go
     go.set()
 
@@ -358,7 +358,7 @@ def test_a_video_that_breaks_while_it_is_read(client: TestClient, clip: Path, mo
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(jobs_module, "watch", broken)
+    monkeypatch.setattr(jobs_module, "analyze", broken)
     where = client.post("/v1/videos", content=clip.read_bytes(), headers=MP4).headers["location"]
     values = ended(client, where)
     assert (values["status"], values["error"]["status"]) == ("failed", 500)

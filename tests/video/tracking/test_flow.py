@@ -1,4 +1,4 @@
-"""Faces carried from picture to picture by what moved."""
+"""Faces moved_faces from picture to picture by what moved."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def test_box_and_landmarks_move_with_the_face(
 ) -> None:
     matrix = cv2.getRotationMatrix2D((226, 118), turn, scale)
     matrix[:, 2] += shift
-    follower = FaceFlow()
-    follower.remember(portrait)
-    carried, lost = follower.carry(face(), moved(portrait, matrix))
+    flow = FaceFlow()
+    flow.remember(portrait)
+    moved_faces, lost = flow.move(face(), moved(portrait, matrix))
     assert not lost.any()
     expected = POINTS @ matrix[:, :2].T + matrix[:, 2]
-    np.testing.assert_allclose(carried.landmarks[0], expected, atol=2)
+    np.testing.assert_allclose(moved_faces.landmarks[0], expected, atol=2)
     centre = matrix[:, :2] @ BOX.reshape(2, 2).mean(axis=0) + matrix[:, 2]
-    np.testing.assert_allclose(carried.boxes[0].reshape(2, 2).mean(axis=0), centre, atol=2)
+    np.testing.assert_allclose(moved_faces.boxes[0].reshape(2, 2).mean(axis=0), centre, atol=2)
     np.testing.assert_allclose(
-        np.diff(carried.boxes[0].reshape(2, 2), axis=0)[0], scale * (BOX[2:] - BOX[:2]), rtol=0.03
+        np.diff(moved_faces.boxes[0].reshape(2, 2), axis=0)[0], scale * (BOX[2:] - BOX[:2]), rtol=0.03
     )
 
 
@@ -62,14 +62,14 @@ def test_who_is_gone_is_lost(kind: str, portrait: np.ndarray) -> None:
     }[kind]
     if kind == "covered":
         after[40:200, 160:300] = (30, 60, 90)
-    follower = FaceFlow()
-    follower.remember(portrait)
-    assert follower.carry(face(), after)[1].all()
+    flow = FaceFlow()
+    flow.remember(portrait)
+    assert flow.move(face(), after)[1].all()
 
 
 def test_nobody_and_no_picture_before(portrait: np.ndarray) -> None:
-    follower = FaceFlow()
-    assert follower.carry(face(), portrait)[1].all()
+    flow = FaceFlow()
+    assert flow.move(face(), portrait)[1].all()
     nobody = face().select(np.zeros(0, np.int64))
-    carried, lost = follower.carry(nobody, portrait)
-    assert (len(carried), len(lost)) == (0, 0)
+    moved_faces, lost = flow.move(nobody, portrait)
+    assert (len(moved_faces), len(lost)) == (0, 0)

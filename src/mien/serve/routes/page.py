@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from mien.serve.problems import ProblemError
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "static"
 CACHE = {"Cache-Control": "no-cache"}
 """Browsers ask whether a file has changed; its ETag answers."""
 

@@ -1,4 +1,4 @@
-"""The networks, one file each, by name. Each is called with its `Options`, the width of every head, and its size."""
+"""Define the networks, one file each, by name. A network is built from its `Options`, its heads and its input size."""
 
 from __future__ import annotations
 

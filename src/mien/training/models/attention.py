@@ -1,4 +1,4 @@
-"""Attention inside convolutional blocks: which channels matter, and where. Each keeps the shape `(N, C, H, W)`."""
+"""Weight channels and positions inside convolutional blocks (attention). Each module keeps the shape (N, C, H, W)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ Attention = Literal["none", "se", "cbam"]
 
 
 def attention(name: Attention, channels: int, squeeze: int) -> nn.Module:
-    """The attention block of that name; `squeeze` divides the channels in its bottleneck, 0: no attention."""
+    """Build the attention module of that name.
+
+    Args:
+        name: "none", "se" or "cbam".
+        channels: number of channels.
+        squeeze: divides the channels in the bottleneck. 0: no attention.
+    """
     if name == "none" or not squeeze:
         return nn.Identity()
     hidden = max(8, channels // squeeze)
@@ -19,7 +25,7 @@ def attention(name: Attention, channels: int, squeeze: int) -> nn.Module:
 
 
 class SqueezeExcitation(nn.Module):
-    """A factor from 0 to 1 for every channel, from the means of all channels (Hu et al. 2018)."""
+    """Multiply every channel by a factor from 0 to 1, computed from the means of all channels (Hu et al. 2018)."""
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
@@ -36,7 +42,7 @@ class SqueezeExcitation(nn.Module):
 
 
 class CBAM(nn.Module):
-    """Convolutional block attention: channels first, then places (Woo et al. 2018)."""
+    """Apply channel attention and then spatial attention: convolutional block attention (Woo et al. 2018)."""
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
@@ -49,7 +55,7 @@ class CBAM(nn.Module):
 
 
 class ChannelAttention(nn.Module):
-    """Factors `(N, C, 1, 1)` from 0 to 1, from each channel's mean and maximum through one small network."""
+    """Compute factors (N, C, 1, 1) from 0 to 1, from each channel's mean and maximum, by one small network."""
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
@@ -63,7 +69,7 @@ class ChannelAttention(nn.Module):
 
 
 class SpatialAttention(nn.Module):
-    """A map `(N, 1, H, W)` from 0 to 1, from the mean and maximum over channels."""
+    """Compute a map (N, 1, H, W) from 0 to 1, from the mean and maximum over channels."""
 
     def __init__(self, kernel: int = 7) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What every network is, the registry, and the count of a network's work."""
+"""Define the base class of all networks, the registry, and the count of a network's operations."""
 
 from __future__ import annotations
 
@@ -21,14 +21,19 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 class Network(nn.Module):
-    """Faces float32 `(N, 1, S, S)`, normalised by the input spec, to logits `(N, K)` per head.
+    """Map faces, float32 (N, 1, S, S), normalised by the input spec, to logits (N, K) per head.
 
-    A subclass has `Options` (a pydantic model, a description per field) and is built as `cls(options, heads, size)`,
-    where `heads` gives the number of labels of each head by name and `size` is S. `any_size` says whether it answers
-    faces of other sizes too, as progressive resizing needs. `wants` is the input spec that it needs, if it needs one.
+    A subclass has `Options` (a pydantic model with a description per field) and is built as `cls(options, heads,
+    size)`, where `heads` maps each head's name to its number of labels and `size` is S.
+
+    Attributes:
+        any_size: whether the network also accepts other input sizes, as progressive resizing needs.
+        wants: the input spec that the network needs, or None.
     """
 
     class Options(BaseModel):
+        """Define the options of a network, with a description per field."""
+
         model_config = ConfigDict(extra="forbid", frozen=True)
 
     any_size: ClassVar[bool] = False
@@ -39,17 +44,18 @@ class Network(nn.Module):
         del options, heads, size
 
     def forward(self, faces: Tensor) -> dict[str, Tensor]:
+        """Return the logits (N, K) of each head for faces float32 (N, 1, S, S)."""
         raise TypeError(f"{type(self).__name__} has no forward")
 
     def layers(self) -> list[list[nn.Parameter]]:
-        """All parameters in groups from the input to the heads, which are the last group."""
+        """Return all parameters in groups, from the input to the heads, which are the last group."""
         heads = {id(parameter) for parameter in self.get_submodule("heads").parameters()}
         parameters = list(self.parameters())
         return [[p for p in parameters if id(p) not in heads], [p for p in parameters if id(p) in heads]]
 
 
 class Heads(nn.ModuleDict):
-    """One dense layer per head: features float32 `(N, F)` to logits `(N, K)` by name."""
+    """Apply one dense layer per head: features float32 (N, F) to logits (N, K) by name."""
 
     def __init__(self, features: int, heads: dict[str, int]) -> None:
         super().__init__({name: nn.Linear(features, labels) for name, labels in heads.items()})
@@ -62,7 +68,7 @@ Class = TypeVar("Class", bound=type[Network])
 
 
 def register(name: str) -> Callable[[Class], Class]:
-    """Puts a network into `NETWORKS`; a name can be taken once."""
+    """Register a network in `NETWORKS`, as a class decorator; a name can be registered once."""
 
     def keep(cls: Class) -> Class:
         if name in NETWORKS:
@@ -74,13 +80,20 @@ def register(name: str) -> Callable[[Class], Class]:
 
 
 def build(name: str, options: dict[str, Any], heads: dict[str, int], size: int) -> Network:
-    """A new network with random weights, for faces of `size` x `size` pixels."""
+    """Build a network with random weights.
+
+    Args:
+        name: a key of `NETWORKS`.
+        options: the network's options.
+        heads: head -> number of labels.
+        size: side of the input in pixels.
+    """
     cls = NETWORKS[name]
     return cls(cls.Options(**options), heads, size)
 
 
 def gflop(network: nn.Module, size: int) -> float:
-    """Work for one face in GFLOP, two per multiply-add of convolutions, dense layers and attention."""
+    """Return the operations for one face in GFLOP, two per multiply-add of convolutions, dense layers and attention."""
     training = network.training
     device = next(network.parameters()).device
     with torch.no_grad(), FlopCounterMode(display=False) as counter:

@@ -1,4 +1,4 @@
-"""What the classic convolutional networks share: pooled blocks, dense layers, heads. Each of them says what differs."""
+"""Define what the classic convolutional networks share: pooled blocks, dense layers, heads."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from mien.training.models.base import Heads, Network
 
 CHANNELS = "channels of each block"
-BLOCK_DROPOUT = "chance to blank a value, after each block's pooling"
+BLOCK_DROPOUT = "dropout probability after each block's pooling"
 DENSE_WIDTHS = "widths of the dense layers before the heads"
-DENSE_DROPOUT = "chance to blank a value, after each of the dense layers"
+DENSE_DROPOUT = "dropout probability after each dense layer"
 
 
 class ConvNet(Network):
-    """Blocks of convolutions, each pooled to half and dropped out; flattened; dense layers; heads.
+    """Stack blocks of convolutions, each with pooling to half the size and dropout, then dense layers, then heads.
 
-    A subclass gives its `Options` defaults, and says what its convolutions and its dense layers are.
+    A subclass defines the defaults of its `Options`, its convolutions and its dense layers.
     """
 
     class Options(Network.Options):
@@ -52,11 +52,11 @@ class ConvNet(Network):
         self.heads = Heads(inputs, heads)
 
     def convolutions(self, options: Any, block: int, inputs: int, width: int) -> list[nn.Module]:
-        """The layers of a block, from `inputs` channels to `width`, before its pooling."""
+        """Return the layers of a block before its pooling, from `inputs` channels to `width`."""
         raise TypeError(f"{type(self).__name__} has no convolutions")
 
     def dense(self, options: Any, inputs: int, width: int) -> list[nn.Module]:
-        """The layers of a dense block before its dropout."""
+        """Return the layers of a dense block before its dropout."""
         return [nn.Linear(inputs, width), nn.ReLU()]
 
     def forward(self, faces: Tensor) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Three blocks of two ELU convolutions, as many notebooks have it; said to reach 68.4 % in validation."""
+"""Define elu-cnn: three blocks of two ELU convolutions, as in many notebooks; reported: 68.4 % in validation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mien.training.models.conv_net import BLOCK_DROPOUT, CHANNELS, DENSE_DROPOUT
 
 @register("elu-cnn")
 class EluCNN(ConvNet):
-    """Every convolution and dense layer: He-normal weights, ELU, batch normalisation."""
+    """Use He-normal weights, ELU and batch normalisation in every convolution and dense layer."""
 
     class Options(ConvNet.Options):
         channels: tuple[PositiveInt, ...] = Field((64, 128, 256), min_length=1, description=CHANNELS)

@@ -1,4 +1,4 @@
-"""Convolutions with batch normalisation and dropout, a first network as most people write it; said to reach 61 %."""
+"""Define plain-cnn: convolutions with batch normalisation and dropout, a usual first network; reported: 61 %."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mien.training.models.conv_net import BLOCK_DROPOUT, CHANNELS, DENSE_DROPOUT
 
 @register("plain-cnn")
 class PlainCNN(ConvNet):
-    """One convolution a block, batch-normalised, ReLU."""
+    """Stack blocks of one convolution, batch normalisation and ReLU."""
 
     class Options(ConvNet.Options):
         channels: tuple[PositiveInt, ...] = Field((32, 64, 128, 256), min_length=1, description=CHANNELS)

@@ -1,4 +1,4 @@
-"""The block that the residual networks share (He et al. 2016)."""
+"""Define the block that the residual networks share (He et al. 2016)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ MakeLayer = Callable[[], nn.Module]
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions, each batch-normalised, through `attention`, added to their input.
+    """Add two 3x3 convolutions, each batch-normalised, with attention, to their input.
 
-    `dropout` is the chance that a whole channel of the branch is blanked (spatial dropout).
+    Args:
+        inputs: input channels.
+        outputs: output channels.
+        stride: stride of the first convolution.
+        activation: makes an activation.
+        attention: module that keeps the shape.
+        dropout: probability that a whole channel of the branch is dropped (spatial dropout).
     """
 
     def __init__(
@@ -56,9 +62,16 @@ def stages(
     attention: Callable[[int], nn.Module],
     dropout: float = 0.0,
 ) -> nn.Sequential:
-    """All blocks in order: `depths[i]` of `widths[i]` channels, the first of each stage with `strides[i]`.
+    """Build all residual blocks in order.
 
-    `attention` makes the attention of a block from its channels.
+    Args:
+        inputs: input channels.
+        widths: channels of each stage.
+        depths: number of blocks of each stage.
+        strides: stride of the first block of each stage.
+        activation: makes an activation.
+        attention: makes the attention of a block from its channels.
+        dropout: probability that a whole channel of a block's branch is dropped.
     """
     blocks: list[nn.Module] = []
     for width, depth, stride in zip(widths, depths, strides, strict=True):

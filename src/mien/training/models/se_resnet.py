@@ -1,4 +1,4 @@
-"""A small residual network with attention (He et al. 2016; Hu et al. 2018), for faces of 32 to 48 pixels.
+"""Define se-resnet: a small residual network with attention (He et al. 2016; Hu et al. 2018) for 32 to 48 pixels.
 
 The stem keeps the resolution: at this size an early stride costs more accuracy than it saves time.
 """
@@ -14,23 +14,25 @@ from mien.training.models.attention import Attention, attention
 from mien.training.models.base import ACTIVATIONS, Heads, Network, register
 from mien.training.models.residual import stages
 
-ATTENTION = "of the residual blocks: none, se (squeeze-and-excitation) or cbam (channels and places)"
-SQUEEZE = "reduction in the attention's bottleneck; 0: no attention"
+ATTENTION = "attention in the residual blocks: none, se (squeeze-and-excitation) or cbam (channels and positions)"
+SQUEEZE = "reduction of the channels in the attention's bottleneck; 0: no attention"
 
 
 @register("se-resnet")
 class SEResNet(Network):
-    """Stem, four stages of residual blocks, global average pooling, dropout, one dense layer per head."""
+    """Stack a stem, stages of residual blocks, global average pooling, dropout and one dense layer per head."""
 
     class Options(Network.Options):
         stem: int = Field(32, ge=1, description="channels of the first convolution")
         widths: tuple[PositiveInt, ...] = Field((32, 64, 128, 256), description="channels of each stage")
         depths: tuple[PositiveInt, ...] = Field((1, 1, 1, 1), description="residual blocks of each stage")
         strides: tuple[PositiveInt, ...] = Field((1, 2, 2, 2), description="stride of each stage's first block")
-        activation: Literal["relu", "silu"] = Field("relu", description="on a CPU relu trains 1.4 times as fast")
+        activation: Literal["relu", "silu"] = Field(
+            "relu", description="on a CPU relu trains 1.4 times as fast as silu"
+        )
         attention: Attention = Field("se", description=ATTENTION)
         squeeze: int = Field(8, ge=0, description=SQUEEZE)
-        dropout: float = Field(0.2, ge=0, lt=1, description="before the heads")
+        dropout: float = Field(0.2, ge=0, lt=1, description="dropout probability before the heads")
 
         @model_validator(mode="after")
         def _same_length(self) -> SEResNet.Options:

@@ -1,4 +1,4 @@
-"""The residual network with Swish, spatial dropout and a sharpened softmax that reports 72.25 to 73.25 % on FER2013."""
+"""Define swish-resnet: residual, with Swish, spatial dropout and a sharpened softmax; reported: 72.25 to 73.25 %."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from mien.training.models.se_resnet import ATTENTION, SQUEEZE
 
 @register("swish-resnet")
 class SwishResNet(Network):
-    """Stem, residual stages with spatial dropout, global average pooling, a dense layer, logits over a temperature.
+    """Stack a stem, residual stages with spatial dropout, global average pooling, a dense layer and tempered logits.
 
-    Every convolution and the dense layer are batch-normalised.
+    Every convolution and the dense layer are batch-normalised. The logits are divided by a temperature.
     """
 
     class Options(Network.Options):
         stem: int = Field(32, ge=1, description="channels of the first convolution")
         stages: tuple[PositiveInt, ...] = Field(
-            (32, 64, 128, 256), min_length=1, description="channels of each stage; all but the first halve the picture"
+            (32, 64, 128, 256),
+            min_length=1,
+            description="channels of each stage; all but the first halve the resolution",
         )
         blocks: int = Field(1, ge=1, description="residual blocks of each stage")
         attention: Attention = Field("none", description=ATTENTION)
         squeeze: int = Field(8, ge=0, description=SQUEEZE)
-        dropout2d: float = Field(0.1, ge=0, lt=1, description="chance that a channel of a block is blanked")
+        dropout2d: float = Field(0.1, ge=0, lt=1, description="probability that a channel of a block is dropped")
         dense: int = Field(128, ge=1, description="width of the dense layer before the heads")
-        dense_dropout: float = Field(0.3, ge=0, lt=1, description="after the dense layer")
-        softmax_temperature: float = Field(0.7, gt=0, description="the logits are divided by it, in training too")
+        dense_dropout: float = Field(0.3, ge=0, lt=1, description="dropout probability after the dense layer")
+        softmax_temperature: float = Field(0.7, gt=0, description="divides the logits, in training too")
 
     any_size = True
 

@@ -1,7 +1,7 @@
-"""Transfer learning: any image-classification backbone of transformers, with heads of our own.
+"""Define transfer: any image-classification backbone of transformers, with new heads.
 
-The backbone comes by its name on the Hugging Face hub or from a local folder; timm's come through transformers' wrapper
-where timm is installed.
+The backbone is named by the Hugging Face hub or a local folder; timm's backbones are used through transformers' wrapper
+if timm is installed.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from mien.training.models.base import Network, register
 
 @register("transfer")
 class Transfer(Network):
-    """Gray faces as RGB, at the backbone's own size and normalisation, through the backbone; its classifier made anew.
+    """Classify gray faces by a pre-trained backbone, at its own input size and normalisation, with a new classifier.
 
-    The labels of all heads are one new classifier, whose logits are cut into heads.
+    The labels of all heads are one new classifier, whose logits are split into heads.
     """
 
     class Options(Network.Options):
         backbone: str = Field(
             "google/mobilenet_v2_1.0_224", description="hub name or local folder of an image-classification network"
         )
-        pretrained: bool = Field(True, description="false: the backbone's shape with random weights")
-        backbone_size: int = Field(0, ge=0, description="side that the backbone reads, in pixels; 0: its own")
-        dropout: float = Field(0.2, ge=0, lt=1, description="before the heads")
+        pretrained: bool = Field(True, description="false: the backbone's architecture with random weights")
+        backbone_size: int = Field(0, ge=0, description="side of the backbone's input in pixels; 0: its own size")
+        dropout: float = Field(0.2, ge=0, lt=1, description="dropout probability before the heads")
 
     any_size = True
     wants = InputSpec(48, 0.0, 255.0)
@@ -51,10 +51,10 @@ class Transfer(Network):
         self._classifier = [classifier]  # in a list, so that it is not registered twice
         classifier.register_forward_pre_hook(_Dropout(options.dropout))
         self._try(options)
-        self.train()  # pre-trained ones come ready to answer
+        self.train()  # pre-trained backbones are loaded in evaluation mode
 
     def _try(self, options: Options) -> None:
-        """One face, so that a size that does not suit the backbone is told before anything is trained."""
+        """Predict one face, so that an input size that the backbone cannot use is reported before training."""
         try:
             with torch.no_grad():
                 self.eval()(torch.zeros(1, 1, self.wants.size, self.wants.size))
@@ -71,7 +71,7 @@ class Transfer(Network):
         return dict(zip(self.labels, logits.split(list(self.labels.values()), dim=1), strict=True))
 
     def layers(self) -> list[list[nn.Parameter]]:
-        """What comes before the backbone's blocks, each block, what comes after, and the new classifier."""
+        """Return the parameters in groups: before the backbone's blocks, each block, after them, the new classifier."""
         heads = list(self._classifier[0].parameters())
         known = {id(parameter) for parameter in heads}
         layers: list[list[nn.Parameter]] = [[]]
@@ -89,7 +89,13 @@ class Transfer(Network):
 
 @dataclass(frozen=True)
 class BackboneInput:
-    """What a backbone's processor hands to it: the side in pixels, and the statistics of colours from 0 to 1."""
+    """Describe a backbone's input.
+
+    Attributes:
+        side: height and width in pixels.
+        mean: mean of each color channel, 0 to 1.
+        std: standard deviation of each color channel, 0 to 1.
+    """
 
     side: int
     mean: tuple[float, ...]
@@ -97,7 +103,16 @@ class BackboneInput:
 
 
 def load_backbone(name: str, labels: int, *, pretrained: bool) -> Any:
-    """The backbone with a new classifier for `labels`; a RecipeError that says how to get it where it cannot be had."""
+    """Load a backbone with a new classifier.
+
+    Args:
+        name: hub name or local folder.
+        labels: number of outputs of the classifier.
+        pretrained: load the weights; otherwise they are random.
+
+    Raises:
+        RecipeError: it cannot be loaded; the message says how to download it.
+    """
     transformers = _transformers()
     try:
         if pretrained:
@@ -106,19 +121,23 @@ def load_backbone(name: str, labels: int, *, pretrained: bool) -> Any:
             )
         config = transformers.AutoConfig.from_pretrained(name, num_labels=labels)
         return transformers.AutoModelForImageClassification.from_config(config)
-    except ImportError as error:  # timm's, for one
+    except ImportError as error:  # for example timm
         raise RecipeError(f"network.backbone {name!r}: {_first_line(error)}") from error
     except (OSError, ValueError) as error:
         raise RecipeError(
             f"network.backbone: expected an image-classification network of transformers, by hub name or folder, got "
-            f"{name!r}, which is no such folder, not in the cache, and not to be had from the hub "
-            f"({_first_line(error)}). Where there is a network, `hf download {name} --local-dir FOLDER` gets it; then "
+            f"{name!r}, which is neither a folder nor in the cache, and cannot be downloaded "
+            f"({_first_line(error)}). On a machine with internet run `hf download {name} --local-dir FOLDER`, then use "
             "--set network.backbone=FOLDER"
         ) from error
 
 
 def what_it_reads(name: str, config: Any) -> BackboneInput:
-    """From the processor's config; timm's backbones keep it in their own."""
+    """Read the input size and normalisation of a backbone from its processor's config (timm: from its own config).
+
+    Raises:
+        RecipeError: they are not there.
+    """
     from transformers.image_processing_base import ImageProcessingMixin
 
     try:
@@ -128,7 +147,7 @@ def what_it_reads(name: str, config: Any) -> BackboneInput:
         if "input_size" not in values:
             raise RecipeError(
                 f"network.backbone {name!r}: expected a preprocessor_config.json, which gives its input size and "
-                f"normalisation, got none ({_first_line(error)}). Put the backbone's own beside its weights"
+                f"normalisation, got none ({_first_line(error)}). Put the backbone's own into the folder of its weights"
             ) from error
         return BackboneInput(int(values["input_size"][-1]), tuple(values["mean"]), tuple(values["std"]))
     size = (values.get("do_center_crop", True) and values.get("crop_size")) or values.get("size")
@@ -147,7 +166,7 @@ def what_it_reads(name: str, config: Any) -> BackboneInput:
 
 
 class _Dropout:
-    """Dropout on what a layer is given, as a hook."""
+    """Apply dropout to the input of a layer, as a hook."""
 
     def __init__(self, chance: float) -> None:
         self.chance = chance
@@ -158,7 +177,7 @@ class _Dropout:
 
 
 def _classifier(backbone: nn.Module, labels: int) -> nn.Module:
-    """The last layer that answers as many values as there are labels."""
+    """Return the last layer with as many outputs as there are labels."""
     found = [
         layer
         for layer in backbone.modules()
@@ -170,7 +189,7 @@ def _classifier(backbone: nn.Module, labels: int) -> nn.Module:
 
 
 def _blocks(module: nn.Module) -> list[nn.Module]:
-    """The members of the outermost sequences of layers, in order: the stages or blocks of most backbones."""
+    """Return the members of the outermost sequences of layers, in order: the stages or blocks of most backbones."""
     found: list[nn.Module] = []
     for child in module.children():
         found += child.children() if isinstance(child, nn.ModuleList | nn.Sequential) else _blocks(child)

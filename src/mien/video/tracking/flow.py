@@ -39,7 +39,7 @@ class FaceFlow:
         self.last = gray(image)
 
     def move(self, faces: Detections, image: Pixels) -> tuple[Detections, npt.NDArray[np.bool_]]:
-        """Return the faces of the last picture where they are in this one, which becomes the last; and which were lost, (n,).
+        """Return the last picture's faces where they are in this one, which becomes the last; and which are lost.
 
         Boxes and landmarks are moved, scaled and turned together by what most points on the face did. A lost face
         stays where it was in the answer; it must not be reported.

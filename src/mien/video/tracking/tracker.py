@@ -120,7 +120,7 @@ class Tracker:
     def update(self, time: float, boxes: FloatArray, looks: FloatArray | None = None) -> npt.NDArray[np.int64]:
         """The numbers int64 (n,) of the faces seen at a time in seconds.
 
-        `boxes` float32 (n, 4) xyxy in pixels; `looks` float32 (n, d) of length 1, as `appearance_of` gives them, or None.
+        `boxes` float32 (n, 4) xyxy in pixels; `looks` float32 (n, d) of length 1, from `appearance_of`, or None.
         """
         self._tracks = [track for track in self._tracks if time - track.seen <= self.options.max_gap]
         corners = np.asarray(boxes, np.float64).reshape(-1, 4)

@@ -76,7 +76,7 @@ export class FacesView {
 
   clear() {
     this.#boxes.clear();
-    this.#model_card.clear();
+    this.#cards.clear();
     this.#chosen = null;
     this.overlay.replaceChildren();
     this.list?.replaceChildren();
@@ -97,7 +97,7 @@ export class FacesView {
     }
     if (!keys.includes(this.#chosen)) this.#chosen = null;
     const screen = this.overlay.clientWidth / width;
-    const lonely = faces.length === 1 && !this.#model_card.has(keys[0]);
+    const lonely = faces.length === 1 && !this.#cards.has(keys[0]);
     faces.forEach((face, number) => {
       const key = keys[number];
       this.#box(key, face, { width, height, mirrored, screen });
@@ -138,10 +138,10 @@ export class FacesView {
   }
 
   #card(key, face, portraits, width) {
-    let card = this.#model_card.get(key);
+    let card = this.#cards.get(key);
     if (!card) {
       card = new Card(this, key);
-      this.#model_card.set(key, card);
+      this.#cards.set(key, card);
       this.list.append(card.element);
       card.button.setAttribute("aria-expanded", "false");
     }
