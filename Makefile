@@ -16,6 +16,7 @@ check: $(DEV)/ready lint
 	$(DEV)/bin/python -m pytest -n 2 -q -m "not slow and not browser and not ray"
 
 test: $(DEV)/ready lint
+	@$(DEV)/bin/python tests/helpers/fetch_chromium.py
 	$(DEV)/bin/python -m pytest -n 2
 
 test-federated: $(FEDERATED)/ready

@@ -6,12 +6,26 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from helpers import tiny_bundle
+from helpers import chromium, tiny_bundle
 from mien.labels import FER2013, FERPLUS
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the page's tests out where there is no browser; `pytest_terminal_summary` says so once."""
+    of_browser = [item for item in items if item.get_closest_marker("browser")]
+    if of_browser and chromium.executable() is None:
+        config.hook.pytest_deselected(items=of_browser)
+        items[:] = [item for item in items if item not in of_browser]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if chromium.executable() is None:
+        terminalreporter.write_line(chromium.MISSING)
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,8 @@ import pkgutil
 import benchmarks
 import pytest
 
+pytestmark = pytest.mark.slow
+
 NAMES = sorted(each.name for each in pkgutil.iter_modules(benchmarks.__path__) if each.name != "__main__")
 
 

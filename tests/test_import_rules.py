@@ -1,4 +1,4 @@
-"""Who may import whom, read from the folders: a lower tier never a higher one, no circles, and no extra where it loads."""
+"""Who may import whom, read from the folders: no lower tier a higher one, no circles, no extra that need not load."""
 
 from __future__ import annotations
 

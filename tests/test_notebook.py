@@ -12,6 +12,8 @@ from nbclient import NotebookClient
 
 from helpers.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = ROOT / "notebooks" / "quickstart.ipynb"
 SHORT = {"DATA = None": "DATA = {data!r}", "EPOCHS = 10": "EPOCHS = 1"}
 

@@ -12,6 +12,8 @@ from helpers.paths import ROOT
 from mien import model_card
 from mien.bundle import Bundle, released
 
+pytestmark = pytest.mark.slow
+
 PAPERS = ROOT / "docs" / "runs"
 BARS = {  # bytes, GFLOP a face, accuracy on FER2013's label and on FER+'s plurality
     "mien": (6_000_000, 0.35, 0.70, 0.83),

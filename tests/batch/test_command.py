@@ -14,6 +14,8 @@ from mien.cli.main import main, make_parser
 from mien.errors import MissingExtraError
 from mien.labels import FERPLUS
 
+pytestmark = pytest.mark.slow
+
 Output = pytest.CaptureFixture[str]
 
 

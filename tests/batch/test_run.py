@@ -24,7 +24,7 @@ from mien.batch.store import Store
 from mien.errors import InputError
 from mien.video.rows import rows_of
 
-pytestmark = pytest.mark.usefixtures("serial")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("serial")]
 
 
 def test_every_file_leaves_rows_and_the_folder_says_what_it_is(

@@ -24,7 +24,7 @@ from mien.batch.settings import ReadSettings
 from mien.batch.sources import fetch, find_files
 from mien.errors import InputError
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of the clients' own
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # the warnings are the clients' own
 
 AZURITE_ACCOUNT = "devstoreaccount1"
 AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="

@@ -13,6 +13,8 @@ from mien.bundle import Bundle
 from mien.cli.main import main
 from mien.labels import AFFECTNET, FER2013
 
+pytestmark = pytest.mark.slow
+
 Output = pytest.CaptureFixture[str]
 
 SHORT = [

@@ -16,6 +16,8 @@ from mien.evaluation.calibration import (
     fit_temperature,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def sample(temperature: float, n: int = 4000, k: int = 7, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Logits that are right when divided by `temperature`, and labels drawn from them."""

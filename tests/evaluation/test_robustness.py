@@ -19,6 +19,8 @@ from mien.evaluation.corruptions import CORRUPTIONS, LEVELS, corrupt
 from mien.evaluation.robustness import measure_robustness
 from mien.report.robustness import draw_robustness
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def data(fer2013_csv: tuple[Path, Path]) -> FaceDataset:

@@ -24,6 +24,8 @@ from mien.training.export import to_onnx
 from mien.training.models import build
 from mien.training.recipe import load_recipe, shipped_recipes
 
+pytestmark = pytest.mark.slow
+
 LITERT = "litert"
 HERE = sorted(set(FORMATS) - {LITERT})
 

@@ -1,13 +1,11 @@
 """The page in a real Chromium, on a real server: what its tests share.
 
-Chromium is Debian's (`apt-get install chromium`), or the one that CHROMIUM names; playwright drives it. Where one of
-them is missing, the tests say so and are skipped. MIEN_SCREENSHOTS names a folder for pictures to look at.
+Playwright drives the browser that `helpers.chromium` finds. MIEN_SCREENSHOTS names a folder for pictures to look at.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import threading
 import time
@@ -19,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from helpers.chromium import executable
 from helpers.paths import EXAMPLES
 
 pytest.importorskip("fastapi", reason="the page needs mien[serve]")
@@ -28,9 +27,6 @@ import uvicorn  # noqa: E402
 
 from mien.serve.app import create_app  # noqa: E402
 from mien.serve.settings import ServiceSettings  # noqa: E402
-
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="the page's tests need Chromium: apt-get install chromium")
 
 expect = api.expect
 expect.set_options(timeout=30_000)
@@ -92,7 +88,7 @@ def chromium(*arguments: str) -> Iterator[Any]:
 @contextmanager
 def another(kind: Any, *arguments: str) -> Iterator[Any]:
     """One more browser beside the one whose `browser_type` is given."""
-    browser = kind.launch(executable_path=CHROMIUM, args=["--no-sandbox", *arguments])
+    browser = kind.launch(executable_path=executable(), args=["--no-sandbox", *arguments])
     try:
         yield browser
     finally:

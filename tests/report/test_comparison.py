@@ -12,6 +12,8 @@ from mien.evaluation.compare import ModelComparison, compare, facts_rows, scores
 from mien.report.comparison import draw_accuracies, draw_curves, write_comparison
 from mien.runs import read_history
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def comparison(tmp_path: Path, data: FaceDataset) -> ModelComparison:

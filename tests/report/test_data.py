@@ -15,6 +15,8 @@ from mien.datasets.describe import Description, describe
 from mien.labels import AFFECTNET
 from mien.report.data import draw_all
 
+pytestmark = pytest.mark.slow
+
 ALL = ["classes", "samples", "across_splits", "conflicts", "near_copies", "no_faces", "ferplus"]
 
 

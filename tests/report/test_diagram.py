@@ -18,6 +18,8 @@ from mien.runs import open_model_source
 from mien.training.export import to_onnx
 from mien.training.models import NETWORKS, Network, build, gflop
 
+pytestmark = pytest.mark.slow
+
 
 def test_blocks_of_a_run_sum_to_its_facts(run: Path) -> None:
     subject = open_model_source(run)

@@ -15,6 +15,8 @@ from mien.report import gradcam, sections
 from mien.report.gradcam import grad_cam, load_network, occlusion, on_frame, overlay
 from mien.runs import open_model_source
 
+pytestmark = pytest.mark.slow
+
 CORNERS = (slice(0, 24), slice(24, 48))
 
 

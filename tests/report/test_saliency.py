@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from mien.datasets import FaceDataset
@@ -12,6 +13,8 @@ from mien.report import saliency
 from mien.report.gradcam import load_network
 from mien.runs import open_model_source
 from mien.training.models import build
+
+pytestmark = pytest.mark.slow
 
 SPEC = InputSpec(44)
 

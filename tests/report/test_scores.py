@@ -10,6 +10,8 @@ from mien.figure_style import to_png, to_svg
 from mien.labels import FER2013, FERPLUS
 from mien.report import scores
 
+pytestmark = pytest.mark.slow
+
 NAMES = FER2013.names
 
 

@@ -24,6 +24,8 @@ from mien.report.evaluations import evaluate_heads
 from mien.report.write import _notes
 from mien.runs import open_model_source
 
+pytestmark = pytest.mark.slow
+
 
 class Page(HTMLParser):
     """What the tests ask of a page."""

@@ -12,6 +12,8 @@ from mien.serve.middleware.rates import MOST_CLIENTS, TokenBuckets
 from mien.serve.problems import ProblemError
 from mien.serve.uploads import UploadMemory
 
+pytestmark = pytest.mark.slow
+
 
 def padded(size: int) -> bytes:
     """A picture whose file has exactly so many bytes: PNG readers ignore what follows the end."""

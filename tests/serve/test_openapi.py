@@ -13,6 +13,8 @@ from schemathesis.checks import CHECKS
 
 from helpers.service_client import running
 
+pytestmark = pytest.mark.slow
+
 KEPT = (
     "not_a_server_error",
     "status_code_conformance",

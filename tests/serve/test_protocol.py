@@ -18,6 +18,8 @@ import pytest
 from helpers.service_client import JPEG, READY, Address, png, running
 from mien.serve.protocol import MOST_HEAD
 
+pytestmark = pytest.mark.slow
+
 IDLE = 1000
 
 

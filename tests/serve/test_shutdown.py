@@ -22,7 +22,7 @@ from helpers.video_clips import levels, write_clip
 
 MP4 = {"Content-Type": "video/mp4"}
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="the signals are those of POSIX")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="the signals are those of POSIX")]
 
 
 class Process:

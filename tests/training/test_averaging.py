@@ -17,6 +17,8 @@ from mien.training.callbacks import StochasticWeightAveraging, warming_ema
 from mien.training.fit import Run, train
 from mien.training.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 MakeRecipe = Callable[..., Recipe]
 
 

@@ -15,6 +15,8 @@ from mien.bundle import Bundle
 from mien.training.augment import AugmentRecipe
 from mien.training.fit import Run
 
+pytestmark = pytest.mark.slow
+
 # Nothing at random, and no batch norm, whose statistics are each process's own.
 STILL = (
     "compile=false",

@@ -27,6 +27,8 @@ from mien.training.export import compare, export_bundle, network_logits, to_onnx
 from mien.training.models import Network, build
 from mien.training.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 MakeRecipe = Callable[..., Recipe]
 BOTH = {"fer2013": 7, "ferplus": 8}
 

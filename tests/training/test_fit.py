@@ -24,6 +24,8 @@ from mien.training.fit import Hardware, Run, train
 from mien.training.module import can_compile, logged
 from mien.training.recipe import Recipe, load_recipe
 
+pytestmark = pytest.mark.slow
+
 MakeRecipe = Callable[..., Recipe]
 
 

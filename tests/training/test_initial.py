@@ -16,6 +16,8 @@ from mien.training import fit
 from mien.training.fit import Run, train
 from mien.training.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 MakeRecipe = Callable[..., Recipe]
 
 

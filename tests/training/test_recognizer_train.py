@@ -15,6 +15,8 @@ from mien import EmotionRecognizer
 from mien.errors import DataError, InputError, RecipeError
 from mien.labels import FER2013
 
+pytestmark = pytest.mark.slow
+
 SHORT = (
     "compile=false",
     "precision=32-true",

@@ -19,6 +19,8 @@ from mien.training import fit
 from mien.training.fit import Hardware, Run, train
 from mien.training.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 MakeRecipe = Callable[..., Recipe]
 
 

@@ -19,6 +19,8 @@ from mien.training.module import ExpressionModule
 from mien.training.recipe import Recipe, TeacherRecipe
 from mien.training.teacher import Teachers
 
+pytestmark = pytest.mark.slow
+
 MakeRecipe = Callable[..., Recipe]
 HEADS = {"fer2013": 7, "ferplus": 8}
 CROPS = np.random.default_rng(0).integers(0, 256, (40, 48, 48), np.uint8)

@@ -24,6 +24,8 @@ from mien.training.models import build, transfer
 from mien.training.models.transfer import Transfer
 from mien.training.recipe import Recipe, load_recipe
 
+pytestmark = pytest.mark.slow
+
 HEADS = {"fer2013": 7, "ferplus": 8}
 
 

@@ -10,13 +10,15 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from helpers.made_up_faces import faces
 from mien.errors import DataError, InputError
 from mien.labels import FER2013, FERPLUS
 from mien.video.moment import Moment
-from mien.video.rows import RowWriter, columns, find_resume_point, read_rows, to_parquet
+from mien.video.rows import RowWriter, columns, find_resume_point, read_rows, rows_of, to_parquet
 
 SUFFIXES = [".csv", ".jsonl", ".parquet"]
 
@@ -184,3 +186,33 @@ def test_kill_9_loses_a_frame_at_most(suffix: str, tmp_path: Path) -> None:
     process.wait()
     seen = list(read_rows(path, FERPLUS))
     assert seen[-1].frame >= written
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_rows_of_version_1_are_read_and_gone_on_with(suffix: str, tmp_path: Path) -> None:
+    """Version 1 called `vote_share` `intensity`; a file keeps the names that it began with."""
+    path = tmp_path / f"old{suffix}"
+    moments = [Moment(k / 10, k, faces((1, "happy", 0.8))) for k in range(4)]
+    names = columns(FERPLUS, 1)
+    assert "intensity" in names
+    assert "vote_share" not in names
+    rows = [dict(zip(names, row.values(), strict=True)) for moment in moments for row in rows_of(moment)]
+    if suffix == ".csv":
+        path.write_text("\n".join([",".join(names), *(",".join(map(str, row.values())) for row in rows)]) + "\n")
+    elif suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    else:
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    found = list(read_rows(path, FERPLUS))
+    assert [moment.frame for moment in found] == [0, 1, 2, 3]
+    assert found[0].faces.vote_shares.tolist() == [0.5]
+    if suffix == ".parquet":
+        return
+    earlier = find_resume_point(path, FERPLUS)
+    assert earlier is not None
+    assert earlier.version == 1
+    with RowWriter(path, FERPLUS, earlier) as writer:
+        writer.write(moments[3])
+        writer.write(Moment(0.4, 4, faces((1, "sad", 0.7))))
+    assert [moment.frame for moment in read_rows(path, FERPLUS)] == [0, 1, 2, 3, 4]
+    assert "vote_share" not in path.read_text()

@@ -306,8 +306,7 @@ def _attention(network: Any, view: HeadEvaluation, subject: ModelSource) -> Iter
             Plot(
                 "attention-places",
                 "Positions",
-                saliency
-.spatial_attention(view.faces[chosen], attention.places, spec),
+                saliency.spatial_attention(view.faces[chosen], attention.places, spec),
                 "The factors of spatial attention, block by block, from the lowest (dark) to the highest (bright); the "
                 "numbers are these two.",
                 f"Spatial attention of {len(attention.places)} blocks, on the mean of {len(chosen)} faces and on some",

@@ -22,13 +22,12 @@ from helpers.page_driver import (
     chromium,
     download,
     expect,
-    needs_chromium,
     page_of,
     screenshot,
 )
 from mien.labels import color
 
-pytestmark = needs_chromium
+pytestmark = pytest.mark.browser
 
 FAKE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 

@@ -23,7 +23,6 @@ from helpers.page_driver import (
     choose,
     download,
     expect,
-    needs_chromium,
     page_of,
     screenshot,
     serving,
@@ -32,7 +31,7 @@ from mien.cli.output import as_csv
 from mien.labels import FER2013, FERPLUS, color
 from mien.recognizer import EmotionRecognizer
 
-pytestmark = needs_chromium
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")

@@ -23,14 +23,13 @@ from helpers.page_driver import (
     choose,
     download,
     expect,
-    needs_chromium,
     page_of,
     screenshot,
 )
 from mien.labels import FERPLUS, color
 from mien.video.rows import columns
 
-pytestmark = needs_chromium
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
