@@ -30,7 +30,7 @@ from benchmarks.machine import describe, write_results
 from benchmarks.speed import PHOTOGRAPH
 from mien import EmotionRecognizer
 from mien.batch.cluster import read_parts, workers_ready
-from mien.batch.plan import BatchPart, cut
+from mien.batch.plan import BatchPart, make_parts
 from mien.batch.reading import PartReport
 from mien.batch.run import BatchProgress, run_batch
 from mien.batch.settings import ReaderConfig, ReadSettings
@@ -178,7 +178,7 @@ def bookkeeping(folder: Path) -> dict[str, float]:
     began = time.perf_counter()
     files = find_files([str(folder)])
     listed = time.perf_counter()
-    number = len(cut(files, "key"))
+    number = len(make_parts(files, "key"))
     planned = time.perf_counter()
     return {
         "files": len(files),
@@ -203,7 +203,7 @@ def empty_parts(folder: Path, count: int = 400) -> float:
 
 
 def parts(folder: Path, count: int) -> list[Any]:
-    return cut([str(folder / f"{number}.jpg") for number in range(count)], "key")
+    return make_parts([str(folder / f"{number}.jpg") for number in range(count)], "key")
 
 
 def summarize(turns: list[dict[str, float]]) -> dict[str, dict[str, float]]:

@@ -29,9 +29,9 @@ from mien.datasets import TRAINING, FaceDataset, exact_copies, load_data, plural
 from mien.evaluation import metrics, significance
 from mien.evaluation.calibration import (
     ClassScaling,
-    choose_class_scaling,
     fit_class_scaling,
     fit_temperature,
+    select_class_scaling,
 )
 
 FOLDS, DRAWS = 5, 3
@@ -169,7 +169,7 @@ def class_scaling(logits: Floats, labels: Labels, asked: Floats) -> Floats:
 
 def chosen(logits: Floats, labels: Labels, asked: Floats) -> Floats:
     """Offsets or class scaling, as every export chooses."""
-    scaling = choose_class_scaling(logits, labels)
+    scaling = select_class_scaling(logits, labels)
     assert scaling is not None  # thousands of faces
     return temperature(scaling.apply(logits), labels, scaling.apply(asked))
 

@@ -16,7 +16,7 @@ PACKAGES = ("mien", "numpy", "onnxruntime", "opencv-python", "torch")
 
 def describe() -> dict[str, Any]:
     """The machine, and the versions that decide speed."""
-    return mien.runs.describe(PACKAGES)
+    return mien.runs.describe_machine(PACKAGES)
 
 
 def write_results(name: str, values: dict[str, Any]) -> Path:

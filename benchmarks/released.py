@@ -118,7 +118,7 @@ def in_full(result: EvalResult, model: dict[str, Any]) -> list[str]:
 def per_class(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
     """Heading and rows of the classes of each head."""
     rows = []
-    for head, result in model_card.main_of([result.to_dict() for result in evaluation.results]).items():
+    for head, result in model_card.main_results_of([result.to_dict() for result in evaluation.results]).items():
         rows.append([f"**{LABELS[head]}**", "", "", "", ""])
         for emotion, found in result["per_class"].items():
             figures = [f"{found[name]:.2f}" for name in ("recall", "precision", "f1")]

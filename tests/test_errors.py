@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from mien import errors
-from mien.errors import ImageError, MienError, MissingExtraError, nearest
+from mien.errors import ImageError, MienError, MissingExtraError, suggest
 
 
 @pytest.mark.parametrize(
@@ -36,4 +36,4 @@ def test_a_missing_extra_prints_the_line_that_installs_it() -> None:
     ("word", "hint"), [("centerfase", "did you mean 'centerface'?"), ("zzz", "known: centerface, yunet")]
 )
 def test_nearest(word: str, hint: str) -> None:
-    assert nearest(word, ["yunet", "centerface"]) == hint
+    assert suggest(word, ["yunet", "centerface"]) == hint

@@ -10,7 +10,7 @@ from helpers.finished_runs import write_predictions, write_run
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset, load_fer2013
 from mien.errors import BundleError, DataError, InputError
-from mien.runs import flat, open_model_source, read_history
+from mien.runs import flatten, open_model_source, read_history
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ class TestARun:
     def test_that_is_not_finished_is_told(self, tmp_path: Path) -> None:
         folder = write_run(tmp_path / "stopped")
         (folder / "tiny.onnx").unlink()
-        with pytest.raises(BundleError, match=r"without a finished bundle \(tiny_bundle.onnx\).*--resume"):
+        with pytest.raises(BundleError, match=r"without a finished bundle \(tiny.onnx\).*--resume"):
             open_model_source(folder)
 
     @pytest.mark.parametrize("name", ["recipe.toml", "run.json"])
@@ -106,4 +106,4 @@ def test_a_history_that_is_none_is_told(tmp_path: Path) -> None:
 
 
 def test_keys_are_dotted() -> None:
-    assert flat({"a": 1, "b": {"c": [2], "d": {"e": "f"}}}) == {"a": 1, "b.c": [2], "b.d.e": "f"}
+    assert flatten({"a": 1, "b": {"c": [2], "d": {"e": "f"}}}) == {"a": 1, "b.c": [2], "b.d.e": "f"}

@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.page import write_table
 from mien import model_card
 from mien.files import write_atomically
-from mien.runs import Run, flat, read_history
+from mien.runs import Run, flatten, read_history
 from mien.training.recipe import Recipe
 
 RECORDS = Path(__file__).parent / "runs"
@@ -45,8 +45,8 @@ def main() -> None:
 def record(folder: Path, note: str) -> dict[str, Any]:
     """What a run's folder says of it."""
     run = Run(folder)
-    recipe = flat(tomllib.loads(run.recipe.read_text(encoding="utf-8")))
-    usual = flat(Recipe(name="usual").to_dict())
+    recipe = flatten(tomllib.loads(run.recipe.read_text(encoding="utf-8")))
+    usual = flatten(Recipe(name="usual").to_dict())
     facts = json.loads(run.facts.read_text(encoding="utf-8"))
     history = read_history(run.history)
     best = max(history, key=lambda row: row["val_accuracy"])
@@ -71,7 +71,7 @@ def judged(run: Run) -> dict[str, dict[str, Any]]:
     return {
         head: {"accuracy": found["metrics"]["accuracy"], "interval": found["intervals"]["accuracy"]}
         | {name: found["metrics"][name] for name in ("nll", "ece")}
-        for head, found in model_card.main_of(results).items()
+        for head, found in model_card.main_results_of(results).items()
     }
 
 

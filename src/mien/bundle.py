@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import BundleError, InputError, first_line, kind_of, nearest
+from mien.errors import BundleError, InputError, describe_value, first_line, suggest
 from mien.labels import LABEL_SETS, LabelSet
 from mien.preprocess import FRAME, InputSpec, check_crops, to_input
 from mien.runtimes.base import CPU, SUFFIXES, FloatArray, ModelFile
@@ -181,7 +181,7 @@ class Bundle:
         for head in self.metadata.heads:
             if head.name == name:
                 return head
-        raise InputError(f"labels {name!r}: this bundle has no such head; {nearest(name, self.heads)}")
+        raise InputError(f"labels {name!r}: this bundle has no such head; {suggest(name, self.heads)}")
 
     def logits(
         self, crops: npt.NDArray[np.uint8], *, flip: bool = False, batch_size: int = 16
@@ -240,7 +240,7 @@ class Bundle:
             if getattr(output, "shape", None) != expected or output.dtype != np.float32:
                 raise BundleError(
                     f"{self.source}: head {head.name!r} should answer float32 {expected} for two faces, "
-                    f"answered {kind_of(output)}. Export it again."
+                    f"answered {describe_value(output)}. Export it again."
                 )
             if not np.isfinite(output).all():
                 raise BundleError(

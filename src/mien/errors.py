@@ -92,7 +92,7 @@ class ExportError(MienError):
     """The exported network does not agree with the trained one; nothing was written."""
 
 
-def kind_of(value: object) -> str:
+def describe_value(value: object) -> str:
     """Describe a value where an array was expected: `float32 (3, 7)`, or the name of its type."""
     dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
     return type(value).__name__ if dtype is None or shape is None else f"{dtype} {shape}"
@@ -128,7 +128,7 @@ class MissingExtraError(MienError, ImportError):
         return type(self), (self.purpose, self.extra)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def suggest(word: str, known: Iterable[str]) -> str:
     """Return a hint for a misspelt word: "did you mean 'x'?" or, if none is similar, the known words."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)

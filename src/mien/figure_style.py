@@ -111,7 +111,7 @@ def rgb(emotion: str) -> tuple[float, float, float]:
     return red / 255, green / 255, blue / 255
 
 
-def cased() -> list[Any]:
+def outline_effect() -> list[Any]:
     """Return path effects that give a line a thin border, so that yellow is visible on white."""
     from matplotlib.patheffects import withStroke
 
@@ -131,7 +131,7 @@ def percent_axis(axes: Axes, which: str = "both") -> None:
             axis.set_ticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
 
 
-def bare(axes: Axes) -> None:
+def hide_axes(axes: Axes) -> None:
     """Remove grid, ticks and frame from axes."""
     axes.grid(False)
     axes.set_xticks([])
@@ -142,7 +142,7 @@ def bare(axes: Axes) -> None:
 
 def show_face(axes: Axes, face: npt.NDArray[np.uint8]) -> None:
     """Show a face, gray (H, W) or RGB (H, W, 3); an SVG keeps its resolution."""
-    bare(axes)
+    hide_axes(axes)
     image = face if face.ndim == 3 else np.repeat(face[..., None], 3, axis=2)
     axes.imshow(image, interpolation="none", aspect="equal")
 

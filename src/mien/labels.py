@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mien.errors import InputError, nearest
+from mien.errors import InputError, suggest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,7 +87,7 @@ class LabelSet:
         if name not in self.names:
             name = _FOLDS.get(name, name)
         if name not in self.names:
-            raise InputError(f"{spelling!r} is no emotion of {self.name!r}; {nearest(name, self.names)}")
+            raise InputError(f"{spelling!r} is no emotion of {self.name!r}; {suggest(name, self.names)}")
         return self.names.index(name)
 
     def fold(self, probabilities: npt.NDArray[np.floating], target: LabelSet) -> npt.NDArray[np.floating]:

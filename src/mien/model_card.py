@@ -100,10 +100,10 @@ def _facts(bundle: Bundle) -> list[str]:
 
 def main_results(bundle: Bundle) -> dict[str, dict[str, Any]]:
     """Return the main result of each head, from a bundle's card."""
-    return main_of(bundle.metadata.card.get("metrics", {}).get("results", []))
+    return main_results_of(bundle.metadata.card.get("metrics", {}).get("results", []))
 
 
-def main_of(results: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def main_results_of(results: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the main result of each head: all faces of its labels, and FER+'s plurality of eight."""
     by_name = {result["name"]: result for result in results}
     wanted = {head: head for head in LABEL_SETS} | {FERPLUS.name: f"{FERPLUS.name}, {PLURALITY}"}

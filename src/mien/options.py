@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import Field, field, fields
 from typing import Any, TypeVar
 
-from mien.errors import InputError, nearest
+from mien.errors import InputError, suggest
 
 Options = TypeVar("Options")
 
@@ -71,7 +71,7 @@ def make_options(cls: type[Options], values: dict[str, Any], where: str) -> Opti
     known = [each.name for each in fields(cls)]  # type: ignore[arg-type]
     for name in values:
         if name not in known:
-            raise InputError(f"{where}: no option {name!r}; {nearest(name, known)}")
+            raise InputError(f"{where}: no option {name!r}; {suggest(name, known)}")
     return cls(**values)
 
 

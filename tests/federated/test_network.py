@@ -17,7 +17,7 @@ pytest.importorskip("flwr", reason="the extra 'federated' is not installed here:
 from mien.cli.main import main
 from mien.datasets import FaceDataset
 from mien.errors import InputError, TrainingError
-from mien.federated.network import _check_address, join
+from mien.federated.network import _check_address, run_client
 from mien.runs import Run, open_model_source, read_history
 
 LIMIT = 240
@@ -95,7 +95,7 @@ def test_other_machines_need_certificates(address: str, message: str) -> None:
 
 def test_a_server_that_is_not_there_is_told(dataset: FaceDataset) -> None:
     with pytest.raises(TrainingError, match="no server within 0 seconds"):
-        join(dataset.split("Training"), f"127.0.0.1:{free_port()}", device="cpu", wait=0)
+        run_client(dataset.split("Training"), f"127.0.0.1:{free_port()}", device="cpu", wait=0)
 
 
 def test_this_machine_needs_none_and_others_do_with_them() -> None:

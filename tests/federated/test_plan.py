@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("flwr", reason="the extra 'federated' is not installed here: see docs/federated.md")
 
 from mien.errors import InputError, RecipeError
-from mien.federated.plan import Plan, federated
+from mien.federated.plan import Plan, recipe_for_clients
 from mien.training.recipe import Recipe, load_recipe
 
 
@@ -42,7 +42,7 @@ def test_a_plan_tells_only_what_takes_part() -> None:
 
 
 def test_the_schedule_spans_all_rounds_and_averages_are_the_servers(recipe: Recipe) -> None:
-    made = federated(load_recipe("mien", ["max_minutes=3"]), Plan(3, 5, local_epochs=2))
+    made = recipe_for_clients(load_recipe("mien", ["max_minutes=3"]), Plan(3, 5, local_epochs=2))
     assert (made.epochs, made.ema, made.swa, made.max_minutes, made.compile) == (10, 0, 0, 0, False)
     with pytest.raises(RecipeError, match="clients have no validation faces for plateau"):
-        federated(load_recipe("mien", ["schedule.name=plateau"]), Plan(3, 5))
+        recipe_for_clients(load_recipe("mien", ["schedule.name=plateau"]), Plan(3, 5))

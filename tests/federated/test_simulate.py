@@ -23,7 +23,7 @@ from mien.federated.client import Client
 from mien.federated.federation import Federation
 from mien.federated.plan import Plan
 from mien.federated.server import make_strategy
-from mien.federated.simulate import InProcess, simulate
+from mien.federated.simulate import InProcessClient, simulate
 from mien.runs import Run, open_model_source, read_history
 from mien.training.recipe import Recipe, make_recipe
 
@@ -148,7 +148,7 @@ def aggregated(recipe: Recipe, plan: Plan, values: list[float], counts: list[int
     strategy = make_strategy(plan, recipe, "fer2013", False, start, lambda *_: None)
     manager = SimpleClientManager()
     for number in range(len(values)):
-        manager.register(InProcess(str(number), Client.__new__(Client)))
+        manager.register(InProcessClient(str(number), Client.__new__(Client)))
     proxies = [proxy for proxy, _ in strategy.configure_fit(1, ndarrays_to_parameters(start), manager)]
     answers = [answer(value, count) for value, count in zip(values, counts, strict=True)]
     parameters, _ = strategy.aggregate_fit(1, list(zip(proxies, answers, strict=True)), [])

@@ -9,7 +9,7 @@ import flatbuffers
 import numpy as np
 
 from helpers import tiny_bundle
-from mien.runtimes.litert import attach
+from mien.runtimes.litert import append_metadata
 
 
 def content(text: str | None = None) -> bytes:
@@ -56,4 +56,4 @@ def content(text: str | None = None) -> bytes:
     builder.Finish(model.Pack(builder), b"TFL3")
     network = bytes(builder.Output())
     text = json.dumps(tiny_bundle.metadata()) if text is None else text
-    return attach(network, text) if text else network
+    return append_metadata(network, text) if text else network

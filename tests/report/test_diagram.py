@@ -13,7 +13,7 @@ from helpers import tiny_bundle
 from helpers.tiny_backbones import CONFIGS, backbone
 from mien.bundle import released
 from mien.preprocess import InputSpec
-from mien.report.diagram import MOST_BOXES, Block, blocks, count, draw_network, merged
+from mien.report.diagram import MOST_BOXES, Block, blocks, count, draw_network, merge_repeated
 from mien.runs import open_model_source
 from mien.training.export import to_onnx
 from mien.training.models import NETWORKS, Network, build, gflop
@@ -57,7 +57,7 @@ def test_every_network_is_read_and_drawn(name: str) -> None:
     weights = sum(p.numel() for p in network.parameters())
     assert 0.9 * weights < sum(part.parameters for part in parts) <= weights
     names = [text.get_text() for text in draw_network(parts, 48).axes[0].texts]
-    drawn = merged(parts) if len(parts) > MOST_BOXES else parts
+    drawn = merge_repeated(parts) if len(parts) > MOST_BOXES else parts
     assert {part.name.removeprefix("heads.") for part in drawn} <= set(names)
 
 
@@ -82,7 +82,7 @@ def test_a_foreign_graph_is_read_by_its_layers() -> None:
 def test_equal_neighbours_are_one_box_where_there_are_many() -> None:
     layers = [Block(f"layer.{i}", Counter({"dense": 6}), (17, 48), 100, 7) for i in range(12)]
     others = [Block(f"conv.{i}", Counter({"conv 3×3": 1}), (i + 1, 8, 8), i, i) for i in range(8)]
-    got = merged([others[0], *layers, others[1]])
+    got = merge_repeated([others[0], *layers, others[1]])
     assert [(part.name, part.layers["dense"], part.parameters, part.flop) for part in got] == [
         ("conv.0", 0, 0, 0),
         ("layer.0 to 11", 72, 1200, 84),

@@ -28,13 +28,13 @@ def test_the_uncertain_have_the_highest_entropy() -> None:
 
 def test_samples_take_the_classes_in_turn() -> None:
     labels = np.array([0] * 50 + [1] * 3 + [2] * 1)
-    places = galleries.samples(labels, 8)
+    places = galleries.stratified_sample(labels, 8)
     assert len(set(places.tolist())) == 8
     assert sorted(labels[places[:3]].tolist()) == [0, 1, 2]
     assert np.bincount(labels[places]).tolist() == [4, 3, 1]
-    assert galleries.samples(labels, 8).tolist() == places.tolist()
-    assert galleries.samples(labels, 8, seed=1).tolist() != places.tolist()
-    assert len(galleries.samples(labels, 100)) == 54
+    assert galleries.stratified_sample(labels, 8).tolist() == places.tolist()
+    assert galleries.stratified_sample(labels, 8, seed=1).tolist() != places.tolist()
+    assert len(galleries.stratified_sample(labels, 100)) == 54
 
 
 def test_a_face_is_shown_once() -> None:
@@ -44,10 +44,10 @@ def test_a_face_is_shown_once() -> None:
     faces[2, 0] = faces[0, 0]
     smooth = np.stack([np.kron(face[::8, ::8], np.ones((8, 8), np.uint8)) for face in faces])
     smooth[2] = np.roll(smooth[0], 1, axis=0)
-    assert galleries.distinct(smooth, np.arange(5), 5).tolist() == [0, 3, 4]
-    assert galleries.distinct(smooth, np.arange(5), 2).tolist() == [0, 3]
+    assert galleries.first_distinct(smooth, np.arange(5), 5).tolist() == [0, 3, 4]
+    assert galleries.first_distinct(smooth, np.arange(5), 2).tolist() == [0, 3]
     flat = np.zeros((3, 48, 48), np.uint8)
-    assert len(galleries.distinct(flat, np.arange(3), 3)) >= 1
+    assert len(galleries.first_distinct(flat, np.arange(3), 3)) >= 1
 
 
 def test_galleries_say_what_is_read_and_what_the_label_is() -> None:

@@ -7,8 +7,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from mien.errors import DataError, InputError
+from mien.labels import LABEL_SETS
 from mien.report import plot_history
-from mien.report.history import PANELS, best_epoch
+from mien.report.history import PANELS, best_epoch, columns_of
 from mien.runs import read_history
 
 ROWS = [
@@ -29,7 +30,7 @@ def panels(figure: Figure) -> dict[str, dict[str, np.ndarray]]:
 def test_every_panel_of_a_run_is_drawn(run: Path) -> None:
     rows = read_history(run / "history.csv")
     drawn = panels(plot_history(run / "history.csv"))
-    expected = {title for title, names in PANELS.items() if any(name in rows[0] for name in names)}
+    expected = {title for title, metric in PANELS.items() if columns_of(metric, rows[0])}
     assert set(drawn) == expected
     assert {"loss", "accuracy", "precision (macro)", "recall (macro)", "learning rate"} <= expected
     assert np.allclose(drawn["loss"]["training"], [row["train_loss"] for row in rows])
@@ -62,3 +63,15 @@ def test_nothing_to_draw_is_told(tmp_path: Path) -> None:
             plot_history(rows)
     with pytest.raises(DataError, match="expected a run's history"):
         plot_history(tmp_path / "history.csv")
+
+
+@pytest.mark.parametrize("name", sorted(LABEL_SETS))
+def test_every_label_set_has_all_its_curves(name: str) -> None:
+    """A run on FER+'s labels, or on AffectNet's, has the panels of one on FER2013's."""
+    metrics = ("accuracy", "precision", "recall", "auc", "macro_f1", "nll")
+    rows = [{"epoch": float(epoch), **{f"val_{name}_{metric}": 0.1 * epoch for metric in metrics}} for epoch in (1, 2)]
+    drawn = panels(plot_history(rows))
+    assert set(drawn) == {
+        "accuracy", "precision (macro)", "recall (macro)", "AUC (macro)", "macro-F1", "negative log-likelihood",
+    }  # fmt: skip
+    assert all(curves[f"validation, {name}"].tolist() == [0.1, 0.2] for curves in drawn.values())

@@ -32,10 +32,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         pytest.importorskip(MODULES[suffix])
         made[suffix] = export(original, name, folder / f"tiny{suffix}").path
     pytest.importorskip("ai_edge_litert")
-    import tflite
 
     made[".tflite"] = folder / "tiny_bundle.tflite"
-    made[".tflite"].write_bytes(tflite.content())
+    made[".tflite"].write_bytes(tiny_tflite.content())
     return made
 
 

@@ -21,7 +21,7 @@ from mien.labels import FERPLUS
 from mien.training import fit
 from mien.training.callbacks import AtomicCheckpoints
 from mien.training.fit import Hardware, Run, train
-from mien.training.module import can_compile, logged
+from mien.training.module import can_compile, logged_metrics
 from mien.training.recipe import Recipe, load_recipe
 
 pytestmark = pytest.mark.slow
@@ -294,7 +294,7 @@ class TestTraining:
         assert not (tmp_path / "run").exists()
 
     def test_any_logged_metric_can_stop_the_run(self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path) -> None:
-        for name in logged(dataset.label_set, with_votes=True):
+        for name in logged_metrics(dataset.label_set, with_votes=True):
             mode = "min" if name.endswith(("loss", "nll")) else "max"
             recipe = tiny("epochs=2", f"stopping.monitor={name}", f"stopping.mode={mode}", "stopping.patience=1")
             train(recipe, dataset, tmp_path / name)

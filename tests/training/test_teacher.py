@@ -17,7 +17,7 @@ from mien.errors import RecipeError
 from mien.training.batches import FaceTensors, ShuffledBatches
 from mien.training.module import ExpressionModule
 from mien.training.recipe import Recipe, TeacherRecipe
-from mien.training.teacher import Teachers
+from mien.training.teacher import TeacherEnsemble
 
 pytestmark = pytest.mark.slow
 
@@ -40,21 +40,21 @@ def frames_of(crops: np.ndarray) -> torch.Tensor:
 
 
 def test_a_teacher_answers_what_its_bundle_does(bundles: list[str]) -> None:
-    answers = Teachers(TeacherRecipe(bundles=bundles[:1]), HEADS).answers(frames_of(CROPS))
+    answers = TeacherEnsemble(TeacherRecipe(bundles=bundles[:1]), HEADS).answers(frames_of(CROPS))
     bundle = Bundle.load(bundles[0])
     np.testing.assert_allclose(answers["fer2013"], bundle.probabilities(CROPS)["fer2013"], atol=1e-6)
     np.testing.assert_allclose(answers["ferplus"], softmax(bundle.logits(CROPS)["ferplus"], 0.5), atol=1e-6)
 
 
 def test_several_teachers_are_one_by_their_mean(bundles: list[str]) -> None:
-    together = Teachers(TeacherRecipe(bundles=bundles), HEADS).answers(frames_of(CROPS))
+    together = TeacherEnsemble(TeacherRecipe(bundles=bundles), HEADS).answers(frames_of(CROPS))
     alone = [Bundle.load(path).probabilities(CROPS)["fer2013"] for path in bundles]
     np.testing.assert_allclose(together["fer2013"], np.mean(alone, 0), atol=1e-6)
 
 
 def test_their_share_of_the_targets_is_the_weight(bundles: list[str]) -> None:
     targets, shares = torch.eye(7).repeat(6, 1)[:40], torch.eye(8).repeat(5, 1)
-    teachers = Teachers(TeacherRecipe(bundles=bundles, weight=0.3), HEADS)
+    teachers = TeacherEnsemble(TeacherRecipe(bundles=bundles, weight=0.3), HEADS)
     answers = teachers.answers(frames_of(CROPS))
     mixed, mixed_shares = teachers.beside(frames_of(CROPS), targets, shares)
     torch.testing.assert_close(mixed, 0.7 * targets + 0.3 * answers["fer2013"])
@@ -62,7 +62,7 @@ def test_their_share_of_the_targets_is_the_weight(bundles: list[str]) -> None:
 
 
 def test_without_votes_only_the_label_head_is_taught(bundles: list[str]) -> None:
-    teachers = Teachers(TeacherRecipe(bundles=bundles), {"fer2013": 7})
+    teachers = TeacherEnsemble(TeacherRecipe(bundles=bundles), {"fer2013": 7})
     targets, none = teachers.beside(frames_of(CROPS), torch.eye(7).repeat(6, 1)[:40], torch.zeros(40, 8))
     assert targets.max() < 1
     assert not none.any()
@@ -98,9 +98,9 @@ def test_a_teacher_sees_a_face_before_it_is_spoilt(bundles: list[str], tiny: Mak
 
 def test_a_teacher_that_is_not_there_is_named() -> None:
     with pytest.raises(RecipeError, match=r"teacher.bundles: no bundle 'nobody.onnx'"):
-        Teachers(TeacherRecipe(bundles=["nobody.onnx"]), HEADS)
+        TeacherEnsemble(TeacherRecipe(bundles=["nobody.onnx"]), HEADS)
 
 
 def test_a_teacher_of_other_labels_is_refused(bundles: list[str]) -> None:
     with pytest.raises(RecipeError, match=r"has no affectnet"):
-        Teachers(TeacherRecipe(bundles=bundles), {"affectnet": 8})
+        TeacherEnsemble(TeacherRecipe(bundles=bundles), {"affectnet": 8})

@@ -123,23 +123,23 @@ def test_faces_reach_the_backbone_as_its_processor_would_hand_them(folders: dict
 def test_the_side_is_the_processors(values: dict[str, Any], side: int, tmp_path: Path) -> None:
     processor = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3} | values
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(processor))
-    assert transfer.what_it_reads(str(tmp_path), None).side == side
+    assert transfer.backbone_input(str(tmp_path), None).side == side
 
 
 def test_without_normalisation_colours_stay_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "preprocessor_config.json").write_text(json.dumps({"size": 64, "do_normalize": False}))
-    assert transfer.what_it_reads(str(tmp_path), None) == transfer.BackboneInput(64, (0.0,) * 3, (1.0,) * 3)
+    assert transfer.backbone_input(str(tmp_path), None) == transfer.BackboneInput(64, (0.0,) * 3, (1.0,) * 3)
 
 
 def test_a_timm_backbone_says_itself_what_it_reads(tmp_path: Path) -> None:
     config = transformers.PretrainedConfig()
     config.pretrained_cfg = {"input_size": [3, 160, 160], "mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]}
-    assert transfer.what_it_reads(str(tmp_path), config) == transfer.BackboneInput(160, (0.5,) * 3, (0.2,) * 3)
+    assert transfer.backbone_input(str(tmp_path), config) == transfer.BackboneInput(160, (0.5,) * 3, (0.2,) * 3)
 
 
 def test_a_backbone_without_a_processor_is_told(tmp_path: Path, folders: dict[str, Path]) -> None:
     with pytest.raises(RecipeError, match=r"expected a preprocessor_config\.json"):
-        transfer.what_it_reads(str(tmp_path), transformers.PretrainedConfig())
+        transfer.backbone_input(str(tmp_path), transformers.PretrainedConfig())
 
 
 @pytest.mark.parametrize("pretrained", [True, False])

@@ -19,7 +19,7 @@ from mien.errors import InputError, MissingExtraError, first_line
 RETRIES = 3
 """How often a part is read again after its worker was lost; limited, since a file can make every worker crash."""
 
-PATIENCE = 10.0
+CONNECT_TIMEOUT = 10.0
 """Seconds that a cluster has to accept a connection."""
 
 BLOCKS = 10_000
@@ -169,7 +169,7 @@ def _knock(address: str | None) -> None:
     """Raise an OSError if no server listens at the address; Ray itself would wait for minutes."""
     host, _, port = (address or "").removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
-        socket.create_connection((host, int(port)), PATIENCE).close()
+        socket.create_connection((host, int(port)), CONNECT_TIMEOUT).close()
 
 
 def _cores() -> int:

@@ -59,7 +59,7 @@ def pictures_per_part(count: int) -> int:
     return min(MOST, max(FEWEST, count // PARTS // FEWEST * FEWEST))
 
 
-def cut(sources: Sequence[str], key: str) -> list[BatchPart]:
+def make_parts(sources: Sequence[str], key: str) -> list[BatchPart]:
     """Divide sorted files into parts: each video is a part, pictures are grouped.
 
     Args:
@@ -73,7 +73,7 @@ def cut(sources: Sequence[str], key: str) -> list[BatchPart]:
     return [BatchPart(f"part-{_digest([key, *group])}.parquet", group) for group in groups]
 
 
-def begin(store: Store, order: ReaderConfig, labels: Sequence[str]) -> dict[str, Any]:
+def open_manifest(store: Store, order: ReaderConfig, labels: Sequence[str]) -> dict[str, Any]:
     """Create the manifest, or return the existing one if it has the same settings.
 
     Args:
@@ -106,26 +106,26 @@ def begin(store: Store, order: ReaderConfig, labels: Sequence[str]) -> dict[str,
     return dict(manifest)
 
 
-def parts_of(store: Store, sources: Sequence[str], order: ReaderConfig) -> list[BatchPart]:
+def plan_parts(store: Store, sources: Sequence[str], order: ReaderConfig) -> list[BatchPart]:
     """Return all parts: those of the existing plans, and new ones, in a new plan, for files that are in none."""
     plans = [store.read(f"{PLANS}/{name}") for name in store.names(PLANS)]
     parts = [part for content in plans if content is not None for part in _read_plan(content)]
     known = {source for part in parts for source in part.sources}
     new = [source for source in sources if source not in known]
     if new:
-        added = cut(new, _digest([json.dumps(order.to_dict(), sort_keys=True), str(SCHEMA)]))
+        added = make_parts(new, _digest([json.dumps(order.to_dict(), sort_keys=True), str(SCHEMA)]))
         store.write(f"{PLANS}/{_digest(new)}.parquet", _write_plan(added))
         parts += added
     return parts
 
 
-def left_of(store: Store, parts: Iterable[BatchPart]) -> list[BatchPart]:
+def unfinished_parts(store: Store, parts: Iterable[BatchPart]) -> list[BatchPart]:
     """Return the parts that are not done."""
     done = set(store.names())
     return [part for part in parts if part.name not in done]
 
 
-def finish(store: Store, manifest: dict[str, Any], parts: Sequence[BatchPart]) -> None:
+def mark_complete(store: Store, manifest: dict[str, Any], parts: Sequence[BatchPart]) -> None:
     """Write into the manifest that all parts are done, and for which files."""
     sources = sorted(source for part in parts for source in part.sources)
     complete = {"files": len(sources), "parts": len(parts), "listing": _digest(sources)}
@@ -134,7 +134,7 @@ def finish(store: Store, manifest: dict[str, Any], parts: Sequence[BatchPart]) -
         store.write(MANIFEST, _json(manifest | {"complete": complete}))
 
 
-def reopen(store: Store, manifest: dict[str, Any]) -> None:
+def mark_incomplete(store: Store, manifest: dict[str, Any]) -> None:
     """Write into the manifest that not all parts are done."""
     if manifest["complete"] is not None:
         store.write(MANIFEST, _json(manifest | {"complete": None}))

@@ -92,14 +92,14 @@ def run_batch(
     files = find_files(sources)
     if any(map(is_video, files)):
         pyav()
-    manifest = plan.begin(store, order, labels.names)
+    manifest = plan.open_manifest(store, order, labels.names)
     store.sweep()
-    parts = plan.parts_of(store, files, order)
-    left = plan.left_of(store, parts)
+    parts = plan.plan_parts(store, files, order)
+    left = plan.unfinished_parts(store, parts)
     count = sum(len(part.sources) for part in left)
     tally = BatchProgress(count, len(left), before=sum(len(part.sources) for part in parts) - count)
     if left:
-        plan.reopen(store, manifest)
+        plan.mark_incomplete(store, manifest)
         with cluster.workers_ready(workers, threads, address) as tally.workers:
             began = time.monotonic()
             progress(tally, None)
@@ -107,8 +107,8 @@ def run_batch(
                 tally.add(report)
                 tally.seconds = time.monotonic() - began
                 progress(tally, report)
-        for part in plan.left_of(store, left):
+        for part in plan.unfinished_parts(store, left):
             tally.failed.setdefault(part.name, f"given up after its worker was lost {cluster.RETRIES + 1} times")
     if tally.complete:
-        plan.finish(store, manifest, parts)
+        plan.mark_complete(store, manifest, parts)
     return tally

@@ -41,7 +41,7 @@ def is_video(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in VIDEOS
 
 
-def open_place(url: str) -> tuple[Any, str]:
+def open_filesystem(url: str) -> tuple[Any, str]:
     """Return the fsspec file system of a path or an address, and the path in it.
 
     Raises:
@@ -81,7 +81,7 @@ def find_files(sources: Iterable[str]) -> list[str]:
 
 def _listed(name: str) -> Iterator[str]:
     """Return the lines of a list as names, without a check that the files exist."""
-    system, path = open_place(name)
+    system, path = open_filesystem(name)
     try:
         lines = system.cat_file(path).decode(errors="surrogateescape").splitlines()
     except OSError as error:
@@ -97,7 +97,7 @@ def _absolute(name: str) -> str:
 
 
 def _expand(source: str) -> Iterable[str]:
-    system, path = open_place(source)
+    system, path = open_filesystem(source)
     try:
         if system.isdir(path):
             return _inside(system, system.find(path), path, source)
@@ -176,7 +176,7 @@ def _cat(names: Sequence[str]) -> dict[str, bytes | Exception]:
     for name in names:
         by_protocol.setdefault(name.partition("://")[0], []).append(name)
     for group in by_protocol.values():
-        system, _ = open_place(group[0])
+        system, _ = open_filesystem(group[0])
         with ThreadPoolExecutor(AT_ONCE) as threads:
             answers |= zip(group, threads.map(partial(_content, system), group), strict=True)
     return answers
@@ -209,7 +209,7 @@ def as_file(name: str) -> Iterator[str]:
         return
     with TemporaryDirectory(prefix="mien-") as folder:
         path = Path(folder) / f"video{PurePosixPath(name).suffix}"
-        system, remote = open_place(name)
+        system, remote = open_filesystem(name)
         for attempt in range(TRIES):
             try:
                 system.get_file(remote, str(path))

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
-from mien.batch.sources import is_local, open_place
+from mien.batch.sources import is_local, open_filesystem
 from mien.errors import InputError
 from mien.files import write_atomically
 
@@ -23,7 +23,7 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        self._system, self._root = open_place(url.rstrip("/") or url)
+        self._system, self._root = open_filesystem(url.rstrip("/") or url)
         self._local = is_local(self._system)
         self.url = self._root if self._local else url.rstrip("/")
         if self._local and Path(self._root).is_file():

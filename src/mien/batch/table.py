@@ -74,9 +74,9 @@ class ParquetTable:
         arrow, _ = parquet()
         if self._rows:
             try:
-                table = arrow.ParquetTable.from_pylist(self._rows, self._schema)
+                table = arrow.Table.from_pylist(self._rows, self._schema)
             except UnicodeEncodeError:  # a file name that is not UTF-8
-                table = arrow.ParquetTable.from_pylist([_readable(row) for row in self._rows], self._schema)
+                table = arrow.Table.from_pylist([_readable(row) for row in self._rows], self._schema)
             self._writer.write_table(table)
         self._rows = []
 

@@ -119,12 +119,12 @@ def _server(options: argparse.Namespace) -> int:
     validation faces of --data, which are all that it needs; at the end exports the best round as a bundle."""
     plan, recipe = _planned(options, split=None)
     from mien.federated.history import describe_round
-    from mien.federated.network import serve
+    from mien.federated.network import run_server
 
     dataset = read_data(options, set_aside=False)
     with stage_bar() as bar:
         bar(f"waiting for {plan.clients} clients at {options.address}", 0.0)
-        bundle = serve(
+        bundle = run_server(
             recipe,
             dataset,
             options.out,
@@ -144,7 +144,7 @@ def _client(options: argparse.Namespace) -> int:
     from the server; the faces stay here."""
     _do_not_spin()
     from mien.datasets import TRAINING
-    from mien.federated.network import join
+    from mien.federated.network import run_client
     from mien.federated.splits import divide
 
     faces = read_data(options, set_aside=False).split(TRAINING)
@@ -153,7 +153,7 @@ def _client(options: argparse.Namespace) -> int:
         faces = faces.take(divide(faces.labels, parts, options.split, options.alpha, options.seed)[part - 1])
     with stage_bar() as bar:
         bar(f"{len(faces):,} faces for the server at {options.address}", 0.0)
-        join(faces, options.address, authority=options.tls, device=options.device, told=bar)
+        run_client(faces, options.address, authority=options.tls, device=options.device, told=bar)
     return OK
 
 

@@ -16,9 +16,9 @@ from typing import TextIO
 import numpy as np
 import numpy.typing as npt
 
-from mien.datasets.faces import TRAINING, Progress, part_of
-from mien.datasets.listing import Listing, split_of, subfolders, within
-from mien.datasets.pictures import Box, PictureFile, find_pictures, fingerprint, in_threads, kept
+from mien.datasets.faces import TRAINING, Progress, partial_progress
+from mien.datasets.listing import Listing, descend_single_folders, split_of, subfolders
+from mien.datasets.pictures import Box, PictureFile, find_pictures, fingerprint, load_or_make, run_in_threads
 from mien.errors import DataError
 from mien.images import SUFFIXES
 from mien.labels import AFFECTNET
@@ -48,7 +48,7 @@ def list_arrays(root: Path, cache: bool = True, progress: Progress | None = None
     Raises:
         DataError: no picture has an expression from 0 to 7.
     """
-    for folder in within(root):
+    for folder in descend_single_folders(root):
         sets = [(split_of(inside.name), inside) for inside in subfolders(folder) if _is_set(inside)]
         if _is_set(folder):
             sets = [(split_of(folder.name), folder)]
@@ -68,7 +68,9 @@ def _list_sets(root: Path, sets: list[tuple[str, Path]], cache: bool, progress: 
     dropped: Counter[str] = Counter()
     for place, (split, folder) in enumerate(sets):
         files = list(find_pictures(folder / "images"))
-        codes = _expressions(folder, files, cache, part_of(progress, place / len(sets), (place + 1) / len(sets)))
+        codes = _expressions(
+            folder, files, cache, partial_progress(progress, place / len(sets), (place + 1) / len(sets))
+        )
         for file, code in zip(files, codes.tolist(), strict=True):
             if 0 <= code < len(CODES):
                 pictures.append(PictureFile((folder / "images" / file).relative_to(root).as_posix()))
@@ -92,11 +94,11 @@ def _expressions(folder: Path, files: list[str], cache: bool, progress: Progress
         def read(place: int) -> None:
             codes[place] = _expression(annotations / paths[place])
 
-        in_threads(read, len(paths), progress)
+        run_in_threads(read, len(paths), progress)
         return {"codes": codes}
 
     key = fingerprint(annotations, iter(paths), iter(paths)) if cache else None
-    return np.asarray(kept("affectnet", key, read_all)["codes"])
+    return np.asarray(load_or_make("affectnet", key, read_all)["codes"])
 
 
 def _expression(path: Path) -> int:
@@ -149,7 +151,7 @@ def list_tables(path: Path) -> Listing | None:
     """
     if path.is_file():
         return _list_tables(path.parent, [path]) if is_table(path) else None
-    for folder in within(path):
+    for folder in descend_single_folders(path):
         for place in (folder, *subfolders(folder)):
             tables = sorted(file for file in place.glob("*.csv") if is_table(file))
             if tables:

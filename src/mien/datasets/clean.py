@@ -19,7 +19,7 @@ import numpy.typing as npt
 from mien.datasets.duplicates import NearCopies, copy_groups, is_flat, join_groups
 from mien.datasets.faces import TRAINING, FaceDataset
 from mien.datasets.ferplus import VOTE_COLUMNS
-from mien.errors import DataError, InputError, nearest
+from mien.errors import DataError, InputError, suggest
 from mien.files import write_atomically
 
 COPY_OF_TEST, NEAR_COPY_OF_TEST = "copy-of-test", "near-copy-of-test"
@@ -96,7 +96,7 @@ def check_reasons(reasons: Sequence[str]) -> None:
     """Raise an InputError for a reason that is no key of `REASONS`."""
     for reason in reasons:
         if reason not in REASONS:
-            raise InputError(f"no reason {reason!r} to leave out a face; {nearest(reason, REASONS)}")
+            raise InputError(f"no reason {reason!r} to leave out a face; {suggest(reason, REASONS)}")
 
 
 def find_unfit(

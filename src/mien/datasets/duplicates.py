@@ -103,7 +103,7 @@ def near_copies(faces: FaceArray, progress: Progress | None = None) -> NearCopie
     pairs, mirrored = firsts[pairs[order]], mirrored[order]
     scores = np.zeros(len(pairs), np.float32)
     for i, ((a, b), mirror) in enumerate(zip(pairs, mirrored, strict=True)):
-        scores[i] = likeness(faces[a], faces[b][:, ::-1] if mirror else faces[b])
+        scores[i] = fine_correlation(faces[a], faces[b][:, ::-1] if mirror else faces[b])
         if progress and i % 1000 == 0:
             progress(0.4 + 0.6 * i / len(pairs))
     if progress:
@@ -112,7 +112,7 @@ def near_copies(faces: FaceArray, progress: Progress | None = None) -> NearCopie
     return NearCopies(pairs[near], scores[near], mirrored[near])
 
 
-def stand_in(faces: FaceArray, reference: FaceArray, progress: Progress | None = None) -> npt.NDArray[np.bool_]:
+def has_copy_in(faces: FaceArray, reference: FaceArray, progress: Progress | None = None) -> npt.NDArray[np.bool_]:
     """Return which faces have an exact or a near copy in a reference set.
 
     Near copies are defined as in `near_copies`; a copy of a copy does not count.
@@ -137,7 +137,7 @@ def stand_in(faces: FaceArray, reference: FaceArray, progress: Progress | None =
             candidates = np.flatnonzero(best >= CANDIDATE)
             for other in candidates[np.argsort(-best[candidates])]:
                 mirror = mirror_cosines[row, other] > cosines[row, other]
-                if likeness(faces[place], reference[other][:, ::-1] if mirror else reference[other]) >= NEAR:
+                if fine_correlation(faces[place], reference[other][:, ::-1] if mirror else reference[other]) >= NEAR:
                     found[place] = True
                     break
             if progress and row % 50 == 0:
@@ -147,7 +147,7 @@ def stand_in(faces: FaceArray, reference: FaceArray, progress: Progress | None =
     return found
 
 
-def likeness(face: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
+def fine_correlation(face: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
     """Return how well the middle of one face's fine structure matches another face, -1 to 1.
 
     Args:

@@ -30,7 +30,7 @@ Progress = Callable[[float], None]
 _UNKNOWN_SOURCE = "faces"
 
 
-def part_of(progress: Progress | None, start: float, end: float) -> Progress | None:
+def partial_progress(progress: Progress | None, start: float, end: float) -> Progress | None:
     """Return a progress callback for one part of the work.
 
     Args:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import DataError, InputError, kind_of
+from mien.errors import DataError, InputError, describe_value
 from mien.labels import FERPLUS, PLURALITY
 
 VOTE_COLUMNS = (*FERPLUS.names, "unknown", "NF")
@@ -187,6 +187,6 @@ FERPLUS_TEST_SETS: dict[str, Callable[[Votes], Subset]] = {
 def _check(votes: Votes) -> Votes:
     if not isinstance(votes, np.ndarray) or votes.dtype != np.uint8 or votes.shape[1:] != (len(VOTE_COLUMNS),):
         raise InputError(
-            f"votes: expected a uint8 array (N, {len(VOTE_COLUMNS)}), columns {VOTE_COLUMNS}, got {kind_of(votes)}"
+            f"votes: expected a uint8 array (N, {len(VOTE_COLUMNS)}), columns {VOTE_COLUMNS}, got {describe_value(votes)}"
         )
     return votes

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mien.datasets.faces import TRAINING
 from mien.datasets.fer2013 import SPLITS as FER2013_SPLITS
-from mien.datasets.listing import Listing, split_of, subfolders, within
+from mien.datasets.listing import Listing, descend_single_folders, split_of, subfolders
 from mien.datasets.pictures import PictureFile, find_pictures
 from mien.errors import DataError, InputError
 from mien.labels import AFFECTNET, LABEL_SETS, LabelSet
@@ -39,7 +39,7 @@ def list_folders(root: Path, numbers: str | None = None) -> Listing | None:
         DataError: a folder of pictures is not named for an emotion, or the order of numbered folders is unknown.
         InputError: `numbers` is no label set.
     """
-    for folder in within(root):
+    for folder in descend_single_folders(root):
         if tree := _tree(folder):
             listing = _list(root, tree, numbers)
             return replace(listing, notes=(*listing.notes, *_passed_over(folder, tree)))
@@ -69,7 +69,9 @@ def _tree(folder: Path) -> Tree:
     tree = []
     for inside in subfolders(folder):
         split = split_of(inside.name)
-        if split and (classes := next((level for level in within(inside) if _has_classes(level)), None)):
+        if split and (
+            classes := next((level for level in descend_single_folders(inside) if _has_classes(level)), None)
+        ):
             tree.append((split, classes))
     if tree:
         return tree

@@ -73,7 +73,7 @@ def subfolders(folder: Path) -> list[Path]:
         return sorted(folder / e.name for e in entries if not e.name.startswith((".", "__")) and e.is_dir())
 
 
-def within(root: Path, depth: int = 3) -> Iterator[Path]:
+def descend_single_folders(root: Path, depth: int = 3) -> Iterator[Path]:
     """Yield a folder, and then the single folder in it, as long as it holds only one: archives often add levels.
 
     Args:

@@ -77,7 +77,7 @@ def read_pictures(
     """
     words = (f"{picture.path}|{picture.box}" for picture in pictures)
     key = fingerprint(root, (picture.path for picture in pictures), words) if cache else None
-    arrays = kept("pictures", key, lambda: _read_all(root, pictures, progress))
+    arrays = load_or_make("pictures", key, lambda: _read_all(root, pictures, progress))
     if progress:
         progress(1.0)
     problems = zip(arrays["places"].tolist(), arrays["reasons"].tolist(), strict=True)
@@ -103,7 +103,7 @@ def fingerprint(root: Path, paths: Iterator[str], words: Iterator[str]) -> str:
     return digest.hexdigest()
 
 
-def kept(kind: str, key: str | None, make: Callable[[], Arrays]) -> Arrays:
+def load_or_make(kind: str, key: str | None, make: Callable[[], Arrays]) -> Arrays:
     """Return arrays from the cache, or make them and keep them there.
 
     Args:
@@ -128,7 +128,7 @@ def kept(kind: str, key: str | None, make: Callable[[], Arrays]) -> Arrays:
     return made
 
 
-def in_threads(read: Callable[[int], None], number: int, progress: Progress | None = None) -> None:
+def run_in_threads(read: Callable[[int], None], number: int, progress: Progress | None = None) -> None:
     """Call `read` with 0 to `number` - 1, in threads.
 
     Args:
@@ -162,7 +162,7 @@ def _read_all(root: Path, pictures: Sequence[PictureFile], progress: Progress | 
         except ImageError as error:
             problems[place] = error.reason
 
-    in_threads(read, len(pictures), progress)
+    run_in_threads(read, len(pictures), progress)
     places = sorted(problems)
     reasons = np.array([problems[place] for place in places], np.str_)
     return {"faces": faces, "places": np.array(places, np.int64), "reasons": reasons}

@@ -24,17 +24,17 @@ from mien.datasets.faces import (
     FaceDataset,
     Progress,
     combine,
-    part_of,
+    partial_progress,
     relabel,
 )
 from mien.datasets.fer2013 import holds_fer2013, load_fer2013
 from mien.datasets.folders import list_folders
 from mien.datasets.listing import Listing, read_listing
-from mien.errors import DataError, InputError, nearest
+from mien.errors import DataError, InputError, suggest
 from mien.labels import FER2013, LABEL_SETS, LabelSet
 from mien.tables import align
 
-UNDERSTOOD = """\
+KNOWN_FORMS = """\
 FER2013's fer2013.csv or icml_face_data.csv, plain or in a .zip, .tar, .tar.gz or .gz, or a folder that holds one
 folders of pictures named for emotions (happy/, 0_angry/), or such folders in train/, validation/, test/
 AffectNet of 2021: train_set/images/*.jpg with train_set/annotations/*_exp.npy, and val_set likewise
@@ -58,7 +58,7 @@ def load_data(
     progress: Progress | None = None,
     seed: int = 0,
 ) -> FaceDataset:
-    """Read the faces of one or several sources, in any form of `UNDERSTOOD`, as one data set.
+    """Read the faces of one or several sources, in any form of `KNOWN_FORMS`, as one data set.
 
     Args:
         paths: one path or several.
@@ -87,7 +87,7 @@ def load_data(
     names = _source_names(given)
     loaded: list[FaceDataset] = []
     for place, (path, name) in enumerate(zip(given, names, strict=True)):
-        part = part_of(progress, place / len(given), (place + 1) / len(given))
+        part = partial_progress(progress, place / len(given), (place + 1) / len(given))
         loaded.append(_load(path, name, votes, label_set, numbers, cache, part, seed if set_aside else None))
     if votes is not None and sum(each.votes is not None for each in loaded) != 1:
         raise DataError(
@@ -111,7 +111,7 @@ def as_dataset(
     """Return a data set as it is, or read it from paths as `load_data` does, without setting faces aside.
 
     Args:
-        data: a `FaceDataset`, or paths in any form of `UNDERSTOOD`.
+        data: a `FaceDataset`, or paths in any form of `KNOWN_FORMS`.
         votes: FER+'s fer2013new.csv; only with paths, like `numbers` and `weights`.
         labels: the name of a label set. None: "fer2013", or the data set's own.
         numbers: the label set whose order numbered folders (0, 1, 2, ...) follow.
@@ -123,7 +123,7 @@ def as_dataset(
         InputError: an argument is wrong, or cannot be combined with a `FaceDataset`.
     """
     if labels is not None and labels not in LABEL_SETS:
-        raise InputError(f"labels {labels!r}: no such label set; {nearest(labels, LABEL_SETS)}")
+        raise InputError(f"labels {labels!r}: no such label set; {suggest(labels, LABEL_SETS)}")
     if not isinstance(data, FaceDataset):
         paths = [data] if isinstance(data, str | os.PathLike) else data
         return load_data(
@@ -193,7 +193,7 @@ def ordered_splits(splits: Iterable[str]) -> list[str]:
 
 def _check_arguments(paths: list[Path], weights: Sequence[float] | None, numbers: str | None) -> None:
     if not paths:
-        raise InputError(f"data: expected at least one path, got none. What is understood:\n{UNDERSTOOD}")
+        raise InputError(f"data: expected at least one path, got none. What is understood:\n{KNOWN_FORMS}")
     if len({path.resolve() for path in paths}) < len(paths):
         raise InputError(f"data: expected each path once, got {', '.join(map(str, paths))}")
     if weights is not None:
@@ -226,12 +226,12 @@ def _load(
 ) -> FaceDataset:
     try:
         if not path.exists():
-            raise DataError(f"{path}: no such file or folder. Check the path. What is understood:\n{UNDERSTOOD}")
+            raise DataError(f"{path}: no such file or folder. Check the path. What is understood:\n{KNOWN_FORMS}")
         if (path.is_dir() and holds_fer2013(path)) or (path.is_file() and not is_table(path)):
             dataset = _as_labels(_load_csv(path, votes, cache, progress), label_set)
             return replace(dataset, sources=np.full(len(dataset), name))
-        listing = _list(path, numbers, cache, part_of(progress, 0, 0.2))
-        return read_listing(listing, name, label_set, cache, part_of(progress, 0.2, 1), seed)
+        listing = _list(path, numbers, cache, partial_progress(progress, 0, 0.2))
+        return read_listing(listing, name, label_set, cache, partial_progress(progress, 0.2, 1), seed)
     except OSError as error:
         raise DataError(
             f"{error.filename or path}: cannot be read: {error.strerror or error}. Check the permissions"
@@ -240,7 +240,7 @@ def _load(
 
 def _load_csv(path: Path, votes: str | Path | None, cache: bool, progress: Progress | None) -> FaceDataset:
     if path.is_file() and not path.name.lower().endswith(_ARCHIVES):
-        raise DataError(f"{path}: expected data in a known form, got {path.name!r}. What is understood:\n{UNDERSTOOD}")
+        raise DataError(f"{path}: expected data in a known form, got {path.name!r}. What is understood:\n{KNOWN_FORMS}")
     return load_fer2013(path, votes, cache, progress)
 
 
@@ -251,7 +251,7 @@ def _list(path: Path, numbers: str | None, cache: bool, progress: Progress | Non
         listed = ", ".join(inside[:10]) + (", ..." if len(inside) > 10 else "")
         raise DataError(
             f"{path}: expected data in a known form, got a folder with {listed or 'nothing'}. "
-            f"What is understood:\n{UNDERSTOOD}"
+            f"What is understood:\n{KNOWN_FORMS}"
         )
     return listing
 

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mien.detection.detections import Detections, FloatArray, Pixels, distinct
+from mien.detection.detections import Detections, FloatArray, Pixels, non_maximum_suppression
 from mien.errors import DetectorError
 from mien.runtimes.onnx import make_session
 
@@ -71,7 +71,7 @@ class CenterFace:
         landmarks = points[:, rows, columns].T.reshape(-1, 5, 2) * extent[:, None] + corner[:, None]
         boxes = np.concatenate([corner[:, ::-1], (corner + extent)[:, ::-1]], axis=1)
         found = Detections(boxes.astype(np.float32), scores, landmarks[:, :, ::-1].astype(np.float32))
-        return found.select(distinct(found.boxes, found.scores, self.OVERLAP))
+        return found.select(non_maximum_suppression(found.boxes, found.scores, self.OVERLAP))
 
 
 def _centerface_file() -> Path:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import DetectorError, kind_of
+from mien.errors import DetectorError, describe_value
 
 FloatArray = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -42,7 +42,7 @@ class Detections:
         for name, shape in {"boxes": (n, 4), "scores": (n,), "landmarks": (n, 5, 2)}.items():
             array = getattr(self, name)
             if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != np.float32:
-                raise DetectorError(f"Detections.{name}: expected float32 {shape}, got {kind_of(array)}")
+                raise DetectorError(f"Detections.{name}: expected float32 {shape}, got {describe_value(array)}")
         if not np.isfinite(self.boxes).all() or (self.boxes[:, 2:] < self.boxes[:, :2]).any():
             raise DetectorError(
                 "detections: expected finite boxes as left, top, right, bottom, not x, y, width, height"
@@ -89,7 +89,7 @@ class Detector(Protocol):
     def __call__(self, image: Pixels) -> Detections: ...
 
 
-def distinct(boxes: FloatArray, scores: FloatArray, overlap: float) -> npt.NDArray[np.int64]:
+def non_maximum_suppression(boxes: FloatArray, scores: FloatArray, overlap: float) -> npt.NDArray[np.int64]:
     """Suppress non-maximal boxes: a box that overlaps a better one by an IoU above `overlap` is dropped.
 
     Args:

@@ -9,7 +9,7 @@ from mien.detection.centerface import CenterFace
 from mien.detection.detections import Detections, Detector, Pixels
 from mien.detection.whole_image import WholeImage
 from mien.detection.yunet import YuNet
-from mien.errors import DetectorError, nearest
+from mien.errors import DetectorError, suggest
 
 DETECTORS: dict[str, Callable[..., Detector]] = {"centerface": CenterFace, "yunet": YuNet, "whole": WholeImage}
 
@@ -36,7 +36,7 @@ def make_detector(
     if not isinstance(spec, str):
         return _Checked(spec)
     if spec not in DETECTORS:
-        raise DetectorError(f"no detector {spec!r}; {nearest(spec, DETECTORS)}")
+        raise DetectorError(f"no detector {spec!r}; {suggest(spec, DETECTORS)}")
     options = {"size": size, "threshold": threshold}
     given = {name: value for name, value in options.items() if value is not None}
     return DETECTORS[spec](threads=threads, **given)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.bundle import _log_softmax, softmax
-from mien.errors import InputError, kind_of
+from mien.errors import InputError, describe_value
 from mien.evaluation import metrics
 
 LOWEST, HIGHEST = 0.05, 20.0
@@ -26,7 +26,7 @@ LOWEST, HIGHEST = 0.05, 20.0
 FOLDS = 5
 """Number of folds by which class scalings are compared."""
 
-PULL = 5.0
+PENALTY = 5.0
 """Strength of the L2 penalty on class scaling: times half the squared deviations from no class scaling."""
 
 REPEATS = 5
@@ -68,7 +68,7 @@ def fit_temperature(logits: npt.NDArray[np.floating], targets: npt.NDArray[Any])
         InputError: the arrays do not fit together, or do not determine a temperature.
     """
     if not isinstance(logits, np.ndarray) or logits.dtype.kind != "f" or logits.ndim != 2 or logits.shape[1] < 2:
-        raise InputError(f"logits: expected a float array (N, K) with at least 2 classes, got {kind_of(logits)}")
+        raise InputError(f"logits: expected a float array (N, K) with at least 2 classes, got {describe_value(logits)}")
     if not np.isfinite(logits).all():
         raise InputError("logits: expected finite numbers, got NaN or infinity. The network has diverged.")
     shares = _as_shares(targets, *logits.shape)
@@ -110,16 +110,16 @@ def fit_class_scaling(
         logs = _log_softmax(factors * scores + offsets)
         error = np.exp(logs) - chosen
         apart = factors - factors.mean()
-        value = -float((logs * chosen).sum()) + PULL / 2 * float((apart**2).sum() + (offsets**2).sum())
-        of_factors = spread.T @ ((error * scores).sum(axis=0) + PULL * apart)
-        return value / n, np.concatenate([of_factors, error.sum(axis=0) + PULL * offsets]) / n
+        value = -float((logs * chosen).sum()) + PENALTY / 2 * float((apart**2).sum() + (offsets**2).sum())
+        of_factors = spread.T @ ((error * scores).sum(axis=0) + PENALTY * apart)
+        return value / n, np.concatenate([of_factors, error.sum(axis=0) + PENALTY * offsets]) / n
 
     bounds = [(1 / HIGHEST, 1 / LOWEST)] * free + [(None, None)] * k
     found = minimize(cross_entropy, [1.0] * free + [0.0] * k, jac=True, method="L-BFGS-B", bounds=bounds).x
     return ClassScaling(spread @ found[:free], found[free:])
 
 
-def choose_class_scaling(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]) -> ClassScaling | None:
+def select_class_scaling(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]) -> ClassScaling | None:
     """Fit offsets, or offsets and factors if these have the lower cross-validated loss.
 
     Both are fitted on four folds and scored on the fifth, for each of the five folds, `REPEATS` times. The better one
@@ -162,7 +162,7 @@ def _as_shares(targets: npt.NDArray[Any], n: int, k: int) -> npt.NDArray[np.floa
         if not (targets >= 0).all() or not ((np.abs(sums - 1) < 1e-3) | (sums == 0)).all():
             raise InputError("targets: expected rows of shares from 0 that sum to 1 (or all 0), got others")
         return targets.astype(np.float64)
-    raise InputError(f"targets: expected int labels ({n},) or float shares ({n}, {k}), got {kind_of(targets)}")
+    raise InputError(f"targets: expected int labels ({n},) or float shares ({n}, {k}), got {describe_value(targets)}")
 
 
 def _minimise(function: Callable[[float], float], low: float, high: float) -> float:

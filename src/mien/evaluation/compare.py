@@ -22,7 +22,7 @@ from mien.evaluation.evaluate import EvalResult, evaluate_probabilities
 from mien.evaluation.significance import mcnemar, paired_bootstrap
 from mien.files import write_atomically
 from mien.labels import FERPLUS, LABEL_SETS, PLURALITY, LabelSet
-from mien.runs import ModelSource, Predictions, flat, open_model_source
+from mien.runs import ModelSource, Predictions, flatten, open_model_source
 from mien.tables import align
 
 Progress = Callable[[str, float], None]
@@ -31,7 +31,7 @@ _BATCH = 256
 
 
 @dataclass(frozen=True)
-class Pair:
+class ModelPair:
     """Hold the comparison of a second model with a first one, on one test set.
 
     Attributes:
@@ -69,7 +69,7 @@ class TestSet:
 
     name: str
     results: dict[str, EvalResult]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[ModelPair, ...]
 
     __test__ = False  # for pytest, which takes classes named Test* for tests
 
@@ -257,10 +257,10 @@ def _labels(head: str, predictions: Predictions) -> tuple[npt.NDArray[np.int64],
 
 def _pair(
     a: str, b: str, chosen: dict[str, npt.NDArray[np.float32]], labels: npt.NDArray[np.int64], rounds: int, seed: int
-) -> Pair:
+) -> ModelPair:
     boot = paired_bootstrap(chosen[b], chosen[a], labels, "accuracy", rounds=max(1, rounds), seed=seed)
     test = mcnemar(chosen[a], chosen[b], labels)
-    return Pair(a, b, boot.difference, boot.low, boot.high, boot.p, test.only_a, test.only_b, test.p)
+    return ModelPair(a, b, boot.difference, boot.low, boot.high, boot.p, test.only_a, test.only_b, test.p)
 
 
 def _facts(subject: ModelSource) -> dict[str, Any]:
@@ -279,7 +279,7 @@ def _facts(subject: ModelSource) -> dict[str, Any]:
 
 def _recipe_differences(subjects: dict[str, ModelSource]) -> dict[str, dict[str, Any]]:
     """Return key -> model -> value for the keys in which recipes differ; None where a recipe lacks the key."""
-    recipes = {name: flat(subject.recipe) for name, subject in subjects.items() if subject.recipe}
+    recipes = {name: flatten(subject.recipe) for name, subject in subjects.items() if subject.recipe}
     keys = dict.fromkeys(key for recipe in recipes.values() for key in recipe if key not in ("name", "description"))
     rows = {key: {name: recipe.get(key) for name, recipe in recipes.items()} for key in keys}
     return {key: row for key, row in rows.items() if any(value != next(iter(row.values())) for value in row.values())}

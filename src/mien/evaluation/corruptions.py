@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import InputError, nearest
+from mien.errors import InputError, suggest
 from mien.preprocess import FRAME, check_crops
 
 Crop = npt.NDArray[np.uint8]
@@ -58,7 +58,7 @@ def corrupt(crops: npt.NDArray[np.uint8], name: str, level: int, seed: int = 0) 
     """
     check_crops(crops)
     if name not in CORRUPTIONS:
-        raise InputError(f"corruption {name!r}: {nearest(name, CORRUPTIONS)}")
+        raise InputError(f"corruption {name!r}: {suggest(name, CORRUPTIONS)}")
     if level not in LEVELS:
         raise InputError(f"level: expected 1 to {LEVELS[-1]}, got {level}")
     if seed < 0:

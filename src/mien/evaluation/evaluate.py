@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.datasets import FERPLUS_TEST_SETS, TRAINING, FaceDataset, exact_copies, vote_shares
-from mien.datasets.duplicates import stand_in
-from mien.datasets.faces import part_of
+from mien.datasets.duplicates import has_copy_in
+from mien.datasets.faces import partial_progress
 from mien.errors import InputError
 from mien.evaluation import metrics, significance
 from mien.files import write_atomically
@@ -252,13 +252,13 @@ def evaluate_bundle(
         InputError: no head can be scored.
     """
     faces = dataset.split(split)
-    reading = part_of(progress, 0, 0.5) if near else progress
-    estimates, shares = answers_of(bundle, faces.faces, flip, reading)
+    reading = partial_progress(progress, 0, 0.5) if near else progress
+    estimates, shares = predict_crops(bundle, faces.faces, flip, reading)
     training = _training(dataset, split)
     copied = None if training is None else exact_copies(faces.faces, training)
     left_out = {} if copied is None else {WITHOUT_COPIES: copied}
     if near and training is not None:
-        left_out[WITHOUT_NEAR_COPIES] = stand_in(faces.faces, training, part_of(progress, 0.5, 1))
+        left_out[WITHOUT_NEAR_COPIES] = has_copy_in(faces.faces, training, partial_progress(progress, 0.5, 1))
     results = []
     for name, head, label_set, indices, labels in test_sets(faces, estimates):
         subsets = {"": np.ones(len(indices), np.bool_)}
@@ -284,7 +284,7 @@ def evaluate_bundle(
     )
 
 
-def answers_of(
+def predict_crops(
     bundle: EvaluatedModel,
     crops: npt.NDArray[np.uint8],
     flip: bool = False,

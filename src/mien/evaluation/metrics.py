@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import InputError, kind_of
+from mien.errors import InputError, describe_value
 
 ProbabilityArray = npt.NDArray[np.floating]
 LabelArray = npt.NDArray[np.integer]
@@ -30,10 +30,10 @@ def check(probabilities: ProbabilityArray, labels: LabelArray) -> tuple[Floats, 
         InputError: they are not probabilities and labels, or do not fit together.
     """
     if not isinstance(probabilities, np.ndarray) or probabilities.dtype.kind != "f" or probabilities.ndim != 2:
-        raise InputError(f"probabilities: expected a float array (N, K), got {kind_of(probabilities)}")
+        raise InputError(f"probabilities: expected a float array (N, K), got {describe_value(probabilities)}")
     n, k = probabilities.shape
     if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu" or labels.shape != (n,):
-        raise InputError(f"labels: expected an int array ({n},), one for each row, got {kind_of(labels)}")
+        raise InputError(f"labels: expected an int array ({n},), one for each row, got {describe_value(labels)}")
     if not n or not k:
         raise InputError(f"probabilities: expected at least one row and one class, got shape {probabilities.shape}")
     values = probabilities.astype(np.float64)
@@ -299,7 +299,9 @@ def concordance(estimates: npt.NDArray[np.floating], truth: npt.NDArray[np.float
 def _pair(estimates: npt.NDArray[np.floating], truth: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
     a, b = np.asarray(estimates), np.asarray(truth)
     if a.shape != b.shape or not a.size or a.dtype.kind not in "fiu" or b.dtype.kind not in "fiu":
-        raise InputError(f"expected two number arrays of one shape, not empty, got {kind_of(a)} and {kind_of(b)}")
+        raise InputError(
+            f"expected two number arrays of one shape, not empty, got {describe_value(a)} and {describe_value(b)}"
+        )
     a, b = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise InputError("expected finite numbers, got NaN or infinity")

@@ -17,12 +17,12 @@ from mien.datasets import FaceDataset
 from mien.errors import InputError
 from mien.evaluation import metrics
 from mien.evaluation.corruptions import CORRUPTIONS, LEVELS, corrupt
-from mien.evaluation.evaluate import EvaluatedModel, answers_of, test_sets
+from mien.evaluation.evaluate import EvaluatedModel, predict_crops, test_sets
 from mien.files import write_atomically
 from mien.labels import PLURALITY
 from mien.tables import align
 
-MEASURED: dict[str, Callable[..., float]] = {"accuracy": metrics.accuracy, "ece": metrics.ece}
+METRICS_BY_NAME: dict[str, Callable[..., float]] = {"accuracy": metrics.accuracy, "ece": metrics.ece}
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,9 @@ class Robustness:
             "strengths": {name: {"unit": each.unit, "levels": each.strengths} for name, each in CORRUPTIONS.items()},
             "clean": self.clean,
             "corrupted": self.corrupted,
-            "mean": {name: {metric: self.mean(name, metric=metric) for metric in MEASURED} for name in self.clean},
+            "mean": {
+                name: {metric: self.mean(name, metric=metric) for metric in METRICS_BY_NAME} for name in self.clean
+            },
         }
 
     def to_json(self, path: str | Path) -> Path:
@@ -105,11 +107,11 @@ def measure_robustness(
     corrupted: dict[str, dict[str, dict[str, list[float]]]] = {}
     for place, (name, level) in enumerate(tasks):
         crops = faces.faces if name is None else corrupt(faces.faces, name, level, seed)
-        probabilities, _ = answers_of(model, crops)
+        probabilities, _ = predict_crops(model, crops)
         for test_set, head, _, rows, labels in test_sets(faces, probabilities):
             if test_set not in (faces.label_set.name, f"ferplus, {PLURALITY}"):
                 continue
-            for metric, function in MEASURED.items():
+            for metric, function in METRICS_BY_NAME.items():
                 value = function(probabilities[head][rows], labels)
                 if name is None:
                     clean.setdefault(test_set, {})[metric] = value

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import InputError, nearest
+from mien.errors import InputError, suggest
 from mien.evaluation.metrics import (
     METRICS,
     Floats,
@@ -164,7 +164,7 @@ def _check_pair(
 def _check_rounds(metrics: Sequence[str], rounds: int, level: float) -> None:
     unknown = [name for name in metrics if name not in METRICS]
     if unknown:
-        raise InputError(f"unknown metric {unknown[0]!r}; {nearest(unknown[0], METRICS)}")
+        raise InputError(f"unknown metric {unknown[0]!r}; {suggest(unknown[0], METRICS)}")
     if rounds < 1 or not 0 < level < 1:
         raise InputError(f"expected rounds from 1 and a level between 0 and 1, got {rounds} and {level}")
 

@@ -19,7 +19,7 @@ from mien.bundle import Bundle
 from mien.datasets import TRAINING, FaceDataset
 from mien.errors import ExportError, InputError
 from mien.evaluation.evaluate import evaluate_bundle
-from mien.export.compare import ExportComparison, compare, faces_of_the_sample
+from mien.export.compare import ExportComparison, compare, sample_crops
 from mien.export.formats import FORMATS, Format
 from mien.runtimes.base import ModelFile, check_name
 from mien.version import __version__
@@ -136,7 +136,7 @@ def _compared_faces(
 ) -> tuple[npt.NDArray[np.uint8], tuple[str, npt.NDArray[np.integer]] | None]:
     """Return crops, and the name of the head with its labels (None without a data set)."""
     if dataset is None:
-        return faces_of_the_sample(), None
+        return sample_crops(), None
     part = dataset.split(split) if split else dataset
     return part.faces, (part.label_set.name, part.labels)
 

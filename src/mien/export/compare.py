@@ -125,7 +125,7 @@ def compare(
     return ExportComparison(tuple(heads))
 
 
-def faces_of_the_sample() -> npt.NDArray[np.uint8]:
+def sample_crops() -> npt.NDArray[np.uint8]:
     """Return the faces of the service's sample picture, and their mirror images, as crops uint8 (N, 48, 48)."""
     from mien.images import load_image
     from mien.recognizer import EmotionRecognizer

@@ -11,7 +11,7 @@ from mien.bundle import Bundle
 from mien.errors import MissingExtraError
 from mien.export import onnx_files
 from mien.runtimes.base import ModelFile
-from mien.runtimes.litert import attach
+from mien.runtimes.litert import append_metadata
 from mien.runtimes.torch import METADATA_NAME
 
 MOST_FACES = 1024
@@ -66,4 +66,4 @@ def to_litert(bundle: Bundle, _: Any = None) -> bytes:
 
 def pack_litert(content: bytes, metadata: str) -> ModelFile:
     """Pack the bytes of a .tflite file with its metadata."""
-    return ModelFile(attach(content, metadata), ".tflite")
+    return ModelFile(append_metadata(content, metadata), ".tflite")

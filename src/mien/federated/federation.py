@@ -9,12 +9,12 @@ import torch
 from flwr.server import ClientManager
 
 from mien.datasets import TRAINING, FaceDataset, combine
-from mien.errors import MienError, RecipeError, nearest
+from mien.errors import MienError, RecipeError, suggest
 from mien.federated.history import RoundHistory, RoundResult
-from mien.federated.plan import Plan, federated
+from mien.federated.plan import Plan, recipe_for_clients
 from mien.federated.server import FederatedServer, make_strategy
 from mien.runs import Run
-from mien.training.module import logged
+from mien.training.module import logged_metrics
 from mien.training.recipe import Recipe
 from mien.training.run_record import begin_run, finish_run
 
@@ -51,13 +51,15 @@ class Federation:
     ) -> None:
         self.run = Run(Path(out))
         self.run.check_unused(resume)
-        self.recipe, self.plan = federated(recipe, plan), plan
+        self.recipe, self.plan = recipe_for_clients(recipe, plan), plan
         self.validation, self.training = validation, training
         watched = self.recipe.stopping.monitor
-        judged = [name for name in logged(validation.label_set, validation.votes is not None) if name[:4] == "val_"]
+        judged = [
+            name for name in logged_metrics(validation.label_set, validation.votes is not None) if name[:4] == "val_"
+        ]
         if watched not in judged:
             raise RecipeError(
-                f"stopping.monitor: {watched!r} is not measured after a round; {nearest(watched, judged)}"
+                f"stopping.monitor: {watched!r} is not measured after a round; {suggest(watched, judged)}"
             )
         new = not self.run.recipe.is_file()
         facts = {} if new else self._begin()

@@ -22,13 +22,13 @@ from mien.federated.plan import Plan
 from mien.federated.report import write_report
 from mien.federated.splits import FEWEST
 from mien.training.recipe import Recipe
-from mien.training.validation import arrange
+from mien.training.validation import split_for_training
 
 WAIT = 3600
 """Seconds that a server waits for all its clients, and a client for its server."""
 
 
-def serve(
+def run_server(
     recipe: Recipe,
     dataset: FaceDataset,
     out: str | Path,
@@ -64,7 +64,7 @@ def serve(
     """
     _check_address(address, certificates is not None, "--tls CA CERTIFICATE KEY")
     logging.getLogger("flwr").setLevel(logging.ERROR)
-    dataset, split = arrange(dataset, recipe)
+    dataset, split = split_for_training(dataset, recipe)
     federation = Federation(recipe, plan, dataset.split(split), out, resume=resume, device=device, told=told)
     if federation.left > 0:
         files = None if certificates is None else tuple(_content(path) for path in certificates)
@@ -79,7 +79,7 @@ def serve(
     return bundle
 
 
-def join(
+def run_client(
     faces: FaceDataset,
     address: str,
     *,

@@ -97,7 +97,7 @@ class Plan:
         )
 
 
-def federated(recipe: Recipe, plan: Plan) -> Recipe:
+def recipe_for_clients(recipe: Recipe, plan: Plan) -> Recipe:
     """Return the recipe for the clients: its schedule spans all rounds, and only the server averages weights.
 
     Raises:

@@ -23,7 +23,7 @@ Results = list[tuple[ClientProxy, FitRes]]
 Failures = list[tuple[ClientProxy, FitRes] | BaseException]
 Judged = Callable[[int, Arrays, dict[str, Any]], tuple[float, dict[str, Any]] | None]
 
-PATIENCE = 60
+CLIENT_TIMEOUT = 60
 """Seconds that a round waits for a client if none is connected."""
 
 
@@ -153,7 +153,7 @@ class FederatedServer(Server):
             TrainingError: no client is connected, or none answers.
         """
         number = self.done + server_round
-        if not self.client_manager().wait_for(1, PATIENCE):
+        if not self.client_manager().wait_for(1, CLIENT_TIMEOUT):
             raise TrainingError(f"round {number}: no client is left. Start some again, and continue with --resume")
         random.seed(seed_of(self.seed, number))  # Flower draws the clients with it
         result = super().fit_round(number, timeout)

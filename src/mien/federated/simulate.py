@@ -23,12 +23,12 @@ from mien.federated.splits import divide
 from mien.runs import Run
 from mien.training.fit import Hardware, train
 from mien.training.recipe import Recipe, make_recipe
-from mien.training.validation import arrange
+from mien.training.validation import split_for_training
 
 Progress = Callable[[str, float], None]
 
 
-class InProcess(ClientProxy):
+class InProcessClient(ClientProxy):
     """Represent a client that runs in the server's own process."""
 
     def __init__(self, cid: str, client: Client) -> None:
@@ -88,7 +88,7 @@ def simulate(
     if plan.split is None:
         raise InputError("split: expected iid or dirichlet, since a simulation divides the faces itself, got none")
     logging.getLogger("flwr").setLevel(logging.ERROR)
-    dataset, validation_split = arrange(dataset, recipe)
+    dataset, validation_split = split_for_training(dataset, recipe)
     training, validation = dataset.split(TRAINING), dataset.split(validation_split)
     places = divide(training.labels, plan.clients, plan.split, plan.alpha, recipe.seed)
     parts = [training.take(part) for part in places]
@@ -107,7 +107,7 @@ def simulate(
     manager = SimpleClientManager()
     for number, part in enumerate(parts):
         client = make_client(number, part) if make_client else Client(part, device)
-        manager.register(InProcess(f"{number:04}", client))
+        manager.register(InProcessClient(f"{number:04}", client))
     if federation.left > 0:
         server = federation.server(manager, wait=1)
         server.set_max_workers(1)

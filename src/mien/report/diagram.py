@@ -152,7 +152,7 @@ def _flop(kind: str, shape: tuple[int, ...], kernel: tuple[int, ...]) -> int:
     return 2 * int(np.prod(kernel)) * int(np.prod(shape[:-1]) if len(shape) > 1 else 1)
 
 
-def merged(parts: list[Block]) -> list[Block]:
+def merge_repeated(parts: list[Block]) -> list[Block]:
     """Merge successive blocks of the same layers, shape and size, such as the twelve layers of a transformer."""
     found = []
     alike = groupby(parts, key=lambda part: (sorted(part.layers.items()), part.shape, part.parameters, part.flop))
@@ -174,7 +174,7 @@ def draw_network(parts: list[Block], size: int) -> Figure:
         size: side of the network's input in pixels.
     """
     body, heads = [part for part in parts if not part.is_head], [part for part in parts if part.is_head]
-    body = merged(body) if len(body) > MOST_BOXES else body
+    body = merge_repeated(body) if len(body) > MOST_BOXES else body
     lines = len(body) + 1 + bool(heads)
     figure = new_figure(WIDE, 0.5 + 0.5 * lines)
     boxes, weights, work = figure.subplots(1, 3, width_ratios=[3.1, 1, 1], sharey=True)

@@ -33,7 +33,7 @@ def most_uncertain(p: ProbabilityArray) -> Indices:
     return np.argsort(-entropy(p), kind="stable")
 
 
-def distinct(faces: FaceArray, places: Indices, number: int) -> Indices:
+def first_distinct(faces: FaceArray, places: Indices, number: int) -> Indices:
     """Return the first `number` indices whose faces differ; FER2013 has many exact and near copies."""
     kept: list[int] = []
     thumbnails: list[npt.NDArray[np.float64]] = []
@@ -55,7 +55,7 @@ def entropy(p: ProbabilityArray) -> npt.NDArray[np.float64]:
     return np.asarray(-(values * np.log2(np.maximum(values, 1e-12))).sum(axis=1), np.float64)
 
 
-def samples(labels: LabelArray, number: int, seed: int = 0) -> Indices:
+def stratified_sample(labels: LabelArray, number: int, seed: int = 0) -> Indices:
     """Return random indices, the classes in turn as long as they have faces: int64, at most `number`."""
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(labels))
@@ -68,7 +68,7 @@ def samples(labels: LabelArray, number: int, seed: int = 0) -> Indices:
 
 def mistakes_gallery(faces: FaceArray, p: ProbabilityArray, labels: LabelArray, names: Sequence[str]) -> Figure | None:
     """Draw the most confident mistakes, each with prediction and label; None without mistakes."""
-    places = distinct(faces, confident_mistakes(p, labels), COLUMNS * ROWS)
+    places = first_distinct(faces, confident_mistakes(p, labels), COLUMNS * ROWS)
     return _draw_mistakes(faces, places, p, labels, names) if len(places) else None
 
 
@@ -87,7 +87,7 @@ def _draw_mistakes(
 @styled
 def uncertain_gallery(faces: FaceArray, p: ProbabilityArray, labels: LabelArray, names: Sequence[str]) -> Figure:
     """Draw the most uncertain faces, each with its two most probable classes."""
-    places = distinct(faces, most_uncertain(p), COLUMNS * ROWS)
+    places = first_distinct(faces, most_uncertain(p), COLUMNS * ROWS)
 
     def caption(axes: Axes, place: int) -> None:
         first, second = np.argsort(-p[place], kind="stable")[:2]
@@ -103,7 +103,7 @@ def samples_gallery(
     faces: FaceArray, p: ProbabilityArray, labels: LabelArray, names: Sequence[str], number: int = 12, seed: int = 0
 ) -> Figure:
     """Draw random faces, the classes in turn, each with all its probabilities; the label is bold."""
-    places = samples(labels, number, seed)
+    places = stratified_sample(labels, number, seed)
     columns = 3
     lines = -(-len(places) // columns)
     figure = new_figure(WIDE, 1.38 * lines)

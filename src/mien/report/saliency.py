@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter
 
 from mien.figure_style import ACCENT, SOFT, WIDE, new_figure, rgb, show_face, styled
 from mien.preprocess import InputSpec, to_input
-from mien.report.galleries import distinct
+from mien.report.galleries import first_distinct
 from mien.report.gradcam import on_frame, overlay
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ FloatArray = npt.NDArray[np.float32]
 EXAMPLES = 6
 
 
-def typical(
+def confident_examples(
     faces: FaceArray, p: npt.NDArray[np.floating], labels: npt.NDArray[np.int64], k: int, number: int
 ) -> npt.NDArray[np.int64]:
     """Return indices of different faces of class k that are predicted correctly, the most confident first.
@@ -39,7 +39,7 @@ def typical(
         number: the most indices to return.
     """
     right = np.flatnonzero((labels == k) & (p.argmax(axis=1) == k))
-    return distinct(faces, right[np.argsort(-p[right, k], kind="stable")], number)
+    return first_distinct(faces, right[np.argsort(-p[right, k], kind="stable")], number)
 
 
 def class_maps(
@@ -63,7 +63,7 @@ def class_maps(
     Returns:
         The figure, without the classes that are never predicted correctly; None if no class is.
     """
-    chosen = {k: places for k in range(len(names)) if len(places := typical(faces, p, labels, k, number))}
+    chosen = {k: places for k in range(len(names)) if len(places := confident_examples(faces, p, labels, k, number))}
     if not chosen:
         return None
     every = np.concatenate(list(chosen.values()))

@@ -25,8 +25,8 @@ from mien.figure_style import (
     INK,
     SOFT,
     WIDE,
-    cased,
     new_figure,
+    outline_effect,
     percent_axis,
     rgb,
     styled,
@@ -122,7 +122,7 @@ def curves(p: ProbabilityArray, labels: LabelArray, names: Sequence[str]) -> Fig
         positive = labels == k
         if not 0 < positive.sum() < len(labels):
             continue
-        style = {"color": rgb(name), "path_effects": cased(), "linewidth": 1.4}
+        style = {"color": rgb(name), "path_effects": outline_effect(), "linewidth": 1.4}
         precision, recall, _ = precision_recall_curve(positive, p[:, k])
         average = average_precision_score(positive, p[:, k])
         left.plot(recall, precision, label=f"{name}  {average:.2f}", **style)

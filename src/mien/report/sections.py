@@ -208,7 +208,7 @@ def network(subject: ModelSource, parts: list[Block]) -> Section:
     return Section("network", "The network", plots=[plot])
 
 
-def looking_at(
+def saliency_sections(
     subject: ModelSource, views: list[HeadEvaluation], progress: Callable[[float], None]
 ) -> Iterator[Section]:
     """Yield the chapters on which parts of a face the network uses: Grad-CAM and attention, or else occlusion.
@@ -285,7 +285,7 @@ def _occlusion(bundle: Bundle, view: HeadEvaluation, progress: Callable[[float],
 
 def _attention(network: Any, view: HeadEvaluation, subject: ModelSource) -> Iterator[Section]:
     spec = subject.bundle.metadata.input
-    chosen = galleries.samples(view.labels, ATTENTION_FACES)
+    chosen = galleries.stratified_sample(view.labels, ATTENTION_FACES)
     attention = saliency.read_attention(network, view.faces[chosen], spec)
     plots = []
     if attention.channels:

@@ -56,7 +56,9 @@ def write_report(
         *sections.training(subject),
         *(sections.head(view) for view in views),
         sections.network(subject, parts),
-        *sections.looking_at(subject, views, lambda share: progress("where the network looks", 0.3 + 0.4 * share)),
+        *sections.saliency_sections(
+            subject, views, lambda share: progress("where the network looks", 0.3 + 0.4 * share)
+        ),
     ]
     return write_page(
         "report.html",

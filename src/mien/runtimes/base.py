@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import BundleError, InputError, nearest
+from mien.errors import BundleError, InputError, suggest
 from mien.files import write_atomically
 
 FloatArray = npt.NDArray[np.float32]
@@ -121,13 +121,13 @@ def short_names(providers: str | Sequence[str]) -> tuple[str, ...]:
     names = tuple(short.get(name, name.lower()) for name in providers)
     for name, given in zip(names, providers, strict=True):
         if name not in PROVIDERS:
-            raise InputError(f"providers: no {given!r}; {nearest(name, PROVIDERS)}")
+            raise InputError(f"providers: no {given!r}; {suggest(name, PROVIDERS)}")
     if not names:
         raise InputError("providers: expected at least one, got none")
     return names
 
 
-def refused(source: str, reader: str, error: Exception) -> BundleError:
+def unreadable_file_error(source: str, reader: str, error: Exception) -> BundleError:
     """Return the error for a file that its runtime cannot open."""
     said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return BundleError(
@@ -136,7 +136,7 @@ def refused(source: str, reader: str, error: Exception) -> BundleError:
     )
 
 
-def only(names: tuple[str, ...], known: Sequence[str], reader: str) -> str:
+def check_provider(names: tuple[str, ...], known: Sequence[str], reader: str) -> str:
     """Return the first of the providers if the runtime supports it.
 
     Args:

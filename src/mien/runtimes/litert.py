@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mien.errors import MissingExtraError
-from mien.runtimes.base import FloatArray, ModelFile, only, refused
+from mien.runtimes.base import FloatArray, ModelFile, check_provider, unreadable_file_error
 
 METADATA_NAME = "mien.json"
 
@@ -26,15 +26,15 @@ class LiteRT:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
             raise MissingExtraError("Reading LiteRT's .tflite", "litert") from error
-        only(providers, ("cpu",), "LiteRT")
-        self.metadata = attached(file.content)
+        check_provider(providers, ("cpu",), "LiteRT")
+        self.metadata = read_metadata(file.content)
         try:
             self._interpreter = Interpreter(model_content=file.content, num_threads=threads or None)
             self._interpreter.allocate_tensors()
             (self._input,) = (detail["index"] for detail in self._interpreter.get_input_details())
             self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
         except (ValueError, RuntimeError) as error:
-            raise refused(source, "LiteRT", error) from error
+            raise unreadable_file_error(source, "LiteRT", error) from error
         self._lock = threading.Lock()  # an interpreter holds the tensors of one inference
         self.description = "LiteRT on cpu"
 
@@ -49,7 +49,7 @@ class LiteRT:
         return [np.stack(output) for output in zip(*outputs, strict=True)]
 
 
-def attached(content: bytes) -> str | None:
+def read_metadata(content: bytes) -> str | None:
     """Return the metadata that follows the network, or None."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -58,7 +58,7 @@ def attached(content: bytes) -> str | None:
         return None
 
 
-def attach(content: bytes, metadata: str) -> bytes:
+def append_metadata(content: bytes, metadata: str) -> bytes:
     """Append metadata to the network; runtimes that do not know it ignore it."""
     buffer = io.BytesIO(content)
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mien.errors import InputError
-from mien.runtimes.base import CPU, PROVIDERS, FloatArray, ModelFile, refused
+from mien.runtimes.base import CPU, PROVIDERS, FloatArray, ModelFile, unreadable_file_error
 
 METADATA_KEY = "mien"
 OPENVINO_THREADS = '{"CPU": {"INFERENCE_NUM_THREADS": %d}}'
@@ -30,7 +30,7 @@ class OnnxRuntime:
             self._session = make_session(file.content, threads=threads, providers=providers)
             self.metadata = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         except Exception as error:  # ONNX Runtime has no common base for its errors
-            raise refused(source, "ONNX Runtime", error) from error
+            raise unreadable_file_error(source, "ONNX Runtime", error) from error
         used = [name for name, long in PROVIDERS.items() if long in self._session.get_providers()]
         if providers[0] not in used:  # its libraries are missing, and ONNX Runtime silently uses others
             raise InputError(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mien.errors import MissingExtraError
-from mien.runtimes.base import FloatArray, ModelFile, only, refused
+from mien.runtimes.base import FloatArray, ModelFile, check_provider, unreadable_file_error
 
 METADATA_KEY = "mien"
 
@@ -22,7 +22,7 @@ class OpenVino:
             import openvino
         except ImportError as error:
             raise MissingExtraError("Reading OpenVINO's .xml", "openvino") from error
-        only(providers, ("cpu", "openvino"), "OpenVINO")
+        check_provider(providers, ("cpu", "openvino"), "OpenVINO")
         try:
             core = openvino.Core()
             weights = np.frombuffer(file.weights, np.uint8)
@@ -32,7 +32,7 @@ class OpenVino:
             # Without the hint OpenVINO computes in bfloat16 on some CPUs.
             self._compiled = core.compile_model(model, "CPU", {**config, "INFERENCE_PRECISION_HINT": "f32"})
         except Exception as error:
-            raise refused(source, "OpenVINO", error) from error
+            raise unreadable_file_error(source, "OpenVINO", error) from error
         self._request = self._compiled.create_infer_request()
         self._lock = threading.Lock()  # a request holds the buffers of one inference
         self.description = f"OpenVINO {openvino.__version__.split('-')[0]} on cpu"

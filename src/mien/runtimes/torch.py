@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from mien.errors import InputError, MissingExtraError
-from mien.runtimes.base import FloatArray, ModelFile, only, refused
+from mien.runtimes.base import FloatArray, ModelFile, check_provider, unreadable_file_error
 
 METADATA_NAME = "mien.json"
 
@@ -20,7 +20,7 @@ class ExportedProgram:
             import torch
         except ImportError as error:
             raise MissingExtraError("Reading PyTorch's .pt2", "train") from error
-        device = only(providers, ("cpu", "cuda"), "PyTorch")
+        device = check_provider(providers, ("cpu", "cuda"), "PyTorch")
         if device == "cuda" and not torch.cuda.is_available():
             raise InputError("providers: PyTorch finds no cuda on this machine. Choose cpu")
         extra = {METADATA_NAME: ""}
@@ -28,7 +28,7 @@ class ExportedProgram:
             program = torch.export.load(io.BytesIO(file.content), extra_files=extra)
             self._network = program.module().to(device)
         except Exception as error:
-            raise refused(source, "PyTorch", error) from error
+            raise unreadable_file_error(source, "PyTorch", error) from error
         said = extra[METADATA_NAME]
         self.metadata = (said.decode() if isinstance(said, bytes) else said) or None
         self._device, self._threads = device, threads

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from mien.bundle import Bundle
 from mien.detection.detections import Detections, Detector
 from mien.detection.registry import make_detector
-from mien.errors import ImageError, InputError, nearest
+from mien.errors import ImageError, InputError, suggest
 from mien.images import load_image
 from mien.pipeline import FaceCrops
 from mien.recognizer import EmotionRecognizer
@@ -112,7 +112,7 @@ class Engine:
         """A cheap view on the shared model and detector with what was chosen. Raises InputError."""
         name = choice.detector or self.settings.detector
         if name not in self.detectors:
-            raise InputError(f"detector {name!r}: not one of this service's; {nearest(name, self.detectors)}")
+            raise InputError(f"detector {name!r}: not one of this service's; {suggest(name, self.detectors)}")
         return EmotionRecognizer(
             self.bundle,
             detector=self._detector(name, size or self.settings.size),

@@ -13,7 +13,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from mien.errors import InputError, nearest
+from mien.errors import InputError, suggest
 
 PREFIX = "MIEN_SERVE_"
 KEY_HASH = re.compile(r"sha256:[0-9a-f]{64}")
@@ -162,7 +162,7 @@ class ServiceSettings:
         values = {}
         for name, text in texts.items():
             if name not in known:
-                raise InputError(f"{where}: no option {name}; {nearest(name, known)}")
+                raise InputError(f"{where}: no option {name}; {suggest(name, known)}")
             values[name] = parsed(known[name], text)
         return cls(**values)
 

@@ -46,13 +46,13 @@ class Augment(nn.Module):
         self.steps = nn.Sequential(*steps)
         spoiling: list[nn.Module] = []
         if recipe.coarse:
-            spoiling.append(RandomApply(recipe.coarse, coarse))
+            spoiling.append(RandomApply(recipe.coarse, lower_resolution))
         if recipe.blur:
             spoiling.append(K.RandomGaussianBlur((9, 9), (0.3, 2.0), p=recipe.blur))
         if recipe.dark:
-            spoiling.append(RandomApply(recipe.dark, dark))
+            spoiling.append(RandomApply(recipe.dark, reduce_light))
         if recipe.noise:
-            spoiling.append(RandomApply(recipe.noise, noisy))
+            spoiling.append(RandomApply(recipe.noise, add_noise))
         self.spoiling = nn.Sequential(*spoiling)
 
     def forward(self, crops: Tensor) -> Tensor:
@@ -83,14 +83,14 @@ class RandomApply(nn.Module):
         return torch.where(chosen, self.change(frames), frames)
 
 
-def coarse(frames: Tensor) -> Tensor:
+def lower_resolution(frames: Tensor) -> Tensor:
     """Shrink frames to a side of 16 to 40 pixels, the same for the whole batch, and enlarge them again."""
     side = int(torch.randint(16, 41, ()))
     small = F.interpolate(frames, size=(side, side), mode="bilinear", antialias=True)
     return F.interpolate(small, size=frames.shape[-2:], mode="bilinear")
 
 
-def dark(frames: Tensor) -> Tensor:
+def reduce_light(frames: Tensor) -> Tensor:
     """Reduce the contrast around the frame's mean or around black, by a factor of 0.08 to 0.6 (log-uniform)."""
     draws = torch.rand(2, len(frames), 1, 1, 1, device=frames.device)
     share = 0.08 * (0.6 / 0.08) ** draws[0]
@@ -98,7 +98,7 @@ def dark(frames: Tensor) -> Tensor:
     return around + share * (frames - around)
 
 
-def noisy(frames: Tensor) -> Tensor:
+def add_noise(frames: Tensor) -> Tensor:
     """Add Gaussian noise; its strength is drawn for each face, up to 0.16 of the range."""
     strength = 0.16 * torch.rand(len(frames), 1, 1, 1, device=frames.device)
     return (frames + strength * torch.randn_like(frames)).clamp(0, 1)

@@ -140,7 +140,7 @@ class History(pl.Callback):
         self._seconds_before = state_dict["seconds"]
 
 
-def shown(metric: str) -> bool:
+def is_displayed(metric: str) -> bool:
     """Return whether the line of an epoch shows a metric; history.csv has all of them."""
     return metric in ("train_loss", "val_loss") or (
         metric.startswith("val_") and metric.endswith(("accuracy", "macro_f1"))
@@ -169,7 +169,7 @@ class RunProgress(pl.Callback):
         if not trainer.is_global_zero:
             return
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        figures = "  ".join(f"{name.removeprefix('val_')} {values[name]:.4f}" for name in values if shown(name))
+        figures = "  ".join(f"{name.removeprefix('val_')} {values[name]:.4f}" for name in values if is_displayed(name))
         epoch, left = trainer.current_epoch + 1, self.clock.epochs_left
         per_epoch = (time.monotonic() - self._started) / (epoch - self._first_epoch)
         wait = timedelta(seconds=round(per_epoch * left))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from mien.bundle import Bundle, Head, Metadata
 from mien.datasets import FaceDataset, plurality, vote_shares
 from mien.errors import ExportError
-from mien.evaluation.calibration import ClassScaling, choose_class_scaling, fit_temperature
+from mien.evaluation.calibration import ClassScaling, fit_temperature, select_class_scaling
 from mien.labels import FERPLUS, LABEL_SETS
 from mien.preprocess import InputSpec, to_input
 from mien.runtimes.onnx import METADATA_KEY
@@ -87,10 +87,10 @@ def export_bundle(
 
 def fit_scalings(logits: dict[str, npt.NDArray[np.float32]], validation: FaceDataset) -> dict[str, ClassScaling]:
     """Fit the class scaling of each head on a split; heads with too few faces have none."""
-    found = {validation.label_set.name: choose_class_scaling(logits[validation.label_set.name], validation.labels)}
+    found = {validation.label_set.name: select_class_scaling(logits[validation.label_set.name], validation.labels)}
     if FERPLUS.name in logits and validation.votes is not None:
         rows, labels = plurality(validation.votes)
-        found[FERPLUS.name] = choose_class_scaling(logits[FERPLUS.name][rows], labels)
+        found[FERPLUS.name] = select_class_scaling(logits[FERPLUS.name][rows], labels)
     return {name: scaling for name, scaling in found.items() if scaling is not None}
 
 

@@ -19,7 +19,7 @@ from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from mien.datasets import TRAINING, FaceDataset, summary
-from mien.errors import DataError, InputError, MienError, RecipeError, nearest
+from mien.errors import DataError, InputError, MienError, RecipeError, suggest
 from mien.runs import Run, first_process
 from mien.training.batches import FaceTensors
 from mien.training.callbacks import (
@@ -32,11 +32,18 @@ from mien.training.callbacks import (
     warming_ema,
 )
 from mien.training.library_warnings import quiet_lightning
-from mien.training.module import ExpressionModule, logged, seed_of
+from mien.training.module import ExpressionModule, logged_metrics, seed_of
 from mien.training.recipe import Recipe
-from mien.training.run_record import begin_run, best_weights, checkpoint_seconds, finish_run, start_from, warn_of_learnt
+from mien.training.run_record import (
+    begin_run,
+    best_weights,
+    checkpoint_seconds,
+    finish_run,
+    start_from,
+    warn_about_seen_faces,
+)
 from mien.training.schedule import TrainingClock
-from mien.training.validation import arrange
+from mien.training.validation import split_for_training
 
 log = logging.getLogger("mien.training")
 
@@ -105,7 +112,7 @@ def train(
     hardware.check(recipe)
     run = Run(Path(out))
     run.check_unused(resume)
-    dataset, validation_split = arrange(dataset, recipe)
+    dataset, validation_split = split_for_training(dataset, recipe)
     training = dataset.split(TRAINING)
     validation = dataset.split(validation_split)
     _check_monitor(recipe, dataset)
@@ -128,7 +135,7 @@ def train(
             start = Run(Path(recipe.initial))
             start_from(start, module.network)
             if first:
-                warn_of_learnt(start, recipe, dataset)
+                warn_about_seen_faces(start, recipe, dataset)
         facts = _begin(run, recipe, dataset, training, validation_split) if first else {}
         if resume and checkpoint_path is None and first:
             log.warning("%s has no finished epoch to go on from: it starts at the beginning", run.folder)
@@ -178,10 +185,10 @@ def _strategy(recipe: Recipe, hardware: Hardware) -> str:
 def _check_monitor(recipe: Recipe, dataset: FaceDataset) -> None:
     """Raise a RecipeError unless the metric for early stopping is logged."""
     with_votes, monitor = dataset.votes is not None, recipe.stopping.monitor
-    names = logged(dataset.label_set, with_votes)
+    names = logged_metrics(dataset.label_set, with_votes)
     if monitor not in names:
         without = "" if with_votes else " on a data set without votes"
-        raise RecipeError(f"stopping.monitor: {monitor!r} is not logged{without}; {nearest(monitor, names)}")
+        raise RecipeError(f"stopping.monitor: {monitor!r} is not logged{without}; {suggest(monitor, names)}")
 
 
 def _trainer(

@@ -25,7 +25,7 @@ EXPORT = {
 
 
 @contextmanager
-def silenced(messages: dict[str, str], logger_name: str) -> Iterator[None]:
+def ignore_warnings(messages: dict[str, str], logger_name: str) -> Iterator[None]:
     """Silence these warnings, and a library's log messages below the level of an error, inside a `with` block.
 
     Args:
@@ -46,9 +46,9 @@ def silenced(messages: dict[str, str], logger_name: str) -> Iterator[None]:
 
 def quiet_lightning() -> AbstractContextManager[None]:
     """Silence Lightning's messages on hardware, and its advice on data loaders, which are not used here."""
-    return silenced(LIGHTNING, "lightning.pytorch")
+    return ignore_warnings(LIGHTNING, "lightning.pytorch")
 
 
 def quiet_export() -> AbstractContextManager[None]:
     """Silence the ONNX exporter's messages, for example that torchvision, which is not needed, is missing."""
-    return silenced(EXPORT, "torch.onnx")
+    return ignore_warnings(EXPORT, "torch.onnx")

@@ -23,11 +23,11 @@ from mien.training.models import Network, build
 from mien.training.recipe import Recipe
 from mien.training.sam import SAM
 from mien.training.schedule import CURVES, TrainingClock
-from mien.training.teacher import Teachers
+from mien.training.teacher import TeacherEnsemble
 
 log = logging.getLogger("mien.training")
 
-MEASURED: dict[str, Callable[..., float]] = {
+TRAINING_METRICS: dict[str, Callable[..., float]] = {
     "accuracy": metrics.accuracy,
     "precision": metrics.macro_precision,
     "recall": metrics.macro_recall,
@@ -35,18 +35,18 @@ MEASURED: dict[str, Callable[..., float]] = {
 }
 """Metrics of the label head in training and validation; precision, recall and AUC are macro averages."""
 
-MEASURED_IN_VALIDATION = MEASURED | {"macro_f1": metrics.macro_f1, "nll": metrics.nll}
+VALIDATION_METRICS = TRAINING_METRICS | {"macro_f1": metrics.macro_f1, "nll": metrics.nll}
 
 
-def logged(label_set: LabelSet, with_votes: bool) -> list[str]:
+def logged_metrics(label_set: LabelSet, with_votes: bool) -> list[str]:
     """Return the names of all metrics that a run logs.
 
     Args:
         label_set: the label set of the data.
         with_votes: whether the data has FER+ votes.
     """
-    names = ["learning_rate", "train_loss", *(f"train_{name}" for name in MEASURED)]
-    names += ["val_loss", *(f"val_{label_set.name}_{name}" for name in MEASURED_IN_VALIDATION)]
+    names = ["learning_rate", "train_loss", *(f"train_{name}" for name in TRAINING_METRICS)]
+    names += ["val_loss", *(f"val_{label_set.name}_{name}" for name in VALIDATION_METRICS)]
     return [*names, *(["val_ferplus_accuracy"] if with_votes else []), "val_accuracy"]
 
 
@@ -54,8 +54,8 @@ class ExpressionModule(pl.LightningModule):
     """Train a network on the training faces and validate it after every epoch.
 
     The label head has the name of its label set (for example fer2013). Logged are `learning_rate`; `train_loss` and
-    `train_` with each of `MEASURED`, on the augmented faces; `val_loss`; `val_fer2013_` with each of
-    `MEASURED_IN_VALIDATION`; with votes `val_ferplus_accuracy`; and `val_accuracy`, the mean accuracy of the heads.
+    `train_` with each of `TRAINING_METRICS`, on the augmented faces; `val_loss`; `val_fer2013_` with each of
+    `VALIDATION_METRICS`; with votes `val_ferplus_accuracy`; and `val_accuracy`, the mean accuracy of the heads.
 
     Args:
         recipe: the recipe.
@@ -86,7 +86,7 @@ class ExpressionModule(pl.LightningModule):
         self.network: Network = build(recipe.network.name, recipe.network.options, heads, recipe.input.size)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.augment = Augment(recipe.augment, self.spec)
-        self.teachers = Teachers(recipe.teacher, heads) if recipe.teacher.bundles else None
+        self.teachers = TeacherEnsemble(recipe.teacher, heads) if recipe.teacher.bundles else None
         class_weights = balanced_weights(training.labels, len(label_set))
         self.class_weights = class_weights if recipe.loss.class_weights == "balanced" else None
         self._training, self._validation = training, validation
@@ -204,7 +204,7 @@ class ExpressionModule(pl.LightningModule):
         values = {"val_loss": float(self.loss(logits, validation.targets, validation.shares))}
         labels = validation.labels.cpu().numpy()
         probabilities = softmax(logits[self.label_head].cpu().numpy())
-        for name, measure in MEASURED_IN_VALIDATION.items():
+        for name, measure in VALIDATION_METRICS.items():
             values[f"val_{self.label_head}_{name}"] = measure(probabilities, labels)
         accuracies = [values[f"val_{self.label_head}_accuracy"]]
         if self.with_votes:
@@ -221,7 +221,7 @@ class ExpressionModule(pl.LightningModule):
         if not np.isfinite(logits).all():
             return {}
         probabilities = softmax(logits)
-        return {f"train_{name}": measure(probabilities, labels) for name, measure in MEASURED.items()}
+        return {f"train_{name}": measure(probabilities, labels) for name, measure in TRAINING_METRICS.items()}
 
     def _everywhere(self, values: Tensor) -> Any:
         """Return the values (N, ...) of all processes as one array."""

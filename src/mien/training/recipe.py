@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from mien.errors import RecipeError, nearest
+from mien.errors import RecipeError, suggest
 from mien.preprocess import InputSpec
 from mien.training.models import NETWORKS
 
@@ -34,7 +34,7 @@ class NetworkRecipe(BaseModel):
     @classmethod
     def _known(cls, name: str) -> str:
         if name not in NETWORKS:
-            raise ValueError(f"unknown network {name!r}; {nearest(name, NETWORKS)}")
+            raise ValueError(f"unknown network {name!r}; {suggest(name, NETWORKS)}")
         return name
 
     @model_validator(mode="after")

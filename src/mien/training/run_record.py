@@ -65,8 +65,8 @@ def begin_run(
         "commit": commit(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         **facts,
-        **taken_from(recipe, started=run.recipe.is_file()),
-        **surroundings(packages),
+        **source_digests(recipe, started=run.recipe.is_file()),
+        **environment(packages),
     }
     text = tomli_w.dumps(values)
     if run.recipe.is_file():
@@ -123,7 +123,7 @@ def finish_run(
         write_predictions(run.predictions, bundle, validation, split)
         return evaluation.to_dict()
 
-    faces = validation if training is None else unseen(validation, training)
+    faces = validation if training is None else without_copies(validation, training)
     path = run.folder / f"{recipe.name}.onnx"
     export_bundle(network, recipe, faces, path, {"training": facts, "recipe": card_recipe}, judge)
     write_json(run.facts, facts)
@@ -158,7 +158,7 @@ def start_from(run: Run, network: Network) -> None:
     network.load_state_dict({**fresh, **usable})
 
 
-def warn_of_learnt(start: Run, recipe: Recipe, dataset: FaceDataset) -> None:
+def warn_about_seen_faces(start: Run, recipe: Recipe, dataset: FaceDataset) -> None:
     """Warn if the run that this one starts from may have been trained on faces that are held out here."""
     if not (recipe.data.folds or recipe.data.validation == "held-out") or not start.facts.is_file():
         return
@@ -181,7 +181,7 @@ def write_predictions(path: Path, bundle: Bundle, validation: FaceDataset, split
         np.savez_compressed(temporary, **arrays)
 
 
-def unseen(validation: FaceDataset, training: FaceDataset) -> FaceDataset:
+def without_copies(validation: FaceDataset, training: FaceDataset) -> FaceDataset:
     """Return the validation faces without exact copies of training faces, on which a network is too confident.
 
     If all of them are copies, all are returned.
@@ -196,7 +196,7 @@ def checkpoint_seconds(path: Path) -> float:
     return float(checkpoint["callbacks"][History.__name__]["seconds"])
 
 
-def taken_from(recipe: Recipe, *, started: bool = False) -> dict[str, Any]:
+def source_digests(recipe: Recipe, *, started: bool = False) -> dict[str, Any]:
     """Return the SHA-256 of the teachers and of the initial weights; a `started` run no longer needs the latter."""
     facts: dict[str, Any] = {}
     if recipe.teacher.bundles:
@@ -210,7 +210,7 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def surroundings(packages: Sequence[str] = ()) -> dict[str, Any]:
+def environment(packages: Sequence[str] = ()) -> dict[str, Any]:
     """Return the machine and the package versions that a run uses."""
     used = ("torch", "lightning", "kornia", "numpy", "onnxruntime", *packages)
     return {

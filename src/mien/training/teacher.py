@@ -20,7 +20,7 @@ from mien.training.recipe import TeacherRecipe
 FACES_AT_ONCE = 16  # fastest on one core: more faces do not fit its cache
 
 
-class Teachers:
+class TeacherEnsemble:
     """Combine one or several bundles into one teacher of the student's heads.
 
     The calibrated predictions of the bundles are averaged; of the vote head, the vote shares.
@@ -38,7 +38,7 @@ class Teachers:
         self.heads = tuple(heads)
         self.bundles = [self._load(name) for name in recipe.bundles]
 
-    def __deepcopy__(self, memo: Any) -> Teachers:
+    def __deepcopy__(self, memo: Any) -> TeacherEnsemble:
         """Return itself: the average of the weights is a copy of the whole module, but a teacher never changes."""
         return self
 

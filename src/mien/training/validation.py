@@ -12,7 +12,7 @@ from mien.labels import FERPLUS
 from mien.training.recipe import Recipe
 
 
-def arrange(dataset: FaceDataset, recipe: Recipe) -> tuple[FaceDataset, str]:
+def split_for_training(dataset: FaceDataset, recipe: Recipe) -> tuple[FaceDataset, str]:
     """Split a data set as the recipe says.
 
     The data's own validation splits are used if it has some and the recipe does not ask for others; several, of several

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mien.detection.detections import Detections, distinct
+from mien.detection.detections import Detections, non_maximum_suppression
 from mien.pipeline import FacePipeline, pick_vote_shares
 from mien.results import Faces
 from mien.video.io.frames import OPEN_TIMEOUT, Frame, Source
@@ -128,7 +128,7 @@ class FrameAnalyzer:
         with _timed(stages, "follow"):
             faces, lost = self._flow.move(self._faces, frame.image)
             seen = np.flatnonzero(~lost)
-            apart = distinct(faces.boxes[seen], faces.scores[seen], OVERLAP)
+            apart = non_maximum_suppression(faces.boxes[seen], faces.scores[seen], OVERLAP)
             if not self.schedule.realtime and len(apart) < len(lost):
                 return None
             kept = seen[apart]
@@ -159,7 +159,7 @@ class FrameAnalyzer:
             for before, after in pairwise(pictures):
                 faces, lost = move_faces(faces, before, after)
                 faces = faces.select(np.flatnonzero(~lost))
-            faces = faces.select(distinct(faces.boxes, faces.scores, OVERLAP))
+            faces = faces.select(non_maximum_suppression(faces.boxes, faces.scores, OVERLAP))
         return faces, self._track(frame, faces, stages)
 
     def _track(self, frame: Frame, faces: Detections, stages: dict[str, float]) -> npt.NDArray[np.int64]:

@@ -13,7 +13,7 @@ import anyio
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from mien.errors import ImageError, InputError, nearest
+from mien.errors import ImageError, InputError, suggest
 from mien.images import load_image
 from mien.recognizer import EmotionRecognizer
 from mien.results import SCHEMA
@@ -56,7 +56,7 @@ class StreamSettings:
         kinds = {"labels": str, "detector": str, "flip": bool, **numbers}
         for name, value in values.items():
             if name not in kinds:
-                raise InputError(f"settings: no {name!r}; {nearest(str(name), kinds)}")
+                raise InputError(f"settings: no {name!r}; {suggest(str(name), kinds)}")
             if not isinstance(value, kinds[name]) or (isinstance(value, bool) and name != "flip"):  # type: ignore[arg-type]
                 raise InputError(f"settings: {name} cannot be {json.dumps(value)[:50]}")
         return replace(self, **values)

@@ -41,7 +41,7 @@ class Transfer(Network):
         super().__init__(options, heads, size)
         self.labels = dict(heads)
         self.backbone = load_backbone(options.backbone, sum(heads.values()), pretrained=options.pretrained)
-        reads = what_it_reads(options.backbone, self.backbone.config)
+        reads = backbone_input(options.backbone, self.backbone.config)
         self.side = options.backbone_size or reads.side
         self.mean: Tensor
         self.std: Tensor
@@ -132,7 +132,7 @@ def load_backbone(name: str, labels: int, *, pretrained: bool) -> Any:
         ) from error
 
 
-def what_it_reads(name: str, config: Any) -> BackboneInput:
+def backbone_input(name: str, config: Any) -> BackboneInput:
     """Read the input size and normalisation of a backbone from its processor's config (timm: from its own config).
 
     Raises:
