@@ -15,6 +15,7 @@ from PIL import Image
 import mien
 from helpers import tiny_bundle
 from helpers.paths import EXAMPLES
+from helpers.pictures import gray_picture, scaled
 from mien.bundle import Bundle
 from mien.detection.detections import Detections
 from mien.errors import BundleError, DetectorError, ImageError, InputError
@@ -48,14 +49,6 @@ def portrait() -> np.ndarray:
 def whole() -> EmotionRecognizer:
     """The tiny model on whole pictures: fast, and every picture has one face."""
     return EmotionRecognizer(Bundle(tiny_bundle.content(), "tiny", threads=1), detector="whole")
-
-
-def scaled(image: np.ndarray, factor: float) -> np.ndarray:
-    return np.asarray(cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def gray(value: int) -> np.ndarray:
-    return np.full((60, 50, 3), value, np.uint8)
 
 
 def assert_same(left: Faces, right: Faces, atol: float = 1e-3) -> None:
@@ -190,7 +183,7 @@ def test_vote_share_is_unknown_without_votes() -> None:
     bundle = Bundle(tiny_bundle.content(json.dumps(tiny_bundle.metadata(heads=heads))), "tiny", threads=1)
     reader = EmotionRecognizer(bundle, detector="whole")
     assert reader.labels == FER2013  # the first head
-    assert reader.predict(gray(9))[0].vote_share is None
+    assert reader.predict(gray_picture(9))[0].vote_share is None
 
 
 def test_predict_crops(bundle: Bundle, recognizer: EmotionRecognizer) -> None:
@@ -228,11 +221,11 @@ def test_a_batch_answers_in_order_and_as_one_by_one(recognizer: EmotionRecognize
 
 def test_more_pictures_than_fit_one_chunk(whole: EmotionRecognizer) -> None:
     values = np.linspace(0, 250, 2 * PICTURES_AT_ONCE + 3).astype(int)
-    batch = whole.predict_batch(gray(value) for value in values)
+    batch = whole.predict_batch(gray_picture(value) for value in values)
     assert len(batch) == len(values)
     for faces, value in zip(batch, values, strict=True):
         assert isinstance(faces, Faces)
-        np.testing.assert_allclose(faces.probabilities, whole.predict(gray(value)).probabilities, atol=1e-6)
+        np.testing.assert_allclose(faces.probabilities, whole.predict(gray_picture(value)).probabilities, atol=1e-6)
 
 
 def test_bad_pictures_stand_in_their_place(whole: EmotionRecognizer, tmp_path: Path) -> None:
@@ -245,7 +238,7 @@ def test_bad_pictures_stand_in_their_place(whole: EmotionRecognizer, tmp_path: P
         7: "int",
     }
     wrong_array = np.zeros((4, 4, 3), np.float32)
-    pictures = [gray(1), *bad, wrong_array, gray(200)]
+    pictures = [gray_picture(1), *bad, wrong_array, gray_picture(200)]
     results = whole.predict_batch(pictures)
     assert [type(result) for result in results] == [Faces, *[ImageError] * 6, Faces]
     for result, words in zip(results[1:7], [*bad.values(), "float32"], strict=True):
@@ -293,7 +286,7 @@ def test_predict_each_is_lazy(whole: EmotionRecognizer) -> None:
         nonlocal taken
         while True:
             taken += 1
-            yield gray(taken % 256)
+            yield gray_picture(taken % 256)
 
     answers = whole.predict_each(endless())
     assert taken == 0
@@ -319,7 +312,7 @@ def test_predict_each_is_lazy(whole: EmotionRecognizer) -> None:
 )
 def test_any_callable_detects(answer: Any, scores: list[float]) -> None:
     reader = EmotionRecognizer(Bundle(tiny_bundle.content(), "tiny", threads=1), detector=lambda image: answer)
-    faces = reader.predict(gray(100))
+    faces = reader.predict(gray_picture(100))
     assert faces.scores.tolist() == scores
     assert faces.boxes.tolist() == [[0, 0, 50, 60], [5, 5, 30, 40]][: len(scores)]
     assert all(face.landmarks is None for face in faces)
@@ -345,15 +338,15 @@ def test_what_a_detector_raises_comes_through(whole: EmotionRecognizer) -> None:
 
     reader = EmotionRecognizer(whole.bundle, detector=broken)
     with pytest.raises(ZeroDivisionError, match="my own bug"):
-        reader.predict(gray(0))
+        reader.predict(gray_picture(0))
     with pytest.raises(ZeroDivisionError):
-        reader.predict_batch([gray(0)])
+        reader.predict_batch([gray_picture(0)])
     with pytest.raises(DetectorError, match="boxes"):
-        EmotionRecognizer(whole.bundle, detector=lambda image: "nonsense").predict(gray(0))
+        EmotionRecognizer(whole.bundle, detector=lambda image: "nonsense").predict(gray_picture(0))
 
 
 def test_whole(whole: EmotionRecognizer) -> None:
-    faces = whole.predict(gray(100))
+    faces = whole.predict(gray_picture(100))
     assert faces.boxes.tolist() == [[0, 0, 50, 60]]
     assert faces.scores.tolist() == [1]
 
@@ -362,7 +355,7 @@ def test_whole(whole: EmotionRecognizer) -> None:
 def test_min_face_is_the_shorter_side(min_face: float, count: int, whole: EmotionRecognizer) -> None:
     boxes = [[0, 0, 50, 60], [5, 5, 30, 60]]
     reader = EmotionRecognizer(whole.bundle, detector=lambda image: boxes, min_face=min_face)
-    assert len(reader.predict(gray(0))) == count
+    assert len(reader.predict(gray_picture(0))) == count
 
 
 # --- made, kept and loaded ---

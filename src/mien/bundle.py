@@ -274,9 +274,9 @@ def softmax(logits: npt.NDArray[np.floating], temperature: float = 1.0) -> npt.N
     """Probabilities float32 of `logits / temperature`, over the last axis; logits are float `(..., K)`."""
     if not (math.isfinite(temperature) and temperature > 0):
         raise InputError(f"temperature: expected a positive number, got {temperature}")
-    return np.asarray(np.exp(_log_softmax(np.asarray(logits, np.float64) / temperature)), np.float32)
+    return np.asarray(np.exp(log_softmax(np.asarray(logits, np.float64) / temperature)), np.float32)
 
 
-def _log_softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def log_softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     shifted = logits - logits.max(axis=-1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)), np.float64)

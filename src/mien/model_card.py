@@ -6,6 +6,7 @@ from typing import Any
 
 from mien.bundle import Bundle, released
 from mien.labels import FERPLUS, LABEL_SETS, PLURALITY
+from mien.tables import align
 
 INTENDED = (
     "Reads the facial expression that people would see in a face. An expression is not a feeling, let alone\n"
@@ -15,21 +16,20 @@ INTENDED = (
 
 def models_table() -> str:
     """Return a table of the released bundles, with size, GFLOP and measured scores."""
-    lines = [f"{'bundle':10} {'size':>8} {'GFLOP':>6}  {'FER2013':>16}  {'FER+':>16}  {'ECE':>11}   labels"]
-    for name, path in released().items():
-        bundle = Bundle.load(path, threads=1)
+    bundles = {name: Bundle.load(path, threads=1) for name, path in released().items()}
+    heads = [name for name in LABEL_SETS if any(name in bundle.heads for bundle in bundles.values())]
+    rows = [["bundle", "size", "GFLOP", *heads, "ECE", "labels"]]
+    for name, bundle in bundles.items():
         results = main_results(bundle)
         work = bundle.metadata.card.get("training", {}).get("gflop_per_face")
-        figures = [accuracy(results.get(head)) for head in ("fer2013", "ferplus")]
         errors = " / ".join(f"{result['metrics']['ece']:.3f}" for result in results.values())
-        lines.append(
-            f"{name:10} {bundle.size / 1e6:5.1f} MB {work if work is not None else '':>6}  "
-            f"{figures[0]:>16}  {figures[1]:>16}  {errors:>11}   {', '.join(bundle.heads)}"
-        )
-    lines.append(
+        scores = [accuracy(results.get(head)) for head in heads]
+        size = f"{bundle.size / 1e6:.1f} MB"
+        rows.append([name, size, "" if work is None else str(work), *scores, errors, ", ".join(bundle.heads)])
+    return (
+        f"{align(rows)}\n"
         "Accuracy [95 % interval] on PublicTest, one view; FER+ is the plurality of eight. Selected on the same split."
     )
-    return "\n".join(lines)
 
 
 def card(bundle: Bundle) -> str:

@@ -43,7 +43,7 @@ def test_without_ray_it_says_how_to_install_it(
     def missing() -> None:
         raise MissingExtraError("mien batch", "scale")
 
-    monkeypatch.setattr(cluster, "_ray", missing)
+    monkeypatch.setattr(cluster, "import_ray", missing)
     assert main(["batch", str(tree), "--out", str(tmp_path / "out"), *fast]) == 2
     assert "pip install -c constraints.txt '.[scale]'" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

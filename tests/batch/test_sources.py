@@ -113,11 +113,11 @@ def test_a_store_that_fails_is_asked_again_and_then_it_is_no_fault_of_the_file(m
         return {name: b"ok" if good or name.endswith("1.jpg") else TimeoutError("slow") for name in names}
 
     monkeypatch.setattr(sources, "PAUSE", 0)
-    monkeypatch.setattr(sources, "_cat", cat)
+    monkeypatch.setattr(sources, "read_contents", cat)
     assert fetch(["s3://b/1.jpg", "s3://b/2.jpg"]) == [b"ok", b"ok"]
     assert asked == [["s3://b/1.jpg", "s3://b/2.jpg"], ["s3://b/2.jpg"]]
     asked.clear()
-    monkeypatch.setattr(sources, "_cat", lambda names: {name: TimeoutError("slow") for name in names})
+    monkeypatch.setattr(sources, "read_contents", lambda names: {name: TimeoutError("slow") for name in names})
     with pytest.raises(OSError, match=r"s3://b/2.jpg: its store does not give it \(TimeoutError: slow\)"):
         fetch(["s3://b/2.jpg"])
 

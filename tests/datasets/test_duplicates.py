@@ -86,8 +86,8 @@ def test_the_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     faces = textures(30)
     faces[29], faces[11] = shifted(faces[0]), mirrored(faces[10])
     whole = near_copies(faces)
-    monkeypatch.setattr("mien.datasets.duplicates._ROWS", 4)
-    monkeypatch.setattr("mien.datasets.duplicates._COLUMNS", 7)
+    monkeypatch.setattr("mien.datasets.duplicates.ROWS_AT_ONCE", 4)
+    monkeypatch.setattr("mien.datasets.duplicates.COLUMNS_AT_ONCE", 7)
     assert near_copies(faces).pairs.tolist() == whole.pairs.tolist() == [[0, 29], [10, 11]]
 
 

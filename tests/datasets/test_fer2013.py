@@ -22,12 +22,8 @@ from mien.datasets import (
     FaceDataset,
     exact_copies,
     load_fer2013,
-    majority,
-    plurality,
-    vote_shares,
 )
-from mien.errors import DataError, InputError
-from mien.labels import FERPLUS
+from mien.errors import DataError
 
 Csv = tuple[Path, Path]
 
@@ -324,7 +320,7 @@ class TestCache:
         (kept,) = (own_cache / "datasets").iterdir()
         before = path.stat()
         with monkeypatch.context() as patch:
-            patch.setattr("mien.datasets.fer2013._parse", None)  # a second parse would fail
+            patch.setattr("mien.datasets.fer2013.parse_csv", None)  # a second parse would fail
             assert same(load_fer2013(path), first)
         edit(path, 1, replaced(0, b"1"))
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -365,113 +361,6 @@ class TestCache:
     def test_off(self, fer2013_csv: Csv, own_cache: Path) -> None:
         load_fer2013(fer2013_csv[0], cache=False)
         assert not own_cache.exists() or not list(own_cache.iterdir())
-
-
-class TestFaceDataset:
-    def test_split(self, fer2013_csv: Csv) -> None:
-        dataset = load_fer2013(*fer2013_csv)
-        test = dataset.split("PublicTest")
-        assert len(test) == 21
-        assert test.votes is not None
-        assert np.array_equal(test.faces, dataset.faces[63:])
-        assert set(test.splits) == {"PublicTest"}
-        with pytest.raises(DataError, match=r"'PrivateTest'.*PublicTest \(21\), Training \(63\)"):
-            dataset.split("PrivateTest")
-
-    def test_digest_sees_every_part(self, fer2013_csv: Csv) -> None:
-        a = load_fer2013(*fer2013_csv)
-        assert a.votes is not None
-        faces, labels, splits, votes = a.faces.copy(), a.labels.copy(), a.splits.copy(), a.votes.copy()
-        faces[5, 5, 5] ^= 1
-        labels[3] = (labels[3] + 1) % 7
-        splits[0] = "PublicTest"
-        votes[0, 0] += 1
-        others = [
-            FaceDataset(faces, a.labels, a.splits, a.votes),
-            FaceDataset(a.faces, labels, a.splits, a.votes),
-            FaceDataset(a.faces, a.labels, splits, a.votes),
-            FaceDataset(a.faces, a.labels, a.splits, votes),
-            FaceDataset(a.faces, a.labels, a.splits),
-        ]
-        assert len({a.digest, *(other.digest for other in others)}) == 6
-        assert re.fullmatch("[0-9a-f]{64}", a.digest)
-
-    @pytest.mark.parametrize(
-        ("changes", "message"),
-        [
-            ({"faces": np.zeros((2, 48, 47), np.uint8)}, "face crops: expected"),
-            ({"faces": np.zeros((2, 48, 48))}, "face crops: expected"),
-            ({"labels": np.zeros(2, np.int32)}, "labels: expected a int64"),
-            ({"labels": np.zeros(3, np.int64)}, "labels: expected"),
-            ({"labels": np.array([0, 7])}, "labels: expected 0 to 6"),
-            ({"labels": np.array([-1, 0])}, "labels: expected 0 to 6"),
-            ({"labels": [0, 1]}, "labels: expected .* got list"),
-            ({"splits": np.array([1, 2])}, "splits: expected"),
-            ({"votes": np.zeros((2, 8), np.uint8)}, "votes: expected"),
-            ({"votes": np.zeros((2, 10))}, "votes: expected"),
-        ],
-    )
-    def test_checks_itself(self, changes: dict[str, np.ndarray], message: str) -> None:
-        parts = {
-            "faces": np.zeros((2, 48, 48), np.uint8),
-            "labels": np.array([0, 6]),
-            "splits": np.array(["Training", "x"]),
-        }
-        FaceDataset(**parts)
-        with pytest.raises(InputError, match=message):
-            FaceDataset(**parts | changes)
-
-
-def test_exact_copies(fer2013_csv: Csv) -> None:
-    dataset = load_fer2013(fer2013_csv[0])
-    test, training = dataset.split("PublicTest"), dataset.split("Training")
-    assert exact_copies(test.faces, training.faces).tolist() == [True] + [False] * 20
-    assert exact_copies(test.faces[:0], training.faces).shape == (0,)
-    # A mirrored view is not contiguous, and no copy.
-    assert not exact_copies(test.faces[:, :, ::-1], training.faces).any()
-    with pytest.raises(InputError):
-        exact_copies(test.faces[0], training.faces)
-
-
-def votes_of(**counts: int) -> np.ndarray:
-    row = np.zeros((1, 10), np.uint8)
-    for name, count in counts.items():
-        row[0, VOTE_COLUMNS.index(name)] = count
-    return row
-
-
-@pytest.mark.parametrize(
-    ("votes", "by_majority", "by_plurality"),
-    [
-        (votes_of(happy=6, sad=4), "happy", "happy"),
-        (votes_of(happy=5, sad=5), None, "happy"),  # half is no majority; FER+'s order decides
-        (votes_of(sad=5, fear=1, disgust=1, NF=1, unknown=2), "sad", "sad"),  # single votes do not count
-        (votes_of(sad=5, fear=2, unknown=3), None, "sad"),
-        (votes_of(happy=3, NF=7), None, "happy"),
-        (votes_of(happy=4, unknown=6), None, "happy"),
-        (votes_of(NF=10), None, None),
-        (votes_of(unknown=5, NF=5), None, None),
-        (votes_of(sad=1, NF=1), None, "sad"),  # nothing is left of single votes
-    ],
-)
-def test_ferplus_subsets(votes: np.ndarray, by_majority: str | None, by_plurality: str | None) -> None:
-    for choose, expected in ((majority, by_majority), (plurality, by_plurality)):
-        indices, labels = choose(votes)
-        assert (indices.dtype, labels.dtype) == (np.int64, np.int64)
-        assert [FERPLUS.names[label] for label in labels] == ([] if expected is None else [expected])
-        assert indices.tolist() == ([] if expected is None else [0])
-
-
-def test_vote_shares() -> None:
-    votes = np.concatenate([votes_of(happy=3, sad=1, unknown=6), votes_of(NF=10)])
-    shares = vote_shares(votes)
-    assert shares.dtype == np.float32
-    assert shares.shape == (2, 8)
-    assert shares[0, FERPLUS.index("happy")] == pytest.approx(0.75)
-    assert shares[0].sum() == pytest.approx(1)
-    assert not shares[1].any()
-    with pytest.raises(InputError, match="votes: expected"):
-        vote_shares(votes[:, :8])
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

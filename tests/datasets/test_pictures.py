@@ -89,7 +89,7 @@ class TestCache:
         self, folder: tuple[Path, list[PictureFile]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         faces, problems = read_pictures(*folder)
-        monkeypatch.setattr("mien.datasets.pictures._read_all", None)  # a second reading would fail
+        monkeypatch.setattr("mien.datasets.pictures.decode_pictures", None)  # a second reading would fail
         again = read_pictures(*folder)
         assert np.array_equal(again[0], faces)
         assert again[1] == problems

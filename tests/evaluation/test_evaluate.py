@@ -104,7 +104,7 @@ def test_scores_are_those_of_the_metrics(dataset: FaceDataset) -> None:
 
 def test_batches_do_not_matter(dataset: FaceDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = evaluate_bundle(FakeBundle("fer2013"), dataset, bootstrap=0)
-    monkeypatch.setattr("mien.evaluation.evaluate._BATCH", 4)
+    monkeypatch.setattr("mien.evaluation.evaluate.BATCH_SIZE", 4)
     seen: list[float] = []
     assert evaluate_bundle(FakeBundle("fer2013"), dataset, bootstrap=0, progress=seen.append) == whole
     assert seen == pytest.approx([4 / 21, 8 / 21, 12 / 21, 16 / 21, 20 / 21, 1])

@@ -6,7 +6,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from helpers import tiny_bundle
+from helpers.live_source import Live
 from helpers.log_lines import log_lines
 from helpers.paths import ROOT
 from helpers.video_clips import gray, red
@@ -23,9 +24,7 @@ from mien.cli.main import main, make_parser
 from mien.errors import InputError, VideoError
 from mien.images import load_image
 from mien.live.show import LiveOptions, LiveStats, show_live, unused
-from mien.video.io.frames import Frame
 from mien.video.io.opening import open_source
-from mien.video.io.reconnect import MirroredSource, ReconnectingSource
 from mien.video.options import Sampling
 
 
@@ -56,21 +55,6 @@ class Fake:
 
     def close(self) -> None:
         self.is_closed = True
-
-
-class Live:
-    """A live source of so many gray frames; then it is lost."""
-
-    name, live, duration, rate = "porch", True, None, 50.0
-
-    def __init__(self, frames: int = 10**9, step: float = 0.02) -> None:
-        self.notes: list[str] = []
-        self._frames, self._step = frames, step
-
-    def frames(self, sampling: Sampling) -> Iterator[Frame]:
-        for number in range(self._frames):
-            time.sleep(self._step)
-            yield Frame(number * self._step, number, gray(150, (320, 240)))
 
 
 @pytest.fixture(scope="module")
@@ -250,63 +234,6 @@ def test_rows_keep_their_labels(whole: EmotionRecognizer, tmp_path: Path) -> Non
     assert len(rows) == tally.shown
 
 
-# --- lost streams ---
-
-
-class Visits:
-    """Opens a source of a few frames again and again; `failures` of the later tries fail."""
-
-    def __init__(self, failures: int = 0, frames: int = 3) -> None:
-        self.failures, self.frames, self.tries = failures, frames, 0
-
-    def __call__(self) -> Live:
-        self.tries += 1
-        if self.tries <= self.failures:
-            raise VideoError("does not answer", "porch")
-        return Live(self.frames)
-
-
-def test_a_lost_stream_is_opened_again() -> None:
-    visits = Visits(failures=2)
-    lasting = ReconnectingSource(Live(3), visits, pauses=(0.01, 0.02))
-    frames = []
-    for frame in lasting.frames(Sampling()):
-        frames.append(frame)
-        if len(frames) == 8:
-            break
-    assert [frame.number for frame in frames] == list(range(8))
-    times = [frame.time for frame in frames]
-    assert times == sorted(set(times))
-    assert lasting.losses == 2
-    assert visits.tries == 4
-
-
-def test_pauses_grow_and_the_reason_is_told() -> None:
-    waits: list[tuple[str, float]] = []
-    lasting = ReconnectingSource(Live(1), Visits(failures=10**6), pauses=(0.5, 1.0, 10.0))
-
-    class Closed(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            waits.append((lasting.trouble, timeout or 0))
-            if len(waits) == 4:
-                self.set()
-            return self.is_set()
-
-    lasting._closed = Closed()
-    assert len(list(lasting.frames(Sampling()))) == 1
-    assert [pause for _, pause in waits] == [0.5, 1.0, 10.0, 10.0]
-    assert waits[0][0] == "reconnecting, try 1: gives no more pictures"
-    assert waits[3][0] == "reconnecting, try 4: does not answer"
-
-
-def test_a_pause_ends_when_it_is_closed() -> None:
-    lasting = ReconnectingSource(Live(1), Visits(failures=10**6), pauses=(60.0,))
-    threading.Timer(0.1, lasting.close).start()
-    began = time.monotonic()
-    assert len(list(lasting.frames(Sampling()))) == 1
-    assert time.monotonic() - began < 10
-
-
 def test_the_window_outlives_its_stream(whole: EmotionRecognizer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that ends: the picture goes dark, and light again when it is back."""
     visits = iter([Live(5), None, Live()])
@@ -376,16 +303,6 @@ def test_a_camera_that_comes_and_goes(whole: EmotionRecognizer, monkeypatch: pyt
 def test_without_reconnecting_the_end_is_the_end(whole: EmotionRecognizer) -> None:
     tally = play(whole, Live(4), Fake(), reconnect=False)
     assert tally.losses == 0
-
-
-def test_a_mirror_changes_only_the_picture() -> None:
-    picture = gray(0)
-    picture[:, 0] = 9
-    source = MirroredSource(open_source([(0, picture), (1, picture)]))
-    frames = list(source.frames(Sampling()))
-    assert [frame.time for frame in frames] == [0, 1]
-    assert (frames[0].image == picture[:, ::-1]).all()
-    assert (source.name, source.live) == ("frames", False)
 
 
 # --- what cannot be ---

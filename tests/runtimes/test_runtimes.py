@@ -32,6 +32,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         pytest.importorskip(MODULES[suffix])
         made[suffix] = export(original, name, folder / f"tiny{suffix}").path
     pytest.importorskip("ai_edge_litert")
+    from helpers import tiny_tflite
 
     made[".tflite"] = folder / "tiny_bundle.tflite"
     made[".tflite"].write_bytes(tiny_tflite.content())
@@ -127,9 +128,11 @@ def test_weights_instead_of_their_network(files: dict[str, Path]) -> None:
 
 
 def test_a_network_without_metadata() -> None:
-    tflite = pytest.importorskip("tflite")
+    pytest.importorskip("ai_edge_litert")
+    from helpers import tiny_tflite
+
     with pytest.raises(BundleError, match="not one of mien's"):
-        Bundle(ModelFile(tflite.content(""), ".tflite"), "foreign.tflite")
+        Bundle(ModelFile(tiny_tflite.content(""), ".tflite"), "foreign.tflite")
 
 
 @pytest.mark.parametrize(

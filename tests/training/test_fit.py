@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +14,10 @@ import torch
 
 from helpers.compare_runs import assert_same_run, best_epoch, history
 from mien.bundle import Bundle
-from mien.datasets import FaceDataset, exact_copies
-from mien.errors import DataError, InputError, RecipeError, TrainingError
-from mien.labels import FERPLUS
-from mien.training import fit
-from mien.training.callbacks import AtomicCheckpoints
-from mien.training.fit import Hardware, Run, train
-from mien.training.module import can_compile, logged_metrics
+from mien.datasets import FaceDataset
+from mien.errors import DataError, RecipeError, TrainingError
+from mien.training.fit import Run, train
+from mien.training.module import logged_metrics
 from mien.training.recipe import Recipe, load_recipe
 
 pytestmark = pytest.mark.slow
@@ -335,84 +331,9 @@ class TestTraining:
         assert history(tmp_path / "run") == history(tmp_path / "whole")
 
 
-@pytest.mark.parametrize(
-    ("wanted", "has_bf16", "precision"),
-    [
-        ("auto", True, "bf16-mixed"),
-        ("auto", False, "32-true"),
-        ("32-true", True, "32-true"),
-        ("bf16-mixed", False, "bf16-mixed"),
-    ],
-)
-def test_precision_follows_the_processor_unless_told(
-    wanted: str, has_bf16: bool, precision: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    assert fit.precision_of(wanted, "cpu") == precision
-
-
-def test_a_checkpoint_that_fails_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "last.ckpt"
-    AtomicCheckpoints().save_checkpoint({"epoch": 1}, path)
-
-    def fail(checkpoint: object, file: Path) -> None:
-        file.write_bytes(b"half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(torch, "save", fail)
-    with pytest.raises(OSError, match="disk full"):
-        AtomicCheckpoints().save_checkpoint({"epoch": 2}, path)
-    assert torch.load(path) == {"epoch": 1}
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_temperatures_are_fitted_without_the_faces_that_training_has_seen(
-    tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[FaceDataset] = []
-    monkeypatch.setattr(fit, "export_bundle", lambda network, recipe, faces, path, card, judge: seen.append(faces))
-    train(tiny("epochs=1"), dataset, tmp_path / "run")
-    (faces,) = seen
-    assert len(faces) == 20  # the fixture copies one of 21 from Training
-    assert not exact_copies(faces.faces, dataset.split("Training").faces).any()
-
-
-def test_a_device_that_is_not_there_leaves_nothing_behind(
-    tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InputError, match=r"no CUDA device here\. Use --device cpu"):
-        train(tiny(), dataset, tmp_path / "run", hardware=Hardware("cuda"))
-    assert not (tmp_path / "run").exists()
-
-
 def test_a_run_that_diverges_says_so_and_how_to_go_on(
     tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None
 ) -> None:
     recipe = tiny("optimizer.learning_rate=1e30", "optimizer.gradient_clip=0")
     with pytest.raises(TrainingError, match=r"diverged in epoch 1.*Lower optimizer\.learning_rate"):
         train(recipe, dataset, tmp_path / "run")
-
-
-def test_without_a_compiler_training_goes_on_uncompiled(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def missing() -> str:
-        raise RuntimeError("no compiler")
-
-    monkeypatch.setattr("mien.training.module.get_cpp_compiler", missing)
-    assert not can_compile()
-    assert "Install g++" in capsys.readouterr().err
-
-
-class TestVotesThatTeachNothing:
-    def test_beside_labels_of_their_own_kind(self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match="Leave out --labels ferplus, or --votes"):
-            train(tiny(), replace(dataset, label_set=FERPLUS), tmp_path / "run")
-        assert not (tmp_path / "run").exists()
-
-    def test_without_any_for_validation(self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path) -> None:
-        votes = np.where(dataset.splits[:, None] == "Training", dataset.votes, 0)
-        with pytest.raises(InputError, match="expected some for the faces of PublicTest"):
-            train(tiny(), replace(dataset, votes=votes), tmp_path / "run")

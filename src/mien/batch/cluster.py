@@ -42,7 +42,7 @@ def check_ray() -> None:
     Raises:
         MissingExtraError: it is not.
     """
-    _ray()
+    import_ray()
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def workers_ready(workers: int | None, threads: int, address: str | None) -> Ite
     Raises:
         InputError: no cluster answers at the address.
     """
-    ray = _ray()
+    ray = import_ray()
     if ray.is_initialized():
         yield workers or _room(ray, threads)
         return
@@ -101,7 +101,7 @@ def read_parts(
     Raises:
         InputError: no worker can start.
     """
-    ray = _ray()
+    ray = import_ray()
     arguments = (list(parts), order, out, workers, threads, version)
     if not ray.util.client.ray.is_connected():
         yield from _reports(*arguments)
@@ -125,7 +125,7 @@ class ClusterDriver:
 def _reports(
     parts: Sequence[BatchPart], order: ReaderConfig, out: str, workers: int, threads: int, version: str
 ) -> Iterator[PartReport]:
-    ray = _ray()
+    ray = import_ray()
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -181,7 +181,7 @@ def _room(ray: Any, threads: int) -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
 
 
-def _ray() -> Any:
+def import_ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")

@@ -152,7 +152,7 @@ def fetch(names: Sequence[str]) -> list[str | bytes | ImageError]:
     remote = [name for name in names if name not in contents]
     for attempt in range(TRIES):
         failed = {}
-        for name, content in _cat(remote).items():
+        for name, content in read_contents(remote).items():
             if isinstance(content, Exception) and not isinstance(content, FileNotFoundError | PermissionError):
                 failed[name] = content
             else:
@@ -167,7 +167,7 @@ def fetch(names: Sequence[str]) -> list[str | bytes | ImageError]:
     return [contents[name] for name in names]
 
 
-def _cat(names: Sequence[str]) -> dict[str, bytes | Exception]:
+def read_contents(names: Sequence[str]) -> dict[str, bytes | Exception]:
     """Return the contents of remote files, or the errors instead."""
     if not names:
         return {}

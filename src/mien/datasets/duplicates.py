@@ -30,7 +30,7 @@ FLAT = 3.0
 _SCALES = (0.88, 0.94, 1.0, 1.06, 1.12)
 _MARGIN = 6  # pixels by which one face may be shifted against the other
 _COARSE = 3.0  # standard deviation in pixels of the blur that is subtracted: light and hair are alike in many faces
-_ROWS, _COLUMNS = 1024, 8192  # faces compared at a time: 32 MB
+ROWS_AT_ONCE, COLUMNS_AT_ONCE = 1024, 8192  # faces compared at a time: 32 MB
 
 FaceArray = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
@@ -128,8 +128,8 @@ def has_copy_in(faces: FaceArray, reference: FaceArray, progress: Progress | Non
     found = exact_copies(faces, reference)
     open_places = np.flatnonzero(~found & ~is_flat(faces))
     straight, mirrored = _thumbnails(reference), _thumbnails(reference[:, :, ::-1])
-    for start in range(0, len(open_places), _ROWS):
-        places = open_places[start : start + _ROWS]
+    for start in range(0, len(open_places), ROWS_AT_ONCE):
+        places = open_places[start : start + ROWS_AT_ONCE]
         block = _thumbnails(faces[places])
         cosines, mirror_cosines = block @ straight.T, block @ mirrored.T
         for row, place in enumerate(places):
@@ -170,7 +170,7 @@ def is_flat(faces: FaceArray) -> npt.NDArray[np.bool_]:
     Returns:
         A mask of `faces`, bool (N,): the standard deviation of the pixels is below `FLAT`.
     """
-    blocks = (faces[start : start + _COLUMNS] for start in range(0, len(faces), _COLUMNS))
+    blocks = (faces[start : start + COLUMNS_AT_ONCE] for start in range(0, len(faces), COLUMNS_AT_ONCE))
     deviations = [block.std(axis=(1, 2), dtype=np.float32) for block in blocks]
     return np.concatenate([np.zeros(0, np.float32), *deviations]) < FLAT
 
@@ -205,17 +205,17 @@ def _candidates(
     """Yield indices (n, 2) of pairs with similar thumbnails, and whether the second is mirrored; each pair once."""
     yield np.zeros((0, 2), np.int64), np.zeros(0, np.bool_)
     straight, mirrored = _thumbnails(faces), _thumbnails(faces[:, :, ::-1])
-    for row in range(0, len(faces), _ROWS):
-        for column in range(row, len(faces), _COLUMNS):
-            block = straight[row : row + _ROWS]
-            cosines = block @ straight[column : column + _COLUMNS].T
-            mirror_cosines = block @ mirrored[column : column + _COLUMNS].T
+    for row in range(0, len(faces), ROWS_AT_ONCE):
+        for column in range(row, len(faces), COLUMNS_AT_ONCE):
+            block = straight[row : row + ROWS_AT_ONCE]
+            cosines = block @ straight[column : column + COLUMNS_AT_ONCE].T
+            mirror_cosines = block @ mirrored[column : column + COLUMNS_AT_ONCE].T
             found = np.argwhere(np.maximum(cosines, mirror_cosines) >= CANDIDATE)
             found = found[found[:, 0] + row < found[:, 1] + column]
             mirror = mirror_cosines[found[:, 0], found[:, 1]] > cosines[found[:, 0], found[:, 1]]
             yield found + np.array([row, column]), mirror
         if progress:  # the rows become shorter
-            progress(share * (1 - (1 - min(1.0, (row + _ROWS) / len(faces))) ** 2))
+            progress(share * (1 - (1 - min(1.0, (row + ROWS_AT_ONCE) / len(faces))) ** 2))
 
 
 def _thumbnails(faces: FaceArray) -> npt.NDArray[np.float32]:

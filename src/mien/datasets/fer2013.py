@@ -103,14 +103,14 @@ def _find(path: Path) -> Path:
 
 def _load(source: Path, raw: io.BufferedReader, cache: bool, progress: Progress | None) -> FaceDataset:
     if not cache:
-        return _parse(source, raw, progress)
+        return parse_csv(source, raw, progress)
     # The key is the content: a changed file with an old date must not give the old faces.
     key = hashlib.file_digest(raw, "sha256").hexdigest()
     raw.seek(0)
     kept = cache_folder("datasets") / f"fer2013-v{_CACHE_VERSION}-{key}.npz"
     dataset = _read_cache(kept)
     if dataset is None:
-        dataset = _parse(source, raw, progress)
+        dataset = parse_csv(source, raw, progress)
         _write_cache(kept, dataset)
     elif progress:
         progress(1.0)
@@ -134,7 +134,7 @@ def _write_cache(path: Path, dataset: FaceDataset) -> None:
         return
 
 
-def _parse(source: Path, raw: io.BufferedReader, progress: Progress | None) -> FaceDataset:
+def parse_csv(source: Path, raw: io.BufferedReader, progress: Progress | None) -> FaceDataset:
     size = max(1, os.fstat(raw.fileno()).st_size)
     with _stream(source, raw) as stream:
         reader = _Reader(str(source), stream.readline())

@@ -187,6 +187,7 @@ FERPLUS_TEST_SETS: dict[str, Callable[[Votes], Subset]] = {
 def _check(votes: Votes) -> Votes:
     if not isinstance(votes, np.ndarray) or votes.dtype != np.uint8 or votes.shape[1:] != (len(VOTE_COLUMNS),):
         raise InputError(
-            f"votes: expected a uint8 array (N, {len(VOTE_COLUMNS)}), columns {VOTE_COLUMNS}, got {describe_value(votes)}"
+            f"votes: expected a uint8 array (N, {len(VOTE_COLUMNS)}), columns {VOTE_COLUMNS}, "
+            f"got {describe_value(votes)}"
         )
     return votes

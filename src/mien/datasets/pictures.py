@@ -77,7 +77,7 @@ def read_pictures(
     """
     words = (f"{picture.path}|{picture.box}" for picture in pictures)
     key = fingerprint(root, (picture.path for picture in pictures), words) if cache else None
-    arrays = load_or_make("pictures", key, lambda: _read_all(root, pictures, progress))
+    arrays = load_or_make("pictures", key, lambda: decode_pictures(root, pictures, progress))
     if progress:
         progress(1.0)
     problems = zip(arrays["places"].tolist(), arrays["reasons"].tolist(), strict=True)
@@ -152,7 +152,7 @@ def run_in_threads(read: Callable[[int], None], number: int, progress: Progress 
             raise
 
 
-def _read_all(root: Path, pictures: Sequence[PictureFile], progress: Progress | None) -> Arrays:
+def decode_pictures(root: Path, pictures: Sequence[PictureFile], progress: Progress | None) -> Arrays:
     faces = np.zeros((len(pictures), FRAME, FRAME), np.uint8)
     problems: dict[int, str] = {}
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mien.bundle import _log_softmax, softmax
+from mien.bundle import log_softmax, softmax
 from mien.errors import InputError, describe_value
 from mien.evaluation import metrics
 
@@ -79,10 +79,15 @@ def fit_temperature(logits: npt.NDArray[np.floating], targets: npt.NDArray[Any])
     if np.ptp(scores, axis=1).max() < 1e-9:
         raise InputError("logits: expected some difference between classes, got none: any temperature is as good.")
 
-    def cross_entropy(log_temperature: float) -> float:
-        return -float((shares * _log_softmax(scores / math.exp(log_temperature))).sum(axis=1).mean())
+    from scipy.optimize import minimize_scalar
 
-    return math.exp(_minimise(cross_entropy, math.log(LOWEST), math.log(HIGHEST)))
+    def cross_entropy(log_temperature: float) -> float:
+        return -float((shares * log_softmax(scores / math.exp(log_temperature))).sum(axis=1).mean())
+
+    # The cross entropy is convex in 1 / T, and so has one minimum in log T too; the search never reaches its bounds.
+    low, high = math.log(LOWEST), math.log(HIGHEST)
+    inside = minimize_scalar(cross_entropy, bounds=(low, high), method="bounded", options={"xatol": 1e-8}).x
+    return math.exp(min((low, high, inside), key=cross_entropy))
 
 
 def fit_class_scaling(
@@ -107,7 +112,7 @@ def fit_class_scaling(
 
     def cross_entropy(weights: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         factors, offsets = spread @ weights[:free], weights[free:]
-        logs = _log_softmax(factors * scores + offsets)
+        logs = log_softmax(factors * scores + offsets)
         error = np.exp(logs) - chosen
         apart = factors - factors.mean()
         value = -float((logs * chosen).sum()) + PENALTY / 2 * float((apart**2).sum() + (offsets**2).sum())
@@ -163,20 +168,3 @@ def _as_shares(targets: npt.NDArray[Any], n: int, k: int) -> npt.NDArray[np.floa
             raise InputError("targets: expected rows of shares from 0 that sum to 1 (or all 0), got others")
         return targets.astype(np.float64)
     raise InputError(f"targets: expected int labels ({n},) or float shares ({n}, {k}), got {describe_value(targets)}")
-
-
-def _minimise(function: Callable[[float], float], low: float, high: float) -> float:
-    """Golden section: the cross entropy is convex in 1 / T, and so has one minimum in log T too."""
-    ratio = (math.sqrt(5) - 1) / 2
-    left, right = high - ratio * (high - low), low + ratio * (high - low)
-    at_left, at_right = function(left), function(right)
-    while high - low > 1e-6:
-        if at_left <= at_right:
-            high, right, at_right = right, left, at_left
-            left = high - ratio * (high - low)
-            at_left = function(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + ratio * (high - low)
-            at_right = function(right)
-    return (low + high) / 2

@@ -30,7 +30,7 @@ WITHOUT_COPIES = ", without copies"
 WITHOUT_NEAR_COPIES = ", without near copies"
 """Suffix of the name of a result without the faces that have an exact or a near copy in Training."""
 
-_BATCH = 256
+BATCH_SIZE = 256
 _TABLE_METRICS = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced",
@@ -303,10 +303,10 @@ def predict_crops(
         vote_shares: float32 (N, 8), or None.
     """
     parts: list[dict[str, FloatArray]] = []
-    for start in range(0, len(crops), _BATCH):
-        parts.append(bundle.logits(crops[start : start + _BATCH], flip=flip))
+    for start in range(0, len(crops), BATCH_SIZE):
+        parts.append(bundle.logits(crops[start : start + BATCH_SIZE], flip=flip))
         if progress:
-            progress(min(1.0, (start + _BATCH) / len(crops)))
+            progress(min(1.0, (start + BATCH_SIZE) / len(crops)))
     logits = {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}
     return bundle.calibrate(logits), bundle.vote_shares(logits)
 

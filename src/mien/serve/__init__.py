@@ -1,5 +1,5 @@
-"""The service: faces over HTTP, videos as jobs, a live stream, and a page that shows them (extra `serve`).
+"""The service: pictures over HTTP, videos as jobs, live streams, and a page for browsers (extra `serve`).
 
-`settings` knows what can be chosen, `app` puts the routes together, `server` runs them. Nothing here is imported by the
-rest of the package but by `mien serve`.
+`settings` defines the options, `app` assembles the routes, `server` runs them. Of the rest of the package only the
+command `mien serve` imports this folder.
 """

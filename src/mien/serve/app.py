@@ -1,4 +1,4 @@
-"""The application: what the routes share, the routes, and what stands before them."""
+"""Assemble the application: shared state, routes and middleware. It knows nothing of sockets or processes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,14 @@ log = logging.getLogger("mien.serve")
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:
-    """The service as an ASGI application."""
+    """Return the service as an ASGI application; the model is loaded when it starts.
+
+    Args:
+        settings: the settings of the service.
+
+    Raises:
+        InputError: the file of keys holds something else than hashes.
+    """
     metrics = ServiceMetrics()
     app = FastAPI(
         title="mien",
@@ -68,16 +75,20 @@ def create_app(settings: ServiceSettings) -> FastAPI:
 
 
 def app_of_environment() -> FastAPI:
-    """The application with the settings of the environment, for servers that make it themselves."""
+    """Return the application with the settings of the environment, for servers that call a factory.
+
+    Raises:
+        InputError: a setting is wrong.
+    """
     log_to_stderr()
     return create_app(ServiceSettings.from_environment(os.environ))
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Loads the model beside the first requests, which are told to come again; closes what was opened.
+    """Load the model in the background, answering 503 until it is loaded; close everything at the end.
 
-    One of several processes takes no request before it can read: another one may be ready, and has said so.
+    With several processes each waits for its model before it accepts requests, since another one may be ready.
     """
     app.state.jobs = Jobs(app.state.settings, app.state.metrics)
     loading, cleaning = asyncio.create_task(_load(app)), asyncio.create_task(_clean(app.state.jobs))
@@ -104,7 +115,7 @@ async def _load(app: FastAPI) -> None:
 
 
 async def _clean(jobs: Jobs) -> None:
-    """Removes, again and again, what has expired."""
+    """Remove expired jobs, periodically."""
     while True:
         await asyncio.sleep(min(CLEAN_SECONDS, jobs.settings.kept_seconds / 2))
         try:

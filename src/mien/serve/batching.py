@@ -1,4 +1,4 @@
-"""Found faces of several requests through the network together. Knows recognizers and threads, nothing of HTTP."""
+"""Classify the faces of several requests in one batch. Knows recognizers and threads, nothing of HTTP."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kind = tuple[str, bool, float]
 
 @dataclass(eq=False)
 class _Group:
-    """Pictures that wait for the same head of the network."""
+    """Pictures that wait to be classified by the same head with the same options."""
 
     recognizer: EmotionRecognizer
     waiting: list[tuple[FaceCrops, asyncio.Future[Faces]]] = field(default_factory=list)
@@ -24,10 +24,17 @@ class _Group:
 
 
 class Batcher:
-    """Gathers found faces for at most `wait` seconds, or until `size` pictures wait, and reads them at once.
+    """Collect detected faces and classify them in batches, one batch at a time.
 
-    One batch is read at a time, so that what comes meanwhile waits together. `coming` tells how many pictures are on
-    their way here: when there are none nobody is waited for.
+    A batch is classified when `size` pictures wait, after `wait` seconds, or as soon as no other picture is being
+    decoded.
+
+    Args:
+        executor: runs the network.
+        size: most pictures of a batch.
+        wait: most seconds that a picture waits for others.
+        coming: returns how many pictures are being decoded and will arrive here.
+        report: called with the number of pictures of each batch.
     """
 
     def __init__(
@@ -43,7 +50,12 @@ class Batcher:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def answer(self, recognizer: EmotionRecognizer, found: FaceCrops) -> Faces:
-        """The faces of one picture, read together with those of others that ask for the same labels."""
+        """Return the classified faces of one picture.
+
+        Args:
+            recognizer: classifies them; requests with the same head, flip and min_confidence share a batch.
+            found: the faces of the picture, detected and cropped.
+        """
         if not len(found.detections):
             return recognizer.classify_batch([found])[0]
         loop = asyncio.get_running_loop()
@@ -80,5 +92,5 @@ class Batcher:
                     future.set_exception(error)
             return
         for future, faces in zip(futures, answers, strict=True):
-            if not future.done():  # its client may have gone
+            if not future.done():  # the client may have disconnected
                 future.set_result(faces)

@@ -1,4 +1,4 @@
-"""The model, the detectors and the threads that the whole service shares. Knows no HTTP but the 503 of a full queue."""
+"""The model, the detectors and the threads that all routes share. Of HTTP it knows only the 503 of a full queue."""
 
 from __future__ import annotations
 
@@ -29,19 +29,24 @@ from mien.serve.settings import ServiceSettings
 T = TypeVar("T")
 
 ALWAYS = ("centerface", "whole")
-"""Detectors that need no download: they are offered whatever the default is."""
+"""Detectors that need no download: they are always offered, whatever the default is."""
 
 VIDEO_SIZE = 640
-"""Longer side at which faces are searched in videos and streams, as `mien video` does."""
+"""Longer side, in pixels, of the frame in which faces are detected in videos and streams, as in `mien video`."""
 
 
 MOST_MIN_FACE = 100_000
-"""Pixels: no face is larger."""
+"""Upper limit of `min_face`, in pixels."""
 
 
 @dataclass(frozen=True)
 class PictureUpload:
-    """A picture's file as it came, and what the client calls it."""
+    """An uploaded picture.
+
+    Attributes:
+        content: the file's bytes, not decoded.
+        name: the client's name for it.
+    """
 
     content: bytes | bytearray
     name: str
@@ -49,7 +54,15 @@ class PictureUpload:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What a request may choose about reading; None: as the service does by default."""
+    """Options of a request; None is the service's default. Raises InputError for values out of range.
+
+    Attributes:
+        labels: name of the head.
+        detector: name of the detector.
+        min_face: pixels of a box's shorter side below which faces are left out, from 0.
+        min_confidence: probability, 0 to 1, below which the emotion is "uncertain".
+        flip: average each face with its mirror image.
+    """
 
     labels: str | None = None
     detector: str | None = None
@@ -65,8 +78,14 @@ class ReadOptions:
 
 
 class AdaptiveDetector:
-    """A detector that has all cores while it works alone, and one beside others: alone it is quick, together they get
-    the most done."""
+    """Detect with all cores when no other detection runs, and with one core otherwise.
+
+    A single request is fast, and many requests at once have the highest throughput.
+
+    Args:
+        wide: the detector with all cores.
+        narrow: the detector with one core.
+    """
 
     def __init__(self, wide: Detector, narrow: Detector) -> None:
         self._wide, self._narrow = wide, narrow
@@ -85,9 +104,20 @@ class AdaptiveDetector:
 
 
 class Engine:
-    """Reads pictures: `finders` threads decode them and find faces, one reads the emotions of several at once.
+    """Predict for all routes: several threads decode pictures and detect faces, one thread classifies in batches.
 
-    Raises BundleError, DetectorError or InputError where the settings name what is not there.
+    Args:
+        settings: the settings of the service.
+        metrics: counts pictures, faces and batches.
+
+    Attributes:
+        admitted: pictures that wait or are processed.
+        streams: live streams that are open.
+
+    Raises:
+        BundleError: the model cannot be loaded.
+        DetectorError: the detector cannot be loaded.
+        InputError: the settings name something unknown.
     """
 
     def __init__(self, settings: ServiceSettings, metrics: ServiceMetrics) -> None:
@@ -106,10 +136,18 @@ class Engine:
             self._reader, settings.batch, settings.batch_wait / 1e3, lambda: self._finding, metrics.batches.observe
         )
         self.default = self.recognizer(ReadOptions())
-        self.default.predict(np.zeros((64, 64, 3), np.uint8))  # the first time is slow: now, not in a request
+        self.default.predict(np.zeros((64, 64, 3), np.uint8))  # warm up: the first prediction is slow
 
     def recognizer(self, choice: ReadOptions, size: int | None = None) -> EmotionRecognizer:
-        """A cheap view on the shared model and detector with what was chosen. Raises InputError."""
+        """Return a recognizer of the shared model and detector with the options of a request; it costs little.
+
+        Args:
+            choice: the options of the request.
+            size: longer side of the picture in which faces are detected, in pixels; None: the service's default.
+
+        Raises:
+            InputError: the detector or the head is unknown.
+        """
         name = choice.detector or self.settings.detector
         if name not in self.detectors:
             raise InputError(f"detector {name!r}: not one of this service's; {suggest(name, self.detectors)}")
@@ -130,11 +168,24 @@ class Engine:
         return self._made[key]
 
     async def read(self, pictures: Sequence[PictureUpload], recognizer: EmotionRecognizer) -> list[Faces | ImageError]:
-        """A result or an error per picture, in order. Raises a 503 when the queue is full."""
+        """Predict several pictures.
+
+        Args:
+            pictures: the uploads.
+            recognizer: from `recognizer`.
+
+        Returns:
+            A result or an error per picture, in order.
+
+        Raises:
+            ProblemError: 503, the queue is full.
+        """
         count = len(pictures)
         if self.admitted + count > self.settings.queue:
             self.metrics.refused.labels("queue").inc()
-            raise busy(f"queue: {self.admitted} pictures are waiting, {self.settings.queue} may. Come again")
+            raise busy(
+                f"queue: expected at most {self.settings.queue} waiting pictures, got {self.admitted}. Try again later"
+            )
         self.admitted += count
         self.metrics.queue.inc(count)
         try:
@@ -161,15 +212,16 @@ class Engine:
         return recognizer.detect_and_crop(load_image(picture.content, self.settings.max_pixels), picture.name)
 
     def run(self, function: Callable[..., T], *arguments: Any) -> Awaitable[T]:
-        """Runs a function in one of the threads that find faces."""
+        """Run a function in one of the threads that detect faces."""
         return asyncio.get_running_loop().run_in_executor(self._finders, function, *arguments)
 
     def close(self) -> None:
+        """End the threads."""
         self._finders.shutdown(cancel_futures=True)
         self._reader.shutdown(cancel_futures=True)
 
 
 def usable_cores() -> int:
-    """The processor's cores that this process may use."""
+    """Return the number of processor cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -1,8 +1,8 @@
-"""Videos that are read as jobs: one folder each on the disk, so that any of several processes can tell of it.
+"""Analyze videos as jobs. Each job is a folder on the disk, so that any of several processes can report on it.
 
-A folder holds `job.json` (how far it is), the upload until it is read, and then `rows.jsonl`, `summary.json` and the
-timeline. A job is cancelled by taking its folder away: who reads the video sees that at the next frame. Names that
-clients give are labels; paths are made of random ids only.
+A folder holds `job.json` (status and progress), the upload until it is analyzed, and then `rows.jsonl`, `summary.json`
+and the timelines. A job is cancelled by removing its folder: the process that analyzes the video notices it at the next
+frame. Clients' names for files are only labels; paths are made of random ids.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ FOLDER_VARIABLE = "MIEN_JOBS_FOLDER"
 
 ID = re.compile(r"[A-Za-z0-9_-]{24}")
 REPORT_SECONDS = 0.25
-"""How often a job writes how far it is."""
+"""Seconds between two updates of a job's progress."""
 MOST_ENDED = 1000
-"""Ended jobs that are kept; then the oldest go before their time."""
+"""Most ended jobs that are kept; beyond it the oldest are removed before they expire."""
 MOST_RATE = 240
-"""Frames a second: a file that holds more than a camera makes is not read to its end."""
+"""Frames per second: a file with more frames than this is not analyzed to its end."""
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf,gif,h264,hevc,m4v,mjpeg"
-"""Containers that are opened. Playlists and the like are not: they name other files and addresses."""
+"""Container formats that are accepted. Playlists are not, since they refer to other files and addresses."""
 
 TIMELINES = {"html": "timeline.html", "png": "timeline.png"}
 QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
@@ -59,7 +59,26 @@ QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
 
 @dataclass(frozen=True)
 class Job:
-    """What is known of a job; the fields of its document, and who reads it."""
+    """The state of a job: the fields of its document, its label set, and the process that analyzes it.
+
+    Attributes:
+        id: the random id, also the folder's name.
+        name: the client's name for the video.
+        labels: name of the head.
+        emotions: its labels, in order.
+        created: when it was submitted, ISO 8601.
+        owner: id of the process that analyzes it.
+        status: "queued", "running", "done" or "failed".
+        progress: 0 to 1; None if the duration is unknown.
+        seconds: seconds of the video that were analyzed.
+        duration: seconds of the video; None if unknown.
+        frames: frames that were analyzed.
+        rows: rows that are written.
+        faces: persons that were seen.
+        notes: what was wrong with the video.
+        error: problem details, if it failed.
+        expires: when it is removed, ISO 8601; None until it has ended.
+    """
 
     id: str
     name: str
@@ -79,6 +98,7 @@ class Job:
     expires: str | None = None
 
     def document(self) -> dict[str, Any]:
+        """Return the document of the API."""
         values = asdict(self)
         for name in ("labels", "emotions", "owner"):
             del values[name]
@@ -86,15 +106,21 @@ class Job:
 
     @property
     def ended(self) -> bool:
+        """Whether it is done or has failed."""
         return self.status not in (QUEUED, RUNNING)
 
 
 class RemovedError(Exception):
-    """The job's folder is gone: somebody has cancelled it."""
+    """The job's folder no longer exists: the job was cancelled."""
 
 
 class Jobs:
-    """All jobs in a folder. `close` ends what runs and removes what this process has made."""
+    """All jobs of the service. Videos are analyzed one at a time in a background thread.
+
+    Args:
+        settings: the settings of the service.
+        metrics: counts jobs.
+    """
 
     def __init__(self, settings: ServiceSettings, metrics: ServiceMetrics) -> None:
         self.settings = settings
@@ -107,33 +133,49 @@ class Jobs:
         self._open = 0
         self._closing = False
 
-    # -- making jobs
+    # -- creating jobs
 
     def reserve(self) -> None:
-        """Takes a place, or raises a 503; `release` gives it back."""
+        """Reserve a place for a job, which `release` frees; raise a 503 (ProblemError) if there is none."""
         with self._lock:
             if self._open >= self.settings.max_jobs:
                 self.metrics.refused.labels("jobs").inc()
-                raise busy(f"videos: {self._open} are waiting or read, {self.settings.max_jobs} may. Come again", 10)
+                raise busy(
+                    f"videos: expected at most {self.settings.max_jobs} that wait or are analyzed, got {self._open}. "
+                    "Try again later",
+                    10,
+                )
             self._open += 1
         self.metrics.jobs_open.inc()
 
     def release(self) -> None:
+        """Free a place that `reserve` took."""
         with self._lock:
             self._open -= 1
         self.metrics.jobs_open.dec()
 
     def new_folder(self) -> Path:
-        """A folder for an upload, whose name is the id of the job to be."""
+        """Create a folder for an upload; its name becomes the id of the job."""
         folder = self.folder / secrets.token_urlsafe(18)
         folder.mkdir(mode=0o700)
         return folder
 
     def discard(self, folder: Path) -> None:
+        """Remove a folder that did not become a job."""
         _remove(folder)
 
     def submit(self, folder: Path, name: str, recognizer: EmotionRecognizer, every: int) -> Job:
-        """Makes a job of the uploaded file `video` in the folder. Raises a 422 for what is no video, or too long."""
+        """Create a job of the uploaded file `video` in a folder.
+
+        Args:
+            folder: from `new_folder`.
+            name: the client's name for the video.
+            recognizer: analyzes it.
+            every: analyze each n-th frame.
+
+        Raises:
+            ProblemError: 422, the file is no video or too long.
+        """
         source = self._checked(folder / "video", name)
         job = Job(
             id=folder.name,
@@ -163,10 +205,10 @@ class Jobs:
             )
         return source
 
-    # -- telling of jobs
+    # -- finding and removing jobs
 
     def find(self, id: str) -> tuple[Path, Job]:
-        """A job by its id, with its folder. Raises a 404."""
+        """Return a job's folder and state; raise a 404 (ProblemError) for an unknown id."""
         folder = self.folder / id if ID.fullmatch(id) else None
         job = _read(folder) if folder is not None else None
         if folder is None or job is None:
@@ -176,14 +218,14 @@ class Jobs:
         return folder, job
 
     def remove(self, id: str) -> None:
-        """Cancels a job and removes all it has. Raises a 404."""
+        """Cancel a job and remove its files; raise a 404 (ProblemError) for an unknown id."""
         folder, job = self.find(id)
         if not job.ended:
             self.metrics.jobs.labels("cancelled").inc()
         _remove(folder)
 
     def clean(self) -> None:
-        """Removes what has expired, and uploads that never became a job."""
+        """Remove expired jobs, and old uploads that did not become jobs."""
         ended = []
         for folder in list(self.folder.iterdir()):
             job = _read(folder)
@@ -198,12 +240,13 @@ class Jobs:
                 _remove(folder)
 
     def close(self) -> None:
+        """Stop the analysis that is running, and remove the folder if this process made it."""
         self._closing = True
         self._pool.shutdown(wait=True, cancel_futures=True)
         if self._own is not None:
             shutil.rmtree(self._own, ignore_errors=True)
 
-    # -- reading a video, in a thread of its own
+    # -- analyzing a video, in the background thread
 
     def _run(self, folder: Path, job: Job, source: VideoFile, recognizer: EmotionRecognizer, every: int) -> None:
         try:
@@ -252,10 +295,10 @@ class Jobs:
         self._draw(summary, folder / TIMELINES["png"])
 
     def _draw(self, summary: Summary, path: Path) -> None:
-        """The picture of the timeline, which takes longest and is seldom asked for."""
+        """Draw the timeline as a picture, after the job is done, since it takes longest and is rarely requested."""
         try:
             write_timeline(summary, path)
-        except (MissingExtraError, OSError) as error:  # without matplotlib, or removed meanwhile
+        except (MissingExtraError, OSError) as error:  # matplotlib is missing, or the job was removed
             log.info("a timeline was not drawn: %s", type(error).__name__)
 
     def _end(self, folder: Path, job: Job, status: str, error: dict[str, Any] | None = None) -> Job:
@@ -267,7 +310,13 @@ class Jobs:
 
 
 def rows_after(path: Path, after: int, most: int) -> Iterator[str]:
-    """At most `most` whole lines of a file of rows, from line `after` on; a line that is still written is left out."""
+    """Yield lines of a file of rows; a line that is not complete yet is left out.
+
+    Args:
+        path: the file.
+        after: lines to skip.
+        most: most lines to yield.
+    """
     if not path.exists():
         return
     with path.open(encoding="utf-8") as lines:
@@ -302,14 +351,14 @@ def _read(folder: Path) -> Job | None:
 
 
 def _update(folder: Path, job: Job) -> None:
-    """Writes how far a job is; raises RemovedError where it was cancelled."""
+    """Write a job's state; raise RemovedError if the job was cancelled."""
     if not (folder / "job.json").exists():
         raise RemovedError
     _write(folder, job)
 
 
 def _write(folder: Path, job: Job) -> None:
-    """Whole or not at all; never makes the folder again that somebody has removed."""
+    """Write a job's state, whole or not at all; raise RemovedError if the folder was removed."""
     temporary = folder / f"job-{threading.get_ident()}.tmp"
     try:
         temporary.write_text(json.dumps(asdict(job)), encoding="utf-8")
@@ -319,7 +368,7 @@ def _write(folder: Path, job: Job) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """At once for everybody who looks for it, whoever is writing there."""
+    """Remove a folder: rename it first, so that it is gone at once for all processes, then delete its files."""
     gone = folder.with_name(f"removed-{secrets.token_hex(8)}")
     with suppress(OSError):
         folder.rename(gone)

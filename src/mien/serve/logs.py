@@ -1,4 +1,4 @@
-"""Where the service's lines go: to standard error, with the time."""
+"""Write the service's log to standard error, with the time."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ LEVELS = {"mien.serve": logging.INFO, "uvicorn": logging.WARNING}
 
 
 def log_to_stderr() -> None:
-    """Sets up the service's own loggers, once in each process.
+    """Set up the loggers of the service; call it once in each process.
 
-    Not by `logging.config`, which closes the handlers of every other library, and with absl's standard error itself.
+    `logging.config` is not used, since it closes the handlers of other libraries, and absl's closes standard error.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))

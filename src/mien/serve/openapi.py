@@ -1,4 +1,4 @@
-"""What `/openapi.json` says beyond what the routes tell of themselves: problems, keys, examples."""
+"""Complete `/openapi.json` with what FastAPI does not derive from the routes: problems, keys and examples."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from mien.serve.schemas import ProblemDocument
 router = APIRouter(include_in_schema=False)
 
 PROBLEMS = {
-    400: "The request is not HTTP",
-    401: "The key is missing or not known",
-    403: "A page of another site asks",
-    404: "There is no such video here",
-    408: "The body came too slowly",
-    409: "The video has not been read yet",
+    400: "The request is not valid HTTP",
+    401: "The API key is missing or unknown",
+    403: "The request comes from a page of another origin",
+    404: "There is no video with this id",
+    408: "The body arrived too slowly",
+    409: "The video is not analyzed yet",
     413: "The body, or the number of its files, is over the limit",
-    415: "The body is of no kind that is read here",
-    422: "A parameter is wrong, or the body cannot be read",
-    429: "The client asks too often; Retry-After says when to come again",
-    501: "An optional part is not installed",
-    503: "Busy, loading or stopping; Retry-After says when to come again",
+    415: "The media type of the body is not supported",
+    422: "A parameter is wrong, or the body cannot be decoded",
+    429: "Too many requests of this client; Retry-After says when to try again",
+    501: "An optional dependency is not installed",
+    503: "Busy, loading or stopping; Retry-After says when to try again",
 }
 WITH_BODY = (408, 413, 415)
 NOT_DONE = (409, 501)
 
-DESCRIPTION = """Reads facial expressions in pictures, videos and live streams. An expression is not a feeling, let
-alone an intention.
+DESCRIPTION = """Recognizes facial expressions in pictures, videos and live streams. An expression is not a feeling and
+not an intention.
 
-Errors are problem details (RFC 9457, `application/problem+json`). Live streams are on the WebSocket `/v1/stream`: JPEG
-frames in, the `image` of `/v1/faces` with `track` numbers out; see docs/service.md."""
+Errors are problem details (RFC 9457, `application/problem+json`). Live streams use the WebSocket `/v1/stream`: the
+client sends JPEG frames and receives the `image` document of `/v1/faces` with `track` numbers; see docs/service.md."""
 
 FACES_EXAMPLE = {
     "schema": 2,
@@ -106,11 +106,17 @@ EXAMPLES = {
 
 @router.get("/openapi.json")
 async def openapi(request: Request) -> Response:
+    """Return the description of the API."""
     return JSONResponse(request.app.openapi())
 
 
 def install(app: FastAPI, keyed: bool) -> None:
-    """Takes the place of FastAPI's own description."""
+    """Replace FastAPI's description of the API, and serve it.
+
+    Args:
+        app: the application.
+        keyed: whether API keys are required.
+    """
 
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -122,6 +128,7 @@ def install(app: FastAPI, keyed: bool) -> None:
 
 
 def describe(app: FastAPI, keyed: bool) -> dict[str, Any]:
+    """Return the OpenAPI document of the application; `keyed`: whether API keys are required."""
     document = get_openapi(
         title=app.title,
         version=app.version,

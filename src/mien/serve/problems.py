@@ -1,4 +1,4 @@
-"""Errors as the service tells them: one shape, problem details (RFC 9457), whatever went wrong and wherever."""
+"""Errors of the service: every one is answered as problem details (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,18 @@ from mien.errors import InputError, MissingExtraError
 
 MEDIA_TYPE = "application/problem+json"
 CLOSE = {"Connection": "close"}
-"""The header of answers to bodies that were not read to their end."""
+"""Header of responses to requests whose body was not read to its end."""
 
 
 class ProblemError(Exception):
-    """What is answered instead of a result: a status, and in `detail` what was expected, what came, how to mend it.
+    """An error that is answered as problem details.
 
-    `kind` is the last part of the stable URN in `type`; `more` are further members of the answer.
+    Args:
+        status: the HTTP status.
+        detail: what was expected, what was received, and how to fix it.
+        kind: the last part of the stable URN in `type`; empty: about:blank.
+        headers: headers of the response.
+        **more: further members of the document.
     """
 
     def __init__(
@@ -36,6 +41,7 @@ class ProblemError(Exception):
         self.more = more
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the problem document."""
         return {
             "type": f"urn:mien:{self.kind}" if self.kind else "about:blank",
             "title": HTTPStatus(self.status).phrase,
@@ -45,27 +51,37 @@ class ProblemError(Exception):
         }
 
     def response(self) -> Response:
+        """Return the HTTP response."""
         content = json.dumps(self.to_dict(), ensure_ascii=False).encode(errors="backslashreplace")
         return Response(content, self.status, self.headers, MEDIA_TYPE)
 
 
 def busy(detail: str, seconds: float = 1.0) -> ProblemError:
-    """503: come again in so many seconds."""
+    """Return a 503 with a Retry-After of `seconds`."""
     return ProblemError(503, detail, "busy", retry_after(seconds))
 
 
 def retry_after(seconds: float) -> dict[str, str]:
+    """Return the Retry-After header: whole seconds, at least 1."""
     return {"Retry-After": str(max(1, math.ceil(seconds)))}
 
 
 def too_large(what: str, limit: int, got: str, **headers: str) -> ProblemError:
+    """Return a 413.
+
+    Args:
+        what: what is too large, for the message.
+        limit: most bytes.
+        got: the number of bytes, in words.
+        **headers: headers of the response.
+    """
     return ProblemError(
         413, f"{what}: expected at most {limit:,} bytes, got {got}. Send less, or raise the limit", "too-large", headers
     )
 
 
 def install(app: FastAPI) -> None:
-    """Makes every error of the routes a problem."""
+    """Register the handlers that turn the errors of routes into problem details."""
     app.add_exception_handler(ProblemError, _of_problem)
     app.add_exception_handler(InputError, _of_input)
     app.add_exception_handler(MissingExtraError, _of_missing_extra)
@@ -93,7 +109,7 @@ async def _of_validation(_: Request, error: Exception) -> Response:
 
 
 async def _of_http(request: Request, error: Exception) -> Response:
-    """What the router says: no such path, no such method."""
+    """Handle the router's errors: unknown path, wrong method."""
     assert isinstance(error, HTTPException)
     details = {
         404: "expected one of the paths of /openapi.json, got another. Check the address",

@@ -1,7 +1,7 @@
-"""Connections that do not wait for ever: uvicorn's, with a limit on how long and how large a request's head may be.
+"""Limit the time and the size of a request's head, in addition to uvicorn's limits.
 
-uvicorn limits the time between requests, not the time until a request's head is whole: a thousand sockets that say
-nothing, or a letter a minute, would stay.
+uvicorn limits the time between requests, but not the time until the head of a request is complete: connections that
+send nothing, or one byte a minute, would stay open.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST_HEAD = 65_536
-"""Bytes of a request's first line and headers."""
+"""Most bytes of a request's first line and headers."""
 
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: application/problem+json\r\n"
@@ -25,7 +25,11 @@ _DETAIL = (
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """HTTP/1.1 on httptools; a request's head may take `head_seconds` to come."""
+    """HTTP/1.1 on httptools, with a time limit for the head of a request.
+
+    Args:
+        head_seconds: seconds after which a connection with an incomplete head is closed.
+    """
 
     def __init__(self, *arguments: Any, head_seconds: float, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -34,14 +38,17 @@ class PatientProtocol(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the timer of the first head."""
         super().connection_made(transport)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the timer."""
         self._head_has_come()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        """Answer 431 if the head is larger than MOST_HEAD."""
         self._head_bytes += len(data)
         super().data_received(data)
         if self._head_timer is not None and self._head_bytes > MOST_HEAD and not self.transport.is_closing():
@@ -49,11 +56,13 @@ class PatientProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def on_message_begin(self) -> None:
+        """Start the timer of a further request's head."""
         super().on_message_begin()
         if self._head_timer is None:  # not the first request of this connection
             self._await_head()
 
     def on_headers_complete(self) -> None:
+        """Stop the timer."""
         self._head_has_come()
         super().on_headers_complete()
 

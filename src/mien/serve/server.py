@@ -1,4 +1,4 @@
-"""Runs the application with uvicorn, in one process or in several, until a signal says that it is enough."""
+"""Run the application with uvicorn, in one process or in several, until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -30,12 +30,21 @@ BACKLOG = 2048
 
 
 def serve(settings: ServiceSettings) -> int:
-    """Serves until SIGINT or SIGTERM, finishes what is in flight, and returns the exit code."""
+    """Run the service until SIGINT or SIGTERM, finish the open requests, and return the exit code.
+
+    Args:
+        settings: the settings of the service.
+
+    Raises:
+        InputError: the address cannot be used, or a setting names something unknown.
+        BundleError: the model cannot be loaded.
+        DetectorError: the detector cannot be loaded.
+    """
     log_to_stderr()
     check(settings)
-    _many_files()
+    _raise_file_limit()
     with _listen(settings) as listener:
-        _say_where(settings, listener)
+        _print_address(settings, listener)
         if settings.workers == 1:
             server = uvicorn.Server(config_of(settings, create_app(settings)))
             with _stoppable(server):
@@ -47,7 +56,11 @@ def serve(settings: ServiceSettings) -> int:
 
 
 def check(settings: ServiceSettings) -> None:
-    """Before anything listens: raises a MienError where the settings name what is not there."""
+    """Check, before the socket is opened, that the keys, the model and the detector can be loaded.
+
+    Raises:
+        MienError: one of them cannot.
+    """
     hashes_of(settings)
     EmotionRecognizer(
         settings.model,
@@ -60,7 +73,12 @@ def check(settings: ServiceSettings) -> None:
 
 
 def config_of(settings: ServiceSettings, app: Any) -> uvicorn.Config:
-    """How uvicorn runs the application, or the function of that name that makes it."""
+    """Return uvicorn's configuration.
+
+    Args:
+        settings: the settings of the service.
+        app: the application, or the import path of a function that makes it.
+    """
     return uvicorn.Config(
         app,
         host=settings.host,
@@ -94,7 +112,7 @@ def _listen(settings: ServiceSettings) -> socket.socket:
         ) from error
 
 
-def _say_where(settings: ServiceSettings, listener: socket.socket) -> None:
+def _print_address(settings: ServiceSettings, listener: socket.socket) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     print(f"mien serves on http://{host}:{listener.getsockname()[1]}")
     who = "Pictures stay on this machine" if settings.is_local else "Pictures stay on this machine once they are here"
@@ -104,10 +122,10 @@ def _say_where(settings: ServiceSettings, listener: socket.socket) -> None:
 
 @contextmanager
 def _stoppable(server: uvicorn.Server) -> Iterator[None]:
-    """Ends with code 0: uvicorn raises the signal that stopped it once more, when all is finished."""
+    """Exit with code 0 on a signal, which uvicorn raises again after it has shut down."""
 
     def stop(*_: object) -> None:
-        if not server.started:  # before uvicorn listens to signals
+        if not server.started:  # before uvicorn handles signals
             sys.exit(0)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -120,7 +138,7 @@ def _stoppable(server: uvicorn.Server) -> Iterator[None]:
 
 @contextmanager
 def _shared_folder(settings: ServiceSettings) -> Iterator[None]:
-    """What several processes share: their settings, the folder of videos, and that of their numbers for Prometheus."""
+    """Create what several processes share, and set it in the environment: settings, job folder, Prometheus folder."""
     folder = Path(tempfile.mkdtemp(prefix="mien-serve-", dir=settings.folder or None))
     (folder / "jobs").mkdir(mode=0o700)
     (folder / "metrics").mkdir(mode=0o700)
@@ -133,8 +151,8 @@ def _shared_folder(settings: ServiceSettings) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _many_files() -> None:
-    """As many connections as the system lets this process have."""
+def _raise_file_limit() -> None:
+    """Raise this process's limit of open files, and so of connections, to the system's maximum."""
     try:
         import resource
     except ImportError:  # Windows

@@ -1,7 +1,8 @@
-"""What can be chosen about the service: one option per field, checked on construction.
+"""The settings of the service: one option per field, checked on construction.
 
-The command line, the environment (`MIEN_SERVE_` and the field's name in capitals) and docs/service.md all come from the
-fields below. This module imports nothing but the standard library, because every `mien` command reads it.
+The fields define the options of `mien serve`, the environment variables (`MIEN_SERVE_` and the field's name in
+capitals) and the table in docs/service.md. This module imports only the standard library and `mien.errors`, because
+every `mien` command imports it.
 """
 
 from __future__ import annotations
@@ -18,18 +19,25 @@ from mien.errors import InputError, suggest
 PREFIX = "MIEN_SERVE_"
 KEY_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 BURST_SECONDS = 60
-"""A client's requests are counted over so long."""
+"""Seconds over which the requests of a client are counted."""
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
 
 def option(default: Any, meaning: str, *, parse: Callable[[str], Any], metavar: str = "") -> Any:
-    """A field with its meaning for people, and how its text is read."""
+    """Return a dataclass field with its description.
+
+    Args:
+        default: the field's default.
+        meaning: what the option does, for users.
+        parse: converts its text; raises ValueError.
+        metavar: the name of the value on the command line.
+    """
     return field(default=default, metadata={"meaning": meaning, "parse": parse, "metavar": metavar})
 
 
 def number_of_bytes(text: str) -> int:
-    """ "20MB", "20M", "1.5 GB" or a plain number; units are powers of 1000."""
+    """Convert "20MB", "20M", "1.5 GB" or a plain number to bytes; units are powers of 1000. Raises ValueError."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?)b?\s*", text, re.IGNORECASE)
     if not found:
         raise ValueError(f"expected bytes like 20MB, got {text}")
@@ -37,6 +45,7 @@ def number_of_bytes(text: str) -> int:
 
 
 def switch(text: str) -> bool:
+    """Convert "true", "yes", "on", "1" and their opposites to a bool. Raises ValueError."""
     words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
     if text.strip().lower() not in words:
         raise ValueError(f"expected true or false, got {text}")
@@ -44,12 +53,13 @@ def switch(text: str) -> bool:
 
 
 def several(text: str) -> tuple[str, ...]:
+    """Split a text at commas and spaces."""
     return tuple(word for word in re.split(r"[\s,]+", text) if word)
 
 
 @dataclass(frozen=True)
 class ServiceSettings:
-    """Everything that can be chosen about the service. Raises InputError for what makes no sense."""
+    """The settings of the service; each field has its description. Raises InputError for wrong values."""
 
     host: str = option("127.0.0.1", "address to listen on; others than this machine's own need keys", parse=str)
     port: int = option(8000, "port to listen on; 0: any free one", parse=int)
@@ -147,7 +157,7 @@ class ServiceSettings:
 
     @property
     def is_local(self) -> bool:
-        """Can only this machine reach the address?"""
+        """Whether only this machine can reach the address."""
         if self.host == "localhost":
             return True
         try:
@@ -157,7 +167,15 @@ class ServiceSettings:
 
     @classmethod
     def from_texts(cls, texts: Mapping[str, str], where: str = "settings") -> ServiceSettings:
-        """From the texts of some fields; raises InputError for a name or a value that is none."""
+        """Make the settings of texts.
+
+        Args:
+            texts: the texts of some fields, by the field's name; the others have their defaults.
+            where: the origin of the texts, for messages.
+
+        Raises:
+            InputError: a name is unknown or a value is wrong.
+        """
         known = {each.name: each for each in fields(cls)}
         values = {}
         for name, text in texts.items():
@@ -168,23 +186,27 @@ class ServiceSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ServiceSettings:
-        """From variables like MIEN_SERVE_PORT=9000; the other fields have their defaults."""
+        """Make the settings of variables like MIEN_SERVE_PORT=9000; the other fields have their defaults.
+
+        Raises:
+            InputError: a name is unknown or a value is wrong.
+        """
         return cls.from_texts(texts_of(environment), "environment")
 
     def to_environment(self) -> dict[str, str]:
-        """The variables that `from_environment` reads these settings from."""
+        """Return the variables from which `from_environment` makes the same settings."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         texts = {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in values.items()}
         return {PREFIX + name.upper(): text for name, text in texts.items()}
 
 
 def texts_of(environment: Mapping[str, str]) -> dict[str, str]:
-    """The texts of fields that an environment holds, by the field's name."""
+    """Return the texts of fields in an environment, by the field's name."""
     return {name.removeprefix(PREFIX).lower(): text for name, text in environment.items() if name.startswith(PREFIX)}
 
 
 def parsed(each: Field[Any], text: str) -> Any:
-    """The value of a field from its text. Raises InputError."""
+    """Convert the text of a field to its value; raise InputError if it is wrong."""
     try:
         return each.metadata["parse"](text)
     except ValueError as error:

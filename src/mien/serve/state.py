@@ -1,4 +1,4 @@
-"""What the routes share, as the application keeps it: found through the request that asks."""
+"""Access to the application's shared objects from a request."""
 
 from __future__ import annotations
 
@@ -15,23 +15,27 @@ from mien.serve.uploads import UploadMemory
 
 
 def settings_of(connection: HTTPConnection) -> ServiceSettings:
+    """Return the settings of the service."""
     return cast(ServiceSettings, connection.app.state.settings)
 
 
 def metrics_of(connection: HTTPConnection) -> ServiceMetrics:
+    """Return the metrics of the service."""
     return cast(ServiceMetrics, connection.app.state.metrics)
 
 
 def memory_of(connection: HTTPConnection) -> UploadMemory:
+    """Return the memory budget of uploads."""
     return cast(UploadMemory, connection.app.state.memory)
 
 
 def jobs_of(connection: HTTPConnection) -> Jobs:
+    """Return the jobs of the service."""
     return cast(Jobs, connection.app.state.jobs)
 
 
 def engine_of(connection: HTTPConnection) -> Engine:
-    """The engine, or a 503 while it is loading or when it has failed to."""
+    """Return the engine; raise a 503 (ProblemError) while it loads or if it could not be loaded."""
     engine = connection.app.state.engine
     if engine is None:
         raise busy(f"not ready: {connection.app.state.reason}")

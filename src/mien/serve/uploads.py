@@ -1,7 +1,7 @@
-"""Bodies of requests as they come: counted while they are read, in time, in memory that is counted too.
+"""Read the bodies of requests within limits of size, time and memory.
 
-Nothing here touches the disk. What a client sends beyond a limit is thrown away for a while before it is told, because
-a connection that is closed while it sends would lose the answer.
+Nothing here touches the disk. When a body exceeds its limit, the rest is read and discarded for a while before the
+error is answered, because a client that is still sending when the connection closes would lose the answer.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from starlette.requests import ClientDisconnect, Request
 from mien.serve.problems import CLOSE, ProblemError, too_large
 
 PATIENCE = 5.0
-"""Seconds for which what is too much is read on and thrown away, ..."""
+"""Most seconds for which the rest of a too large body is read and discarded."""
 THROWN_AWAY = 50_000_000
-"""... and bytes."""
+"""Most bytes of the rest that are read and discarded."""
 
 MOST_PARTS = 4
-"""Parts beside the files that a form may hold; they are skipped."""
+"""Most parts of a form that are no files; they are skipped."""
 
 
 Take = Callable[[int], None]
 
 
 class UploadMemory:
-    """Counts the bytes of all bodies that are held, and refuses more than `limit` of them."""
+    """A budget for the bytes of all request bodies that are in memory at the same time; `limit` is the most."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -40,7 +40,7 @@ class UploadMemory:
 
     @contextmanager
     def lease(self) -> Iterator[Take]:
-        """A function that takes so many bytes more, or raises a 503; leaving gives all of them back."""
+        """Yield a function that reserves a number of bytes, or raises a 503; the end of the `with` frees them all."""
         taken = 0
 
         def take(count: int) -> None:
@@ -48,7 +48,7 @@ class UploadMemory:
             if self.held + count > self.limit:
                 raise ProblemError(
                     503,
-                    f"bodies: the {self.limit:,} bytes that may be held at the same time are taken. Come again",
+                    f"bodies: expected at most {self.limit:,} bytes in memory at the same time, got more. Try again",
                     "busy",
                     {"Retry-After": "1", **CLOSE},
                 )
@@ -62,13 +62,21 @@ class UploadMemory:
 
 
 async def chunks(request: Request, limit: int, seconds: float, what: str) -> AsyncIterator[bytes]:
-    """The pieces of a body of at most `limit` bytes that comes within `seconds`; raises 408, 411 or 413.
+    """Yield the pieces of a request's body.
 
-    `what` names it in messages. A client that goes away raises ClientDisconnect.
+    Args:
+        request: the request.
+        limit: most bytes of the body.
+        seconds: most seconds until it has arrived.
+        what: its name in messages.
+
+    Raises:
+        ProblemError: 408, it is too slow; 413, it is too large.
+        ClientDisconnect: the client has disconnected.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
-        await _throw_away(request)
+        await _discard_rest(request)
         raise too_large(what, limit, f"{int(declared):,}", **CLOSE)
     received = 0
     deadline = asyncio.get_running_loop().time() + seconds
@@ -85,39 +93,42 @@ async def chunks(request: Request, limit: int, seconds: float, what: str) -> Asy
                 return
             received += len(piece)
             if received > limit:
-                await _throw_away(request)
+                await _discard_rest(request)
                 raise too_large(what, limit, "more", **CLOSE)
             if piece:
                 yield piece
 
 
-async def _throw_away(request: Request) -> None:
-    """Reads what a client sends on, within reason; one that waits to be asked is not asked."""
+async def _discard_rest(request: Request) -> None:
+    """Read and discard the rest of a body, within limits; a client that waits for 100 Continue sends nothing more."""
     if request.headers.get("expect", "").lower() == "100-continue":
         return
-    thrown = 0
+    discarded = 0
     with suppress(TimeoutError, ClientDisconnect):
         async with asyncio.timeout(PATIENCE):
-            while thrown < THROWN_AWAY:
+            while discarded < THROWN_AWAY:
                 message = await request.receive()
-                thrown += len(message.get("body", b""))
+                discarded += len(message.get("body", b""))
                 if message["type"] != "http.request" or not message.get("more_body", False):
                     return
 
 
 class Sink(Protocol):
-    """Where a file of a form goes, piece by piece."""
+    """The destination of an uploaded file."""
 
-    def write(self, data: bytes, /) -> Any: ...
+    def write(self, data: bytes, /) -> Any:
+        """Append a piece."""
+        ...
 
 
 class BytesSink:
-    """A sink in memory."""
+    """A sink in memory; `content` holds what was written."""
 
     def __init__(self) -> None:
         self.content = bytearray()
 
     def write(self, data: bytes) -> None:
+        """Append a piece."""
         self.content += data
 
 
@@ -126,16 +137,28 @@ S = TypeVar("S", bound=Sink)
 
 @dataclass(frozen=True)
 class FormFile(Generic[S]):
-    """A file of a form: the client's name for it, and where it went."""
+    """An uploaded file of a form.
+
+    Attributes:
+        name: the client's name for it.
+        sink: where it was written.
+    """
 
     name: str
     sink: S
 
 
 class FormParser(Generic[S]):
-    """Takes the pieces of a multipart/form-data body; each file goes to a sink that `open_sink` makes for its name.
+    """Parse a multipart/form-data body piece by piece; only its file parts called `field` are kept.
 
-    Only file parts called `field` count; text parts are skipped. Raises a 422 for what is no such body.
+    Args:
+        content_type: the request's Content-Type, with the boundary.
+        field: the name of the file parts.
+        most: most files.
+        open_sink: returns the destination of a file.
+
+    Raises:
+        ProblemError: 422, the body is no such form; 413, it has too many files.
     """
 
     def __init__(self, content_type: str, field: str, most: int, open_sink: Callable[[], S]) -> None:
@@ -164,13 +187,14 @@ class FormParser(Generic[S]):
             raise _no_form(str(error)) from error
 
     def write(self, data: bytes) -> None:
+        """Parse a piece of the body."""
         try:
             self._parser.write(data)
         except FormParserError as error:
             raise _no_form(str(error)) from error
 
     def finish(self) -> list[FormFile[S]]:
-        """The files, when all has come."""
+        """Return the files after the last piece; raise a 422 (ProblemError) if the form is incomplete or has none."""
         if not self._ended:
             raise _no_form("it ends before its last boundary")
         if not self.files:
@@ -223,11 +247,12 @@ def _no_form(reason: str) -> ProblemError:
 
 
 def media_type(request: Request) -> str:
+    """Return the media type of a request's body in lower case, without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def label_of(name: str) -> str:
-    """A client's name for a file as a label: its last part, without what cannot be printed, not too long.
+    """Return a client's name for a file as a label: its last part, printable characters only, at most 200.
 
     It is shown and written into documents, and never used as a path.
     """

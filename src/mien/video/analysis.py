@@ -1,7 +1,7 @@
 """Video analysis: frames -> faces, detected or tracked -> persons -> emotions -> `Moment`s.
 
-What a frame needs is done while the next ones are decoded (`mien.video.io.prefetch.Prefetcher`). Only faces that are
-visible now are in a moment; nothing of an earlier frame is repeated. This module knows no files and draws nothing.
+Frames are analyzed while the next ones are decoded (`mien.video.io.prefetch.Prefetcher`). A moment holds only faces
+that are visible in its frame; nothing of an earlier frame is repeated. This module knows no files and draws nothing.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ Tracked = tuple[Detections, npt.NDArray[np.int64]]
 
 
 class FrameAnalyzer:
-    """Analyze frames one after the other: where the faces are, whose they are, and which emotions they show.
+    """Analyze frames one after the other: detect or move faces, track persons, classify and average.
 
     Args:
-        pipeline: what finds, crops and classifies faces.
-        schedule: when faces are detected.
-        tracker: what numbers the persons.
-        smoother: what averages their probabilities.
-        name: the source of the answers.
+        pipeline: detects, crops and classifies faces.
+        schedule: decides when faces are detected.
+        tracker: numbers the persons.
+        smoother: averages their probabilities.
+        name: the name of the source in the results.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class FrameAnalyzer:
         It may be called from any thread. Persons keep their numbers.
 
         Args:
-            pipeline: what finds, crops and classifies faces from then on.
+            pipeline: detects, crops and classifies faces from then on.
             smoothing: seconds over which probabilities are averaged; None: as before.
         """
         seconds = self.smoother.seconds if smoothing is None else smoothing
@@ -84,7 +84,7 @@ class FrameAnalyzer:
 
         Args:
             frame: the frame.
-            stages: seconds of the stages before, which are completed.
+            stages: seconds of earlier stages; those of the analysis are added.
             arrived: when the frame was ready, in seconds of `time.perf_counter`.
         """
         stages = {} if stages is None else stages
@@ -104,12 +104,17 @@ class FrameAnalyzer:
         order = np.argsort(-(faces.boxes[:, 2:] - faces.boxes[:, :2]).prod(axis=1), kind="stable")
         self._faces, self._numbers = faces.select(order), numbers[order]
         with _timed(stages, "read"):
-            answer = self._classify(frame, self._faces, self._numbers)
+            classified = self._classify(frame, self._faces, self._numbers)
         self.schedule.learn(stages)
-        return Moment(frame.time, frame.number, answer, frame.image, detected, stages, arrived)
+        return Moment(frame.time, frame.number, classified, frame.image, detected, stages, arrived)
 
     def restore(self, time: float, faces: Faces) -> None:
-        """Go on with the persons of an earlier analysis, seen at that time, and the emotions it reported of them."""
+        """Restore the persons of an earlier analysis and their reported emotions.
+
+        Args:
+            time: when they were seen, in seconds.
+            faces: the faces of that moment, with track_ids.
+        """
         if faces.track_ids is not None and faces.reported is not None:
             self.tracker.restore(time, faces.boxes, faces.track_ids)
             self.smoother.restore(faces.track_ids, faces.reported)
@@ -119,9 +124,12 @@ class FrameAnalyzer:
         self._search.close()
 
     def _follow(self, frame: Frame, stages: dict[str, float], keep: bool = True) -> Tracked | None:
-        """Return the faces of the last frame where they are now, or None if they must be detected.
+        """Move the faces of the last frame into this one; return None if they must be detected instead.
 
-        `keep`: their tracks go along.
+        Args:
+            frame: this frame.
+            stages: seconds of each stage, which are completed.
+            keep: update their tracks too.
         """
         if self._faces is None or self._faces.are_frames:
             return None
@@ -146,7 +154,7 @@ class FrameAnalyzer:
         return faces, self._track(frame, faces, stages)
 
     def _detect_in_background(self, frame: Frame, due: bool, stages: dict[str, float]) -> Tracked | None:
-        """Begin a detection if it is due, and return the faces of the one that is through, where they are now."""
+        """Begin a detection if it is due; if one has ended, return its faces, moved into this frame."""
         assert self._flow.last is not None
         found = self._search.take(self._flow.last)
         if due and not self._search.running:
@@ -196,8 +204,8 @@ class VideoAnalysis:
     `close`, or the end of a `with`, stops the analysis and frees the video.
 
     Attributes:
-        analyzer: what analyzes the frames.
-        source: what is analyzed; `source.notes` says what was wrong with it, when it is through.
+        analyzer: the analyzer of the frames.
+        source: the source of the frames.
     """
 
     def __init__(
@@ -212,12 +220,12 @@ class VideoAnalysis:
 
     @property
     def dropped(self) -> int:
-        """Frames that came too late, in real time."""
+        """Number of frames that were dropped in real time, since they came too late."""
         return self._frames.dropped
 
     @property
     def notes(self) -> list[str]:
-        """What was wrong with the video."""
+        """What was wrong with the video, for people to read; complete after the last moment."""
         return self.source.notes
 
     def __iter__(self) -> VideoAnalysis:
@@ -239,7 +247,7 @@ class VideoAnalysis:
             self._frames.leave()
 
     def close(self, patience: float = OPEN_TIMEOUT) -> None:
-        """Stop, and free the video; wait so many seconds at most for a stream that does not answer."""
+        """Stop and free the video; wait at most `patience` seconds for a stream that does not answer."""
         self._frames.close(patience)
         self.analyzer.close()
 
@@ -248,13 +256,13 @@ def analyze(pipeline: FacePipeline, source: Any, options: AnalysisOptions | None
     """Analyze a video and return an iterator over its `Moment`s.
 
     Args:
-        pipeline: what finds, crops and classifies faces: an `EmotionRecognizer`, for instance.
-        source: what `mien.video.io.opening.open_source` takes, or a `Source` of one's own.
+        pipeline: detects, crops and classifies faces: an `EmotionRecognizer`, for instance.
+        source: what `mien.video.io.opening.open_source` takes, or any other `Source`.
         options: how the video is analyzed.
 
     Raises:
         VideoError: the source cannot be read.
-        InputError: the source is none.
+        InputError: `source` is nothing that can be opened.
         MissingExtraError: the extra `video` is needed and not installed.
     """
     options = options or AnalysisOptions()

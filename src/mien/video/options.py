@@ -10,7 +10,7 @@ from mien.errors import InputError
 from mien.options import clock_seconds, documented, number, option, positive, same_option
 
 ROUNDING = 0.0015
-"""Seconds by which a frame may be early and still be in time: containers round, Matroska to milliseconds."""
+"""Seconds by which a frame may be early, since containers round times: Matroska to milliseconds."""
 
 
 @documented
@@ -46,7 +46,7 @@ class Sampling:
             raise InputError(f"end: expected seconds after the start, {self.start:g}, got {self.end}")
 
     def chooser(self) -> Callable[[int, float], bool]:
-        """Return a function that says of each frame, by its number and its time, whether it is analyzed.
+        """Return a function of a frame's number and time (seconds) that returns whether the frame is analyzed.
 
         It must be called once for every frame, in order.
         """

@@ -1,6 +1,6 @@
-"""Record a video: analyze it once and write rows, an annotated video, timelines and a summary of what was seen.
+"""Record a video: analyze it once and write rows, an annotated video, timelines and a summary.
 
-Knows files and sources; nothing of terminals. `EmotionRecognizer.record` and `mien video` are its users.
+This module knows files and sources; nothing of terminals. `EmotionRecognizer.record` and `mien video` use it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ STANDARD_OUTPUT = "-"
 
 @dataclass(frozen=True)
 class RecordingFiles:
-    """The files that are written of one video; None: not that one.
+    """The files that are written of one video; None: that file is not written.
 
     Attributes:
         rows: a row per face and frame, .csv, .jsonl or .parquet; "-" is standard output.
@@ -57,7 +57,7 @@ class RecordingFiles:
         timelines: Sequence[str | os.PathLike[str]] = (),
         summary: str | os.PathLike[str] | None = None,
     ) -> RecordingFiles:
-        """Return the files of any kind of paths."""
+        """Make it of paths of any kind; the arguments are the attributes."""
         return cls(
             None if rows is None else os.fspath(rows),
             None if annotated is None else Path(annotated),
@@ -67,20 +67,20 @@ class RecordingFiles:
 
     @property
     def paths(self) -> list[Path]:
-        """All files, without standard output."""
+        """All files; standard output is none."""
         rows = Path(self.rows) if self.rows and self.rows != STANDARD_OUTPUT else None
         return [file for file in (rows, self.annotated, *self.timelines, self.summary) if file is not None]
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """What came of it.
+    """The result of recording a video.
 
     Attributes:
-        summary: who was seen when, with which emotions.
-        files: what was written.
+        summary: the persons and their emotions.
+        files: the files that were written.
         notes: what was wrong with the video, for people to read.
-        seconds: how long it took.
+        seconds: how long the recording took.
     """
 
     summary: Summary
@@ -99,23 +99,23 @@ def record_video(
     progress: Callable[[float], None] | None = None,
     started: Callable[[Source], None] | None = None,
 ) -> Recording:
-    """Analyze a video and write what was seen.
+    """Analyze a video and write rows, an annotated video, timelines and a summary.
 
-    A KeyboardInterrupt is passed on when everything that was seen until then is written.
+    On a KeyboardInterrupt the files are completed with what was analyzed; then it is raised again.
 
     Args:
-        pipeline: what finds, crops and classifies faces: an `EmotionRecognizer`, for instance.
+        pipeline: detects, crops and classifies faces: an `EmotionRecognizer`, for instance.
         source: what `mien.video.io.opening.open_source` takes; "-" is standard input, and digits are a camera's number.
-        files: what is written.
+        files: the files to write.
         options: how the video is analyzed.
-        resume: go on after the last whole frame of the rows' file.
-        progress: called with the time of the video, in seconds, that was analyzed.
+        resume: continue after the last whole frame in the file of rows.
+        progress: called after each frame with its time in seconds.
         started: called with the opened video, before it is analyzed.
 
     Raises:
         VideoError: the video cannot be read, or the annotated one not written.
         InputError: a file cannot be written under its name.
-        DataError: the rows to go on with are no such rows.
+        DataError: the file to resume does not hold rows of these labels.
         MissingExtraError: an extra is not installed.
     """
     options = options or AnalysisOptions()
@@ -141,7 +141,7 @@ def record_video(
                     film.write(moment.time, annotator.draw(moment.time, moment.image, moment.faces))
                 if progress is not None:
                     progress(moment.time)
-        except KeyboardInterrupt:  # what was seen until now is worth its timeline and summary
+        except KeyboardInterrupt:  # the timeline and the summary of what was analyzed are still written
             stopped = True
         notes += [*analysis.notes, *(film.notes if film is not None else [])]
     for path in files.timelines:
@@ -154,10 +154,10 @@ def record_video(
 
 
 def check_files(jobs: Sequence[tuple[Any, RecordingFiles]]) -> None:
-    """Check, before any work, that the files of all videos can be written and that none takes another's place.
+    """Check, before any work, that the files of all videos can be written and that none overwrites another.
 
     Args:
-        jobs: each video's source with its files.
+        jobs: the source and the files of each video.
 
     Raises:
         InputError: a file is an input, is named twice, is a folder, or has a name of another kind.
@@ -193,7 +193,7 @@ def _open(source: Any) -> Source:
 
 
 def _film(target: Path, source: Any, opened: Source, options: AnalysisOptions) -> VideoWriter:
-    """The writer of the annotated video, with the sound of the original."""
+    """Return the writer of the annotated video, with the sound of the original."""
     sound = str(source) if isinstance(source, str | os.PathLike) and Path(source).is_file() else None
     rate = options.fps or (opened.rate / options.every if opened.rate else None)
     return VideoWriter(target, sound=sound, start=options.start, end=options.end, rate=rate)
@@ -203,7 +203,7 @@ def _film(target: Path, source: Any, opened: Source, options: AnalysisOptions) -
 def _analysis(
     pipeline: FacePipeline, opened: Source, options: AnalysisOptions, earlier: ResumePoint | None
 ) -> Iterator[VideoAnalysis]:
-    """The analysis from where to go on, with the persons of the last whole frame, if an earlier run left one."""
+    """Begin the analysis; with `earlier`, at the resume point and with the persons of the last whole frame."""
     if earlier is not None:
         options = replace(options, start=earlier.resume, first_track=earlier.next_track)
     analysis = analyze(pipeline, opened, options)
@@ -221,7 +221,7 @@ def _moments(
     pipeline: FacePipeline,
     earlier: ResumePoint | None,
 ) -> Iterator[tuple[Moment, bool]]:
-    """What an earlier run saw, read back from its rows, and then what is seen now; the latter are new."""
+    """Yield the moments of the interrupted recording, read from its rows, and then the new ones, which are marked."""
     if earlier is not None:
         for moment in _replay(source, sampling, files, pipeline, earlier):
             yield moment, False
@@ -237,7 +237,7 @@ def _moments(
 def _replay(
     source: Any, sampling: Sampling, files: RecordingFiles, pipeline: FacePipeline, earlier: ResumePoint
 ) -> Iterator[Moment]:
-    """Nothing is found or classified again; frames are decoded only where pictures are drawn from them."""
+    """Yield the moments of an interrupted recording from its rows; decode frames only if pictures are drawn of them."""
     journal = journal_of(Path(files.rows or ""))
     assert journal is not None
     seen = (
@@ -247,14 +247,14 @@ def _replay(
     if files.annotated is None and not files.timelines:
         yield from seen
         return
-    nobody = Faces.none(pipeline.labels, with_tracks=True)
+    no_faces = Faces.none(pipeline.labels, with_tracks=True)
     waiting = next(seen, None)
     frames = Prefetcher(_open(source).frames(replace(sampling, end=earlier.resume)))
     try:
         for frame in frames:
             while waiting is not None and waiting.frame < frame.number:
                 waiting = next(seen, None)
-            faces = waiting.faces if waiting is not None and waiting.frame == frame.number else nobody
+            faces = waiting.faces if waiting is not None and waiting.frame == frame.number else no_faces
             yield Moment(frame.time, frame.number, faces, frame.image)
     finally:
         frames.close()

@@ -1,8 +1,8 @@
-"""Rows of a video, one per face and frame, written as they come; and read back, to go on after a stop.
+"""Write the rows of a video, one per face and frame, during the analysis; read them, and resume after an interruption.
 
-Every frame's rows are handed to the system as whole lines at once, so that a killed process loses one frame at most.
-Parquet files cannot grow like that: their rows go to a journal beside them, NAME.parquet.jsonl, and are converted at
-the end. Knows files and `Faces`; nothing of video or networks.
+The rows of a frame are written at once and as whole lines, so that a killed process loses at most one frame. A Parquet
+file cannot be appended to: its rows are written to a journal, NAME.parquet.jsonl, which is converted at the end. This
+module knows files and `Faces`; nothing of video or networks.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from mien.video.moment import Moment
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 STANDARD_OUTPUT = "-"
 ROWS_AT_ONCE = 50_000
-"""Rows of a Parquet file's row group: a few megabytes of memory."""
+"""Rows in a row group of a Parquet file: a few megabytes of memory."""
 
 _FIXED = ("time", "frame", "track", "left", "top", "right", "bottom", "score", "emotion", "confidence", "vote_share")
 
@@ -48,7 +48,7 @@ def columns(labels: LabelSet, version: int = SCHEMA) -> list[str]:
 
 
 def version_of(names: Sequence[str], labels: LabelSet) -> int | None:
-    """Return the version of the rows that have these columns; None if they are no such rows."""
+    """Return the version of the rows with these columns; None if they are not rows of these labels."""
     return next((version for version in (SCHEMA, 1) if list(names) == columns(labels, version)), None)
 
 
@@ -72,14 +72,15 @@ def rows_of(moment: Moment) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class ResumePoint:
-    """Hold what an earlier run left in a file of rows, and where to go on.
+    """The point at which an interrupted recording is resumed.
 
     Attributes:
         size: bytes of the file that are kept.
-        resume: seconds of the frame that was written last; it is analyzed again, since its rows may be incomplete.
+        resume: time, in seconds, of the frame that was written last; it is analyzed again, since its rows may be
+            incomplete.
         last: the frame before it, or None.
-        next_track: a number that no person has.
-        version: of the rows in the file; those that follow are written in the same one.
+        next_track: the first unused track number.
+        version: version of the rows in the file; new rows are written in the same version.
     """
 
     size: int
@@ -90,9 +91,16 @@ class ResumePoint:
 
 
 class RowWriter:
-    """Writes rows as CSV, JSON lines or Parquet, by the name's suffix; "-" is standard output, as CSV.
+    """Write rows as CSV, JSON lines or Parquet; used in a `with`, whose end completes the file.
 
-    With `earlier` it cuts the file to what was whole and appends. Used in a `with`; leaving it finishes the file.
+    Args:
+        path: .csv, .jsonl or .parquet; "-" is standard output, as CSV.
+        labels: the label set of the moments.
+        earlier: where to resume; the file is cut to its whole frames, and new rows are appended. None: a new file.
+
+    Raises:
+        InputError: the name ends in something else.
+        MissingExtraError: a Parquet file needs the extra `parquet`.
     """
 
     def __init__(self, path: str | Path, labels: LabelSet, earlier: ResumePoint | None = None) -> None:
@@ -127,7 +135,7 @@ class RowWriter:
             self._journal.unlink()
 
     def write(self, moment: Moment) -> None:
-        """Add the rows of a moment and hand them to the system."""
+        """Write the rows of a moment and flush them."""
         rows = rows_of(moment)
         if not rows:
             return
@@ -143,7 +151,12 @@ class RowWriter:
 
 
 def check_target(path: str | Path) -> Path:
-    """The path, if rows can be written under such a name; Parquet needs the extra `parquet`."""
+    """Return the path if rows can be written under its name.
+
+    Raises:
+        InputError: the name ends in something else.
+        MissingExtraError: a Parquet file needs the extra `parquet`.
+    """
     path = Path(path)
     if str(path) != STANDARD_OUTPUT and path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}, or -. Choose one of these")
@@ -153,18 +166,18 @@ def check_target(path: str | Path) -> Path:
 
 
 def journal_of(path: Path) -> Path | None:
-    """The file that grows while rows are written: the file itself, or beside a Parquet file its journal."""
+    """Return the file that rows are appended to: the file itself, or the journal of a Parquet file; None for "-"."""
     if str(path) == STANDARD_OUTPUT:
         return None
     return path.with_name(path.name + ".jsonl") if path.suffix.lower() == ".parquet" else path
 
 
 def find_resume_point(path: str | Path, labels: LabelSet) -> ResumePoint | None:
-    """Return what an earlier run left in the file of that name; None if there is nothing to go on from.
+    """Return where to resume the recording in a file of rows; None if the file has no whole frame.
 
     Raises:
-        InputError: the rows went to standard output, or the Parquet file is finished.
-        DataError: the file holds no such rows.
+        InputError: the rows went to standard output, or the Parquet file is complete.
+        DataError: the file does not hold rows of these labels.
     """
     target = Path(path)
     journal = journal_of(target)
@@ -192,8 +205,8 @@ def read_rows(path: str | Path, labels: LabelSet, before: float = float("inf")) 
         before: seconds; moments from that time on are left out.
 
     Raises:
-        DataError: the file holds no such rows.
-        MissingExtraError: the extra `parquet` is not installed.
+        DataError: the file does not hold rows of these labels.
+        MissingExtraError: a Parquet file needs the extra `parquet`.
     """
     path = Path(path)
     frames = _parquet_frames(path, labels) if path.suffix.lower() == ".parquet" else _frames(path, labels)
@@ -204,7 +217,7 @@ def read_rows(path: str | Path, labels: LabelSet, before: float = float("inf")) 
 
 
 def to_parquet(journal: Path, path: Path, labels: LabelSet) -> Path:
-    """Rows of JSON lines as a Parquet file, whole or not at all, in row groups."""
+    """Convert a journal of JSON lines to a Parquet file, whole or not at all, and return its path."""
     pyarrow, parquet = _pyarrow()
     kinds = {name: pyarrow.float32() for name in columns(labels)}
     kinds |= {"time": pyarrow.float64(), "frame": pyarrow.int64(), "track": pyarrow.int64()}
@@ -230,7 +243,7 @@ def _pyarrow() -> tuple[Any, Any]:
 
 
 def _frames(path: Path, labels: LabelSet) -> Iterator[tuple[int, int, Moment]]:
-    """Every frame with the byte at which its rows begin and their version; only whole lines are read."""
+    """Yield every frame with the byte offset of its rows and their version; only whole lines are read."""
     for frame, group in groupby(_lines(path, labels), key=lambda item: item[2]["frame"]):
         items = list(group)
         offset, version, _ = items[0]
@@ -238,7 +251,7 @@ def _frames(path: Path, labels: LabelSet) -> Iterator[tuple[int, int, Moment]]:
 
 
 def _parquet_frames(path: Path, labels: LabelSet) -> Iterator[tuple[Moment]]:
-    """Every frame of a Parquet file, whose row groups are read one after the other."""
+    """Yield every frame of a Parquet file, reading one row group at a time."""
     _, parquet = _pyarrow()
     with parquet.ParquetFile(path) as file:
         if version_of(file.schema_arrow.names, labels) is None:
@@ -253,7 +266,7 @@ def _moment(frame: int, rows: list[dict[str, Any]], labels: LabelSet) -> Moment:
 
 
 def _lines(path: Path, labels: LabelSet) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """Whole lines as dicts with today's names, with the byte at which each begins and the version of its names."""
+    """Yield whole lines as dicts with the column names of version 2, with their byte offset and their version."""
     names = columns(labels)
     with path.open("rb") as file:
         offset = 0
@@ -280,7 +293,7 @@ def _expected(labels: LabelSet) -> str:
 
 
 def _renamed(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of version 1 with the names of version 2."""
+    """Return a row of any version with the column names of version 2."""
     names = {first: name for name, first in _FIRST_NAMES.items()}
     return {names.get(name, name): value for name, value in row.items()}
 
@@ -298,7 +311,7 @@ def _parsed(line: bytes, names: list[str], path: Path, labels: LabelSet) -> dict
 
 
 def _faces(rows: list[dict[str, Any]], labels: LabelSet) -> Faces:
-    """The faces that rows tell of; their probabilities, rounded in the file, are made to sum to 1 again."""
+    """Return the faces of the rows of one frame; probabilities, which are rounded in the file, are normalized."""
 
     def numbers(*names: str) -> Any:
         values = [[float("nan") if row[name] in ("", None) else float(row[name]) for name in names] for row in rows]

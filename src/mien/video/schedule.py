@@ -1,14 +1,14 @@
-"""When faces are detected in a video; in the frames between they are tracked by their motion."""
+"""Decide in which frames of a video faces are detected; in the others they are tracked by their motion."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 DETECT_SECONDS = 0.15
-"""Faces are detected again after so many seconds, unless `detect_every` says otherwise."""
+"""Seconds between two detections, unless `detect_every` is given."""
 
 MAX_DETECT_SECONDS = 0.5
-"""In real time a detection may be put off for so many seconds at most: a new face is seen no later than that."""
+"""Most seconds between two detections in real time: a new face is found no later than that."""
 
 BACKGROUND_SHARE = 0.4
 """If a detection takes more than this share of the time between two frames, it runs in the background, in real time."""
@@ -19,8 +19,14 @@ class DetectionSchedule:
     """Decide in which frames faces are detected.
 
     They are detected every `detect_every` frames, or every DETECT_SECONDS, or in real time as often as the time allows:
-    a detection may take what is left of `period`, the seconds from frame to frame, when everything else is done. Costs
-    are running means of what was measured.
+    a detection may use the part of `period` that the other stages leave.
+
+    Attributes:
+        detect_every: detect in each n-th frame; None: by time.
+        realtime: whether the analysis must keep up with the clock.
+        period: seconds from frame to frame; None: unknown.
+        find: running mean of the seconds that a detection takes.
+        rest: running mean of the seconds that all other stages of a frame take.
     """
 
     detect_every: int | None
@@ -32,7 +38,7 @@ class DetectionSchedule:
     _frames: int = field(default=0, repr=False)
 
     def due(self, seconds: float) -> bool:
-        """Say whether to detect faces at this time of the video; call it once for every frame."""
+        """Return whether to detect faces at this time of the video; call it once for every frame."""
         self._frames += 1
         away = seconds - self._last
         if self.detect_every is not None:
@@ -43,7 +49,7 @@ class DetectionSchedule:
         return away >= min(max(DETECT_SECONDS, self.period * self.find / spare), MAX_DETECT_SECONDS) - 1e-3
 
     def detected(self, seconds: float) -> None:
-        """Note that faces were detected at this time of the video."""
+        """Record that faces were detected at this time of the video."""
         self._last, self._frames = seconds, 0
 
     @property

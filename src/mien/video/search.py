@@ -1,4 +1,4 @@
-"""Face detection in the background, while frames go on being tracked."""
+"""Detect faces in a background thread while tracking continues. Used in real time, where detection is slow."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mien.detection.detections import Detections
 from mien.pipeline import FacePipeline
 
 HOPS = 3
-"""Pictures over which faces that were found in an earlier one are moved to the current one, at most."""
+"""Most steps in which faces that were detected in an earlier picture are moved to the current one."""
 
 
 class BackgroundSearch:
-    """Detect the faces of one picture in a thread of its own, and keep the gray pictures that come meanwhile."""
+    """Detect the faces of one picture in a background thread, and keep the gray pictures that follow it."""
 
     def __init__(self) -> None:
         self._threads: ThreadPoolExecutor | None = None
@@ -25,7 +25,7 @@ class BackgroundSearch:
 
     @property
     def running(self) -> bool:
-        """Whether a detection was begun whose faces were not yet taken."""
+        """Whether a detection was begun whose faces have not been taken."""
         return self._running is not None
 
     @property
@@ -40,14 +40,14 @@ class BackgroundSearch:
         self._since = [gray]
 
     def take(self, gray: npt.NDArray[np.uint8]) -> tuple[float, Detections, list[npt.NDArray[np.uint8]]] | None:
-        """Take the faces, once they are found; call it with every picture.
+        """Return the faces once they are detected; call it with every picture.
 
         Args:
             gray: the current picture, uint8 (H, W).
 
         Returns:
-            None while there is nothing to take; else the seconds that the detection took, the faces, and a few gray
-            pictures from the one in which they were found to the current one, over which they can be moved.
+            None while there is no result; else the seconds that the detection took, the faces, and a few gray pictures,
+            from the one in which they were detected to the current one, over which they can be moved.
         """
         if self._running is None:
             return None
@@ -61,11 +61,11 @@ class BackgroundSearch:
         return seconds, faces, pictures
 
     def drop(self) -> None:
-        """Forget what is being detected."""
+        """Discard the detection that is running or has ended."""
         self._running, self._since = None, []
 
     def close(self) -> None:
-        """Forget what is being detected, and end the thread."""
+        """Discard the detection and end the thread."""
         self.drop()
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)

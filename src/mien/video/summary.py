@@ -1,7 +1,8 @@
-"""What happened to whom in a video, gathered as it goes: time seen, shares of emotions, strong moments, transitions.
+"""Summarize a video per person while it is analyzed: time seen, shares of emotions, strongest moments, transitions.
 
-Memory does not grow with time: distributions are kept in at most MOST_BINS steps of time, whose width doubles when the
-video outgrows them, and pictures as small JPEGs of the strongest moments.
+Memory does not grow with the video's length: distributions are kept in at most MOST_BINS time steps, whose width
+doubles when the video is longer, and pictures as small JPEGs of the strongest moments. This module knows `Faces` and
+times, not sources of frames.
 """
 
 from __future__ import annotations
@@ -25,39 +26,56 @@ from mien.tables import align
 
 MOST_BINS = 600
 FIRST_BIN = 0.05
-"""Seconds that a step of the timeline takes at first."""
+"""Seconds of a time step at the beginning of a video."""
 
 MOST_STEPS = 3
-"""Two sightings that are at most so many frames apart have the time between them counted as seen."""
+"""A person counts as seen between two sightings that are at most this number of analyzed frames apart."""
 
 THUMBNAIL = 96
 """Pixels of a thumbnail's side."""
 
 MOMENTS = 3
-"""Strongest moments per emotion that are kept, ..."""
+"""Strongest moments that are kept per emotion."""
 APART = 1.0
-"""... so many seconds apart."""
+"""Least seconds between two strongest moments of the same emotion."""
 
 BRIEF = 0.5
-"""Seconds; who is seen for less counts as a passer-by in what is printed and drawn."""
+"""Seconds; persons who are seen for less are counted, but not listed or drawn."""
 
 
 @dataclass(frozen=True)
 class EmotionPeak:
-    """A moment in which somebody's emotion was strong: `strength` is its probability."""
+    """A moment in which an emotion of a person was strongest.
+
+    Attributes:
+        time: seconds from the video's start.
+        emotion: the reported emotion.
+        strength: its probability, 0 to 1.
+        picture: the face as a JPEG, or empty.
+    """
 
     time: float
     emotion: str
     strength: float
-    picture: bytes = b""  # JPEG of the face, or nothing
+    picture: bytes = b""
 
 
 @dataclass(eq=False)
 class Person:
-    """One track: what is known of it so far.
+    """Statistics of one track.
 
-    `bins` maps a step of time to float32 (2 K + 1,): sums of probabilities, how often each emotion was reported, and
-    the number of sightings.
+    Attributes:
+        number: the track's number.
+        first: time of the first sighting, in seconds.
+        last: time of the last sighting, in seconds.
+        seen: seconds that the person was visible.
+        frames: number of sightings.
+        emotion: the emotion reported last.
+        times: seconds per reported emotion.
+        transitions: how often the reported emotion changed from one to another.
+        peaks: the strongest moments per emotion, strongest first.
+        bins: per time step float32 (2 K + 1,): sums of probabilities, how often each emotion was reported, and the
+            number of sightings.
     """
 
     number: int
@@ -73,21 +91,27 @@ class Person:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Share of the time seen per reported emotion, largest first."""
+        """Share of the time seen per reported emotion, 0 to 1, largest first."""
         total = sum(self.times.values())
         order = sorted(self.times.items(), key=lambda item: -item[1])
         return {name: seconds / total for name, seconds in order if total}
 
     def strongest(self, count: int) -> list[EmotionPeak]:
-        """The strongest moments: the best one of each emotion first, strongest first, then others; in all `count`."""
+        """Return at most `count` of the strongest moments: first the strongest of each emotion, then the others."""
         ranks = [(rank, -peak.strength, peak) for peaks in self.peaks.values() for rank, peak in enumerate(peaks)]
         return [peak for *_, peak in sorted(ranks, key=lambda item: item[:2])[:count]]
 
 
 @dataclass(frozen=True, eq=False)
 class TrackSegment:
-    """Somebody without a break: from `start` on, in steps of `width` seconds, the mean probabilities float32 (n, K) and
-    the columns int64 (n,) of the emotion that was reported most, -1 where none was certain."""
+    """A part of a track without a gap, in time steps of equal width.
+
+    Attributes:
+        start: seconds at which the first step begins.
+        width: seconds of a step.
+        probabilities: mean probabilities of each step, float32 (n, K).
+        reported: column of the emotion that was reported most in each step, int64 (n,); -1 where none was certain.
+    """
 
     start: float
     width: float
@@ -96,18 +120,23 @@ class TrackSegment:
 
     @property
     def edges(self) -> npt.NDArray[np.float64]:
-        """Times (n + 1,) at which the steps begin and the last one ends."""
+        """Times float64 (n + 1,), in seconds, at which the steps begin and the last one ends."""
         return np.asarray(self.start + np.arange(len(self.reported) + 1) * self.width, np.float64)
 
     def spans(self) -> list[tuple[float, float, int]]:
-        """From, to and column of every time that one emotion was reported throughout."""
+        """Return start, end (seconds) and column of every span in which the reported emotion does not change."""
         changes = [0, *(np.flatnonzero(np.diff(self.reported)) + 1), len(self.reported)]
         edges = self.edges
         return [(float(edges[low]), float(edges[high]), int(self.reported[low])) for low, high in pairwise(changes)]
 
 
 class Summary:
-    """Gathers the moments of one video; `table()` and `to_dict()` tell what was gathered at any time."""
+    """Collect the statistics of one video, moment by moment; they can be read at any time.
+
+    Args:
+        labels: the label set of the moments.
+        source: the name of the video.
+    """
 
     def __init__(self, labels: LabelSet, source: str = "") -> None:
         self.labels = labels
@@ -120,7 +149,13 @@ class Summary:
         self._step = 0.0  # seconds from frame to frame, a running mean: what a single sighting counts for
 
     def add(self, time: float, faces: Faces, image: npt.NDArray[np.uint8] | None = None) -> None:
-        """A moment's faces, with their picture RGB uint8 (H, W, 3) where thumbnails are wanted."""
+        """Add the faces of a moment.
+
+        Args:
+            time: seconds from the video's start; it must not decrease.
+            faces: the faces, with track_ids.
+            image: the frame, RGB uint8 (H, W, 3); needed only for thumbnails.
+        """
         if self.first is None:
             self.first = time
         elif time > self.last:
@@ -143,7 +178,7 @@ class Summary:
             sums[-1] += 1
 
     def stretches(self, person: Person) -> list[TrackSegment]:
-        """The times in which somebody was seen without a break; gaps of a few looked-at frames are filled."""
+        """Return the parts of a track without gaps; gaps of up to MOST_STEPS analyzed frames are interpolated."""
         count, found = len(self.labels), list[list[int]]()
         bridged = max(1.0, MOST_STEPS * self._step / self.width)
         for step in sorted(person.bins):
@@ -158,19 +193,19 @@ class Summary:
             means = sums[:, :count] / sums[:, -1:]
             between = np.stack([np.interp(every, steps, column) for column in means.T], axis=1)
             nearest = np.clip(np.searchsorted(steps, every, side="right") - 1, 0, None)
-            told = sums[nearest, count : 2 * count]
-            reported = np.where(told.any(axis=1), told.argmax(axis=1), -1)
+            counts = sums[nearest, count : 2 * count]
+            reported = np.where(counts.any(axis=1), counts.argmax(axis=1), -1)
             start = (self.first or 0.0) + steps[0] * self.width
             stretches.append(TrackSegment(start, self.width, between.astype(np.float32), reported))
         return stretches
 
     def present(self) -> list[Person]:
-        """Everybody who was seen for longer than a glimpse, in order of appearance; all, if nobody was."""
+        """Return the persons who were seen for at least BRIEF seconds, in order of appearance; all if there is none."""
         people = sorted(self.people.values(), key=lambda person: (person.first, person.number))
         return [person for person in people if person.seen >= BRIEF] or people
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON; times in seconds, shares from 0 to 1."""
+        """Return everything as plain values for JSON; times in seconds, shares from 0 to 1."""
         return {
             "source": self.source,
             "labels": list(self.labels.names),
@@ -199,10 +234,11 @@ class Summary:
         }
 
     def to_json(self, path: str | Path) -> Path:
+        """Write `to_dict` as JSON, whole or not at all, and return the path."""
         return write_atomically(path, json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n")
 
     def table(self) -> str:
-        """For terminals: a line per person, and under it the strongest moments and the transitions."""
+        """Return a text for terminals: a line per person, then their strongest moments and transitions."""
         if not self.people:
             return "nobody was seen"
         rows = [["person", "first", "last", "seen", "emotions, share of the time seen"]]
@@ -239,7 +275,7 @@ class Summary:
         person.frames += 1
 
     def _keep_peak(self, person: Person, time: float, face: Face, image: npt.NDArray[np.uint8] | None) -> None:
-        """Among the strongest moments of the emotion, each APART from a stronger one."""
+        """Add the face to the strongest moments of its emotion if it is one of them."""
         peaks = person.peaks.setdefault(face.emotion, [])
         near = next((peak for peak in peaks if abs(peak.time - time) < APART), None)
         rival = near or (peaks[-1] if len(peaks) == MOMENTS else None)
@@ -252,7 +288,7 @@ class Summary:
         peaks.sort(key=lambda peak: -peak.strength)
 
     def _coarsen(self) -> None:
-        """Twice as long steps, half as many."""
+        """Double the width of the time steps and merge them in pairs."""
         self.width *= 2
         for person in self.people.values():
             merged: dict[int, npt.NDArray[np.float32]] = {}
@@ -262,7 +298,12 @@ class Summary:
 
 
 def thumbnail(image: npt.NDArray[np.uint8], box: tuple[float, float, float, float]) -> bytes:
-    """A square around a face as a JPEG of a few kilobytes."""
+    """Return a square crop around a face as a JPEG whose longer side is THUMBNAIL pixels.
+
+    Args:
+        image: the frame, RGB uint8 (H, W, 3).
+        box: left, top, right and bottom in pixels.
+    """
     left, top, right, bottom = box
     half = 0.65 * max(right - left, bottom - top)
     x, y = (left + right) / 2, (top + bottom) / 2
@@ -277,7 +318,7 @@ def thumbnail(image: npt.NDArray[np.uint8], box: tuple[float, float, float, floa
 
 
 def clock(seconds: float) -> str:
-    """mm:ss.t, with hours where there are any: 1:02:03.4."""
+    """Return a time as mm:ss.t, or h:mm:ss.t from one hour on: 1:02:03.4."""
     tenths = round(max(0.0, seconds) * 10)
     minutes, tenths = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)
@@ -286,7 +327,7 @@ def clock(seconds: float) -> str:
 
 
 def _left_last(rows: list[list[str]]) -> str:
-    """Aligned, the last column, which is prose, to the left."""
+    """Align the rows as a table whose last column, which is prose, is aligned to the left."""
     heads = align([row[:-1] for row in rows]).splitlines()
     lines = [heads[0], *heads[2:]]
     return "\n".join(f"{line}  {row[-1]}" for line, row in zip(lines, rows, strict=True))

@@ -225,7 +225,7 @@ def test_seconds_of_a_video(bundle_file: str, clip: Path, tmp_path: Path) -> Non
 
 
 def test_a_video_that_does_not_say_how_long_it_is_is_cut(bundle_file: str, clip: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("mien.video.io.container.VideoFile._seconds_of", lambda *_: None)
+    monkeypatch.setattr("mien.video.io.container.VideoFile.seconds_of", lambda *_: None)
     with serving(model=bundle_file, max_video_seconds=0.2) as client:
         response = client.post("/v1/videos", content=clip.read_bytes(), headers=MP4)
         assert (response.json()["duration"], response.json()["progress"]) == (None, None)

@@ -1,4 +1,4 @@
-"""Frames of a camera, read by OpenCV."""
+"""Read frames from a camera with OpenCV. This module knows nothing of faces."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ from mien.video.options import Sampling
 
 
 class Camera:
-    """A camera by its number, through OpenCV; times are seconds since it was opened."""
+    """Read a camera; the times of its frames are seconds since reading began.
+
+    Args:
+        number: the camera's number in OpenCV, from 0.
+
+    Raises:
+        VideoError: the camera cannot be opened.
+    """
 
     live = True
 
@@ -37,6 +44,7 @@ class Camera:
         self.rate: float | None = self._capture.get(cv2.CAP_PROP_FPS) or None
 
     def frames(self, sampling: Sampling) -> Iterator[Frame]:
+        """Yield the frames of the sampling until the camera gives no more, then release it."""
         chosen, number, began = sampling.chooser(), 0, time.monotonic()
         try:
             while self._grab():
@@ -58,7 +66,7 @@ class Camera:
 
 @contextmanager
 def _silent_opencv() -> Iterator[None]:
-    """Without what OpenCV prints of a missing camera: what matters is raised."""
+    """Silence OpenCV's messages about a missing camera; a VideoError reports it."""
     log = cv2.utils.logging
     before = log.setLogLevel(log.LOG_LEVEL_SILENT)
     try:
@@ -68,7 +76,7 @@ def _silent_opencv() -> Iterator[None]:
 
 
 def _camera_devices(number: int) -> str:
-    """Where it was looked for, and what there is instead, on systems that show it."""
+    """Return which camera devices there are, for an error message; "" where the system does not list them."""
     if not sys.platform.startswith("linux"):
         return ""
     there = [device.name for device in sorted(Path("/dev").glob("video*"), key=lambda file: _natural(file.name))]

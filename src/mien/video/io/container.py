@@ -1,7 +1,7 @@
-"""Frames of video files and streams, read by PyAV (extra `video`), with their true times.
+"""Read frames of video files and streams with PyAV (extra `video`), with their true times.
 
-This module knows containers and timestamps; it knows nothing of faces. RGB uint8 (H, W, 3) goes out, upright and with
-square pixels.
+This module knows containers and timestamps, nothing of faces. Its frames are RGB uint8 (H, W, 3), upright, with square
+pixels.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from mien.video.io.frames import OPEN_TIMEOUT, Frame, Pixels
 from mien.video.options import Sampling
 
 WORTH_SEEKING = 10.0
-"""Seconds into a file from which looking for a key frame is worth more than decoding what comes before."""
+"""Seconds: seek to a key frame only if `start` is later; before it, decoding from the beginning is faster."""
 
 
 _URL = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
 def pyav() -> Any:
-    """The module `av`, or a MissingExtraError that tells how to install it."""
+    """Return the module `av`; raise MissingExtraError if it is not installed."""
     try:
         import av
     except ImportError as error:
@@ -36,13 +36,22 @@ def pyav() -> Any:
 
 
 class VideoFile:
-    """A file or a stream, through PyAV. It is opened once to see what it is, and again for its frames.
+    """Read a video file or a stream.
 
-    Times are presentation timestamps in seconds from the container's start, so variable rates and 29.97 come out
-    true. A file object (standard input) is read once, from beginning to end.
+    Times are presentation timestamps in seconds from the container's start, so that variable frame rates and 29.97
+    frames per second are exact. A file object (standard input) is read once, from beginning to end.
 
-    `formats` are the containers that a file of a stranger may be, as FFmpeg calls them, "mov,matroska"; it then names
-    no other file or address either. Frames of more than `max_pixels` are refused; 0: none are.
+    Args:
+        source: a path, an address, or a binary file object.
+        name: the name in messages; None: the source.
+        patience: seconds without data after which a stream has failed.
+        formats: the container formats that are allowed, by FFmpeg's names ("mov,matroska"), for files that are not
+            trusted; such a file may not refer to other files or addresses either. Empty: all formats.
+        max_pixels: most pixels of a frame; 0: no limit.
+
+    Raises:
+        VideoError: the source cannot be opened, holds no video, or its frames are too large.
+        MissingExtraError: PyAV is not installed.
     """
 
     def __init__(
@@ -64,10 +73,11 @@ class VideoFile:
         stream = self._container.streams.video[0]
         rate = stream.average_rate or stream.guessed_rate
         self.rate = float(rate) if rate else None
-        self.duration = self._seconds_of(stream)
+        self.duration = self.seconds_of(stream)
         self.live = isinstance(source, str) and bool(_URL.match(source)) and self.duration is None
 
     def frames(self, sampling: Sampling) -> Iterator[Frame]:
+        """Yield the frames of the sampling; raise VideoError if not one can be decoded."""
         container, self._container = self._container or self._open(), None
         with container:
             stream = container.streams.video[0]
@@ -94,7 +104,7 @@ class VideoFile:
         return container
 
     def _check_pixels(self, container: Any) -> None:
-        """Refuses too large frames by what the file says of them, and while it is read by what they are."""
+        """Raise VideoError if the file declares too large frames; make the decoder refuse those it does not declare."""
         codec = container.streams.video[0].codec_context
         codec.options = {"max_pixels": str(self._max_pixels)}
         if codec.width * codec.height > self._max_pixels:
@@ -105,17 +115,17 @@ class VideoFile:
                 self.name,
             )
 
-    def _seconds_of(self, stream: Any) -> float | None:
-        """How long the pictures last, or else the whole file."""
+    def seconds_of(self, stream: Any) -> float | None:
+        """Return the duration of the video stream in seconds, or else that of the file; None if neither is known."""
         if stream.duration and stream.time_base:
             return float(stream.duration * stream.time_base)
         duration = self._container.duration
         return duration / 1e6 if duration and duration > 0 else None
 
     def _skip(self, container: Any, start: float) -> int:
-        """Goes to a key frame before `start` and returns the number of the first frame that comes from there.
+        """Seek to a key frame before `start` and return the number of the first frame that is decoded from there.
 
-        Packets are counted without decoding them. Where that is not possible all is as at the beginning.
+        Packets are counted without decoding them. Where seeking fails, the file is read from its beginning: 0.
         """
         av, stream = pyav(), container.streams.video[0]
         if start < WORTH_SEEKING:
@@ -157,7 +167,7 @@ class VideoFile:
             self._judge_end(count, seconds, sampling, clock)
 
     def _pictures(self, container: Any, stream: Any) -> Iterator[Any]:
-        """Every picture that can be decoded; what cannot is noted."""
+        """Yield every picture that can be decoded; note what cannot."""
         av = pyav()
         packets, damaged = container.demux(stream), 0
         while True:
@@ -176,7 +186,7 @@ class VideoFile:
             self.notes.append(f"{damaged} {'piece was' if damaged == 1 else 'pieces were'} damaged and left out")
 
     def _judge_end(self, count: int, seconds: float | None, sampling: Sampling, clock: _Clock) -> None:
-        """After the last frame: was there any, and is that where the file says that it ends?"""
+        """Raise VideoError if there was no frame; note it if the last one is before the file's declared end."""
         if not count and sampling.start == 0:
             reason = self.notes[-1] if self.notes else "the file says nothing more"
             raise VideoError(f"expected frames, got none ({reason}). Copy or download it again", self.name)
@@ -193,7 +203,7 @@ class VideoFile:
 
 @dataclass
 class _Clock:
-    """Presentation timestamps as seconds that only grow; `origin` None: the first frame is at 0."""
+    """Convert presentation timestamps to increasing seconds; with `origin` None the first frame is at 0."""
 
     origin: float | None
     step: float
@@ -202,7 +212,7 @@ class _Clock:
     _shift: float = field(default=0.0, repr=False)
 
     def time_of(self, frame: Any, number: int) -> float:
-        """Seconds of a decoded frame; from its number and the rate where the container has no timestamps."""
+        """Return the time of a decoded frame in seconds; without a timestamp, from its number and the frame rate."""
         stamp = frame.pts if frame.pts is not None else frame.dts
         raw = number * self.step if stamp is None else float(stamp * frame.time_base)
         if self.origin is None:
@@ -217,12 +227,12 @@ class _Clock:
 
 
 def _origin(container: Any) -> float:
-    """Seconds of the container's own clock that players show as 0: the earliest start of its streams."""
+    """Return the container's time, in seconds, that players show as 0: the earliest start of its streams."""
     return (container.start_time or 0) / 1e6
 
 
 def _upright_rgb(frame: Any, aspect: Fraction | None) -> Pixels:
-    """A decoded frame as RGB, its pixels made square, turned as the container's display matrix says."""
+    """Return a decoded frame as RGB with square pixels, rotated as the container's display matrix says."""
     width = frame.width
     if aspect and aspect != 1 and Fraction(1, 4) <= aspect <= 4:
         width = max(1, round(width * aspect))

@@ -1,4 +1,4 @@
-"""Frames with their true times, which of them are wanted, and the protocol of what gives them."""
+"""`Frame`, a picture with its time, and `Source`, the protocol of everything that yields frames."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ Pixels = npt.NDArray[np.uint8]
 
 
 OPEN_TIMEOUT = 15.0
-"""Seconds that a stream may take to open, and, unless told otherwise, between two of its packets."""
+"""Seconds that a stream may take to open, and by default between two of its packets."""
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture of a video: `time` in seconds from its start, `number` among all its frames, from 0, sampled or
-    not, and `image` RGB uint8 (H, W, 3)."""
+    """One picture of a video.
+
+    Attributes:
+        time: seconds from the video's start.
+        number: the position among all frames of the video, sampled or not, from 0.
+        image: RGB uint8 (H, W, 3).
+    """
 
     time: float
     number: int
@@ -29,12 +34,14 @@ class Frame:
 
 
 class Source(Protocol):
-    """Where frames come from. `notes` collects what a reader should be told: a file that was cut short, ...
+    """A source of frames: a file, a stream, a camera, a folder of pictures.
 
-    name      its path, address, or a description
-    live      frames are lost if they are not taken in time
-    duration  seconds, or None where nobody knows
-    rate      frames per second, about; None where nobody knows
+    Attributes:
+        name: the path, the address, or a description.
+        live: whether frames are lost if they are not taken in time.
+        duration: seconds; None if unknown.
+        rate: approximate frames per second; None if unknown.
+        notes: problems for the user to read, such as a file that was cut short; complete after the last frame.
     """
 
     name: str
@@ -44,5 +51,5 @@ class Source(Protocol):
     notes: list[str]
 
     def frames(self, sampling: Sampling) -> Iterator[Frame]:
-        """The frames of the sampling, in order of time, which grows from each to the next."""
+        """Yield the frames of the sampling; their times increase."""
         ...

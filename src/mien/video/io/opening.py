@@ -1,4 +1,4 @@
-"""`open_source`: a source of frames from whatever the user names."""
+"""`open_source`: open a path, an address, a camera, a folder or an iterable as a source of frames."""
 
 from __future__ import annotations
 
@@ -16,10 +16,17 @@ from mien.video.io.pictures import FrameSequence, PictureFolder
 
 
 def open_source(source: Any, patience: float = OPEN_TIMEOUT) -> Source:
-    """A source of frames from a path, an address (rtsp://, http://, ...), a camera's number, a folder of pictures, a
-    binary file object, or an iterable of (seconds, image). A stream has failed after `patience` seconds without data.
+    """Open a source of frames.
 
-    Raises VideoError for what cannot be read, InputError for what is no source, MissingExtraError without PyAV.
+    Args:
+        source: a path, an address (rtsp://, http://, ...), a camera's number, a folder of pictures, a binary file
+            object, or an iterable of (seconds, image).
+        patience: seconds without data after which a stream has failed.
+
+    Raises:
+        VideoError: the source cannot be read.
+        InputError: it is none of these.
+        MissingExtraError: the extra `video` is needed and not installed.
     """
     if isinstance(source, bool) or source is None:
         raise InputError(f"video: expected a path, an address, a camera's number or frames, got {source!r}")

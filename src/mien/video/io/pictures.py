@@ -1,4 +1,4 @@
-"""Frames from folders of pictures and from iterables of (seconds, image)."""
+"""Read frames from folders of pictures and from iterables of (seconds, image). Knows nothing of faces."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from mien.video.options import Sampling
 
 
 class PictureFolder:
-    """A folder of pictures in the order of their names, numbers in them counted as numbers; the rate is given."""
+    """Read a folder of pictures, sorted by name with numbers in numeric order, at the frame rate of the sampling.
+
+    Raises:
+        VideoError: there is no picture in the folder.
+    """
 
     live = False
 
@@ -31,6 +35,7 @@ class PictureFolder:
             raise VideoError(f"expected a folder of pictures ({', '.join(sorted(SUFFIXES))}), found none", self.name)
 
     def frames(self, sampling: Sampling) -> Iterator[Frame]:
+        """Yield the pictures of the sampling; note those that cannot be read. Raise InputError without `fps`."""
         if sampling.fps is None:
             raise InputError(f"{self.name}: pictures in a folder have no times. Give their rate: fps=25, --fps 25")
         for number, file in enumerate(self.files):
@@ -46,7 +51,7 @@ class PictureFolder:
 
 
 class FrameSequence:
-    """Any iterable of (seconds, image), where an image is what `predict` takes; the seconds must grow."""
+    """Read frames from an iterable of (seconds, image); an image is what `predict` takes, the seconds must increase."""
 
     live = False
     name = "frames"
@@ -58,6 +63,7 @@ class FrameSequence:
         self._pairs = pairs
 
     def frames(self, sampling: Sampling) -> Iterator[Frame]:
+        """Yield the frames of the sampling; raise InputError for an item that is no pair or is not later."""
         chosen, last = sampling.chooser(), -np.inf
         for number, pair in enumerate(self._pairs):
             if not isinstance(pair, tuple | list) or len(pair) != 2:
@@ -73,6 +79,6 @@ class FrameSequence:
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
-    """A key that sorts frame2 before frame10."""
+    """Return a sort key that places frame2 before frame10."""
     parts = re.split(r"(\d+)", name.casefold())
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]

@@ -1,6 +1,6 @@
-"""Frames, or what was seen in them, made ahead by a thread of its own, so that the steps overlap.
+"""Compute the next frames or moments in a background thread, so that the steps of the analysis overlap.
 
-This module knows clocks and threads; where the frames come from is `mien.video.io.frames`'s.
+This module knows clocks and threads; sources of frames are defined in `mien.video.io.frames`.
 """
 
 from __future__ import annotations
@@ -18,22 +18,29 @@ PREFETCHED = 3
 
 
 class HasTime(Protocol):
-    """Something that belongs to a time of the video, in seconds: a frame, a moment."""
+    """An item with a time: a frame or a moment."""
 
     @property
-    def time(self) -> float: ...
+    def time(self) -> float:
+        """Seconds from the video's start."""
+        ...
 
 
 Item = TypeVar("Item", bound=HasTime)
 
 
 class Prefetcher(Generic[Item]):
-    """An iterator over frames that a thread of its own reads, at most `depth` ahead; decoding and the network overlap.
+    """Iterate over items that a background thread produces; `close` ends the thread.
 
-    With `latest` it gives only the newest frame there is, and what was not taken in time is dropped, as live pictures
-    need; `pace` then holds the frames of a file back until their time has come. `close` ends the thread.
+    Args:
+        frames: the iterator that the thread consumes.
+        depth: most items that wait to be taken.
+        latest: keep only the newest item and drop those that were not taken in time, as live video needs.
+        pace: hold each item back until its time, so that a file is played at its own speed.
 
-    arrived  when the last one given came out of the thread, in seconds of `time.perf_counter`
+    Attributes:
+        dropped: number of items that were dropped.
+        arrived: when the item that was taken last was ready, in seconds of `time.perf_counter`.
     """
 
     def __init__(self, frames: Iterator[Item], depth: int = PREFETCHED, *, latest: bool = False, pace: bool = False):
@@ -59,7 +66,17 @@ class Prefetcher(Generic[Item]):
         return item
 
     def take(self, seconds: float | None = None) -> Item | None:
-        """The next one, or None: none came within so many seconds, or none will come any more (`ended`)."""
+        """Return the next item.
+
+        Args:
+            seconds: how long to wait for it; None: until there is one.
+
+        Returns:
+            The item; None if none came in time or the iterator has ended (`ended` says which).
+
+        Raises:
+            BaseException: what the iterator raised in the thread.
+        """
         with self._change:
             self._change.wait_for(lambda: self._waiting or self._done or self._closed, timeout=seconds)
             if self._waiting:
@@ -73,18 +90,19 @@ class Prefetcher(Generic[Item]):
 
     @property
     def ended(self) -> bool:
+        """Whether no more items will come."""
         with self._change:
             return (self._done or self._closed) and not self._waiting
 
     def leave(self) -> None:
-        """Tells the thread to end, without waiting for it."""
+        """Ask the thread to end, without waiting for it."""
         with self._change:
             self._closed = True
             self._waiting.clear()
             self._change.notify_all()
 
     def close(self, patience: float = OPEN_TIMEOUT) -> None:
-        """Ends the thread, waiting so many seconds for it at most: a stream that does not answer cannot be told."""
+        """End the thread, and wait for it at most `patience` seconds, since a stream that does not answer blocks it."""
         self.leave()
         self._thread.join(timeout=patience)
 
@@ -109,7 +127,7 @@ class Prefetcher(Generic[Item]):
                 self._change.notify_all()
 
     def _put(self, item: Item) -> bool:
-        """Hands a frame over; False if nobody wants any more."""
+        """Make an item available to `take`; return False if the prefetcher was closed."""
         arrived = time.perf_counter()
         with self._change:
             if self._latest:

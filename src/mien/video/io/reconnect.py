@@ -1,4 +1,4 @@
-"""Sources around other sources: opened again whenever they are lost, or mirrored. Knows clocks; nothing of faces."""
+"""Sources that wrap another source: reconnect it when it is lost, or mirror it. Knows clocks, nothing of faces."""
 
 from __future__ import annotations
 
@@ -13,17 +13,23 @@ from mien.video.io.frames import Frame, Source
 from mien.video.options import Sampling
 
 PAUSES = (0.5, 1.0, 2.0, 4.0, 7.0, 10.0)
-"""Seconds to wait before each new try; the last one again and again."""
+"""Seconds to wait before each attempt to reconnect; the last value is repeated."""
 
 
 class ReconnectingSource:
-    """A camera or stream that is opened again whenever it is lost, after pauses that grow, until it is closed.
+    """Reconnect a camera or a stream whenever it is lost, after increasing pauses, until it is closed.
 
-    Times are seconds on the clock since the first frame was asked for, whatever the stream's own stamps say: they go on
-    after a loss, and so do the frames' numbers.
+    Times are seconds of the clock since the first frame was requested, not the stream's timestamps: they continue after
+    a loss, and so do the frame numbers.
 
-    trouble  why there are no frames now, for people to read; "" while they come
-    losses   how often it was lost
+    Args:
+        source: the source, opened.
+        open_again: opens it again.
+        pauses: seconds to wait before each attempt; None: PAUSES.
+
+    Attributes:
+        trouble: why there are no frames now, for people to read; "" while there are.
+        losses: how often the source was lost.
     """
 
     live = True
@@ -42,6 +48,7 @@ class ReconnectingSource:
         self.losses = 0
 
     def frames(self, sampling: Sampling) -> Iterator[Frame]:
+        """Yield the frames of the sampling until the source is closed or the sampling ends."""
         chosen, began, last, number, failures = sampling.chooser(), time.monotonic(), -1.0, 0, 0
         while not self._closed.is_set():
             reason = "gives no more pictures"
@@ -67,12 +74,12 @@ class ReconnectingSource:
             self._closed.wait(pause)
 
     def close(self) -> None:
-        """No further try; a pause ends at once."""
+        """Stop reconnecting; a pause ends at once."""
         self._closed.set()
 
 
 class MirroredSource:
-    """Another source as a mirror shows it."""
+    """Mirror the frames of another source, left to right."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -80,5 +87,6 @@ class MirroredSource:
         self.duration, self.rate, self.notes = source.duration, source.rate, source.notes
 
     def frames(self, sampling: Sampling) -> Iterator[Frame]:
+        """Yield the mirrored frames of the sampling."""
         for frame in self._source.frames(sampling):
             yield Frame(frame.time, frame.number, np.ascontiguousarray(frame.image[:, ::-1]))

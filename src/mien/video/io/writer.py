@@ -1,6 +1,6 @@
-"""Annotated video out: H.264 that browsers play, with the original sound and true times. Needs the extra `video`.
+"""Write video: H.264 that browsers play, with the original sound and true times. Needs the extra `video`.
 
-Knows encoders and containers; nothing of faces.
+This module knows encoders and containers, nothing of faces.
 """
 
 from __future__ import annotations
@@ -20,24 +20,29 @@ from mien.files import replacing
 from mien.video.io.container import pyav
 
 TIME_BASE = Fraction(1, 90_000)
-"""Presentation times are kept to a 90,000th of a second, as broadcast does: 29.97 and variable rates come out exact."""
+"""Unit of presentation times in seconds, as in broadcasting: 29.97 and variable frame rates are exact."""
 
 COPIED = frozenset({"aac", "mp3", "mp3float", "opus", "flac"})
-"""Sound that MP4 holds and browsers play; anything else becomes AAC."""
+"""Audio codecs that MP4 can hold and browsers play: they are copied; others are encoded as AAC."""
 
 _BT709 = 1
 
 
 class VideoWriter:
-    """Writes frames with their times to an MP4 file, whole or not at all; used in a `with`.
+    """Write frames with their times to an MP4 file, whole or not at all; used in a `with`.
 
-    path   ends in .mp4, .m4v or .mov
-    sound  a file whose first sound track goes into the new file, or None
-    start  seconds of the original that are 0 in the new file, `end` those at which its sound ends
-    rate   frames per second, a hint for players; the times of the frames count
+    All frames get the size of the first one, made even by repeating the last row or column.
 
-    All frames get the first one's size, made even by repeating the last row or column.
-    Raises VideoError where it cannot be written, MissingExtraError without PyAV.
+    Args:
+        path: the file; its name ends in .mp4, .m4v or .mov.
+        sound: a file whose first audio track is copied, or None.
+        start: time of the original, in seconds, that is 0 in the new file.
+        end: time of the original at which the sound ends; None: its end.
+        rate: frames per second, a hint for players; the times of the frames decide.
+
+    Raises:
+        VideoError: the file cannot be written.
+        MissingExtraError: PyAV is not installed.
     """
 
     def __init__(
@@ -82,7 +87,15 @@ class VideoWriter:
             self._stack.__exit__(*((None, None, None) if stopped else (kind, error, trace)))
 
     def write(self, seconds: float, image: npt.NDArray[np.uint8]) -> None:
-        """Adds a frame, RGB uint8 (H, W, 3), at a time of the original."""
+        """Add a frame.
+
+        Args:
+            seconds: its time in the original video.
+            image: RGB uint8 (H, W, 3).
+
+        Raises:
+            VideoError: the file cannot be written.
+        """
         try:
             if self._container is None:
                 self._open(image)
@@ -122,7 +135,7 @@ class VideoWriter:
         return np.pad(image, missing, mode="edge") if any(map(any, missing)) else np.ascontiguousarray(image)
 
     def _finish(self, whole: bool) -> None:
-        """The frames that the encoder still holds, and the sound to its end, or to the last frame's if work stopped."""
+        """Flush the encoder, and write the sound to its end, or to the last frame if the work was interrupted."""
         self._container.mux(self._stream.encode(None))
         if self._sound is not None:
             last = self._last * float(TIME_BASE) + self._start
@@ -131,7 +144,7 @@ class VideoWriter:
 
 
 class _Sound:
-    """The sound of a file, moved into another packet by packet as its pictures go by."""
+    """Copy the sound of a file into another, packet by packet, in step with the frames."""
 
     def __init__(self, source: str, start: float, end: float | None, notes: list[str]) -> None:
         self._av = pyav()
@@ -146,7 +159,7 @@ class _Sound:
         self._samples = 0
 
     def join(self, container: Any) -> None:
-        """Adds a sound track to the new file, if the old one has one."""
+        """Add an audio track to the new file, if the original has one."""
         if not self._input.streams.audio:
             return
         stream = self._input.streams.audio[0]
@@ -163,7 +176,7 @@ class _Sound:
         self._advance()
 
     def mux_until(self, seconds: float) -> None:
-        """Moves the packets that begin before this time of the original."""
+        """Write the packets that begin before this time of the original."""
         while self._next is not None and self._time(self._next) < min(seconds, self._end):
             packet = self._next
             self._advance()
@@ -171,12 +184,14 @@ class _Sound:
                 self._move(packet)
 
     def flush(self) -> None:
+        """Write what the audio encoder still holds."""
         if self._encoder is not None and self._resampler is not None:
             for frame in self._resampler.resample(None):
                 self._encode(frame)
             self._output.mux(self._encoder.encode(None))
 
     def close(self) -> None:
+        """Close the original file."""
         self._input.close()
 
     def _advance(self) -> None:
@@ -187,7 +202,7 @@ class _Sound:
             self._next = None
 
     def _time(self, packet: Any) -> float:
-        """Seconds on the original's clock, as for its pictures."""
+        """Return the time of a packet in the original, in seconds, on the same clock as its frames."""
         return float(packet.pts * packet.time_base) - (self._input.start_time or 0) / 1e6
 
     def _move(self, packet: Any) -> None:

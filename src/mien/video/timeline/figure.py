@@ -1,4 +1,4 @@
-"""The timeline as a matplotlib figure (extra `report`)."""
+"""Draw the timeline as a matplotlib figure (extra `report`)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from mien.video.summary import EmotionPeak, Person, Summary
 from mien.video.timeline.layout import drawn_people, headline, pictures_of, points_of, spread, ticks
 
 _HEAD, _PART = 0.55, 1.9
-"""Inches of the figure's head and of a person's part."""
+"""Heights in inches: the figure's head, and the part of each person."""
 
 
 def require_matplotlib() -> None:
+    """Raise MissingExtraError if matplotlib is not installed."""
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
@@ -23,7 +24,7 @@ def require_matplotlib() -> None:
 
 
 def as_figure(summary: Summary) -> Any:
-    """The timeline as a matplotlib figure, a page's column wide. Needs the extra `report`."""
+    """Return the timeline as a matplotlib figure as wide as a page; raise MissingExtraError without matplotlib."""
     require_matplotlib()
     from mien.figure_style import styled
 
@@ -72,7 +73,17 @@ def _figure(summary: Summary) -> Any:
 def _draw_person(
     figure: Any, summary: Summary, person: Person, foot: float, height: float, first: float, last: float
 ) -> None:
-    """One person's part: its foot as a share of the figure, whose height is in inches."""
+    """Draw the part of one person.
+
+    Args:
+        figure: the figure.
+        summary: the summary of the video.
+        person: the person.
+        foot: lower edge of the part, as a share of the figure's height.
+        height: height of the figure in inches.
+        first: time of the left edge, in seconds.
+        last: time of the right edge, in seconds.
+    """
     from mien.figure_style import INK, SOFT
 
     names = summary.labels.names

@@ -1,4 +1,4 @@
-"""The timeline as one self-contained HTML page."""
+"""Draw the timeline as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ for (const part of document.querySelectorAll("section[data-steps]")) {
 
 
 def as_html(summary: Summary) -> str:
-    """The page: a part per person, and a readout under the pointer."""
+    """Return the page: a section per person, with the values at the pointer's time."""
     people = drawn_people(summary)
     first, last = summary.first or 0.0, max(summary.last, (summary.first or 0.0) + 0.1)
     legend = "".join(f'<span><i style="background:rgb{color(name)}"></i>{name}</span>' for name in summary.labels.names)
@@ -152,7 +152,7 @@ def _axis(x: Any, top: float, foot: float, first: float, last: float) -> str:
 
 
 def _areas(summary: Summary, stretch: TrackSegment, x: Any, top: float, last: float) -> str:
-    """Stacked areas, the first label at the foot."""
+    """Return the stacked areas as SVG, the first label at the bottom."""
     times, values = points_of(stretch, last)
     heights = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
     heights /= np.maximum(heights[:, -1:], 1e-6)

@@ -1,4 +1,4 @@
-"""What a timeline shows: which people, which ticks of time, which pictures."""
+"""Choose what a timeline shows: persons, time ticks and pictures. Shared by the HTML page and the figure."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import numpy as np
 from mien.video.summary import EmotionPeak, Person, Summary, TrackSegment, clock
 
 MOST_PEOPLE = 24
-"""Persons that are drawn, those seen longest; the summary tells of all."""
+"""Most persons that are drawn: those seen longest. The summary lists all."""
 
 
 PICTURES = 7
-"""Faces on a person's timeline."""
+"""Most pictures on the timeline of a person."""
 
 
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 
 
 def drawn_people(summary: Summary) -> list[Person]:
-    """Those seen longest, in order of appearance."""
+    """Return the persons who were seen longest, at most MOST_PEOPLE, in order of appearance."""
     present = summary.present()
     longest = sorted(present, key=lambda person: -person.seen)[:MOST_PEOPLE]
     return [person for person in present if person in longest]
 
 
 def ticks(first: float, last: float, most: int = 10) -> list[tuple[float, str]]:
-    """Round times from first to last with their labels, mm:ss, at most `most` and one."""
+    """Return round times (seconds) from first to last with their labels, mm:ss; at most `most` + 1."""
     span = max(last - first, 0.1)
     step = next((step for step in _STEPS if span / step <= most), _STEPS[-1])
     times = np.arange(np.ceil(first / step - 1e-9), last / step + 1e-9) * step
@@ -36,13 +36,13 @@ def ticks(first: float, last: float, most: int = 10) -> list[tuple[float, str]]:
 
 
 def headline(person: Person) -> str:
-    """ "seen 19.6 s: happy 52%, sad 30%"."""
+    """Return one line on a person: "seen 19.6 s: happy 52%, sad 30%"."""
     shares = ", ".join(f"{name} {share:.0%}" for name, share in person.shares.items() if share >= 0.005)
     return f"seen {person.seen:.1f} s: {shares}"
 
 
 def spread(places: Sequence[float], width: float, low: float, high: float) -> list[float]:
-    """Places near the wanted ones, in their order, at least `width` apart and between low and high."""
+    """Move positions apart: at least `width` between two, in their order, from `low` to `high`."""
     moved = list(places)
     for index in range(len(moved)):
         moved[index] = max(moved[index], moved[index - 1] + width if index else low)
@@ -52,12 +52,17 @@ def spread(places: Sequence[float], width: float, low: float, high: float) -> li
 
 
 def pictures_of(person: Person) -> list[EmotionPeak]:
-    """The strongest moments that have a picture, in order of time."""
+    """Return the strongest moments that have a picture, in order of time."""
     return sorted((peak for peak in person.strongest(PICTURES) if peak.picture), key=lambda peak: peak.time)
 
 
 def points_of(stretch: TrackSegment, last: float) -> tuple[Any, Any]:
-    """Times (n + 2,) and values (n + 2, K): the middles of the steps, and both ends."""
+    """Return times (n + 2,) and probabilities (n + 2, K) at the middles of the steps and at both ends.
+
+    Args:
+        stretch: the segment, of n steps.
+        last: time in seconds after which nothing is drawn.
+    """
     middles = stretch.start + (np.arange(len(stretch.reported)) + 0.5) * stretch.width
     end = max(min(stretch.edges[-1], last), middles[-1])
     values = stretch.probabilities

@@ -15,7 +15,16 @@ TIMELINES = (".png", ".html")
 
 
 def write_timeline(summary: Summary, path: str | Path) -> Path:
-    """Writes the timeline as .html or .png, whole or not at all. Raises InputError, or MissingExtraError for a PNG."""
+    """Write the timeline, whole or not at all, and return the path.
+
+    Args:
+        summary: the summary of the video.
+        path: .html or .png.
+
+    Raises:
+        InputError: the name ends in something else.
+        MissingExtraError: a .png needs the extra `report`.
+    """
     target = Path(path)
     if target.suffix.lower() == ".html":
         return write_atomically(target, as_html(summary))
@@ -27,6 +36,6 @@ def write_timeline(summary: Summary, path: str | Path) -> Path:
 
 
 def check_timeline(path: Path) -> None:
-    """Raises MissingExtraError if a timeline of that name cannot be drawn here."""
+    """Raise MissingExtraError if a timeline of that name needs an extra that is not installed."""
     if path.suffix.lower() == ".png":
         require_matplotlib()

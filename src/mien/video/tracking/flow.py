@@ -1,6 +1,6 @@
-"""Faces carried from one picture to the next by what moved in them: cheaper than finding them again.
+"""Move faces from one frame to the next by optical flow, which is cheaper than detecting them again.
 
-Knows pixels and boxes only. How far it may be trusted was measured: docs/video.md.
+This module knows pixels and boxes only. Its accuracy was measured: docs/video.md.
 """
 
 from __future__ import annotations
@@ -17,39 +17,54 @@ from mien.detection.detections import Detections
 Pixels = npt.NDArray[np.uint8]
 
 SIDE = 64
-"""Pixels that a face is scaled to, if it is larger, before its movement is measured."""
+"""Pixels to which a larger face is scaled before its motion is measured."""
 GRID = 6
-"""Points on a face, squared."""
+"""Side of the grid of points on a face that are tracked."""
 WINDOW, LEVELS = (11, 11), 2
-"""Pixels that are compared around a point, and how often they are halved to find large movements."""
+"""Window of the Lucas-Kanade method in pixels, and the levels of its pyramid."""
 LEAST_POINTS = 0.5
-"""Share of the points that must come back to where they were when they are followed back; or else the face is lost."""
+"""Least share of the points that must return to their start when tracked backward; otherwise the face is lost."""
 BACK = 1.0
-"""Pixels at that scale by which a point may miss its start."""
+"""Most pixels, at that scale, by which a returned point may miss its start."""
 
 
 class FaceFlow:
-    """Keeps the last picture, in gray, and carries faces from it into the next."""
+    """Move faces from frame to frame; it keeps the last frame in gray."""
 
     def __init__(self) -> None:
         self.last: Pixels | None = None
 
     def remember(self, image: Pixels) -> None:
-        """The picture RGB uint8 (H, W, 3) that the next faces to be carried are of."""
+        """Store the frame, RGB uint8 (H, W, 3), from which the next faces are moved."""
         self.last = gray(image)
 
     def move(self, faces: Detections, image: Pixels) -> tuple[Detections, npt.NDArray[np.bool_]]:
-        """Return the last picture's faces where they are in this one, which becomes the last; and which are lost.
+        """Move the faces of the last frame into this one, which then becomes the last.
 
-        Boxes and landmarks are moved, scaled and turned together by what most points on the face did. A lost face
-        stays where it was in the answer; it must not be reported.
+        Boxes and landmarks are moved, scaled and rotated together, by the motion of most points on the face.
+
+        Args:
+            faces: the faces of the last frame.
+            image: this frame, RGB uint8 (H, W, 3).
+
+        Returns:
+            The faces, and which of them are lost, bool (n,); a lost face keeps its position and must not be reported.
         """
         last, self.last = self.last, gray(image)
         return (faces, np.ones(len(faces), np.bool_)) if last is None else move_faces(faces, last, self.last)
 
 
 def move_faces(faces: Detections, last: Pixels, now: Pixels) -> tuple[Detections, npt.NDArray[np.bool_]]:
-    """The faces of a gray picture where they are in another, uint8 (H, W) both; and which were lost, (n,)."""
+    """Move faces from one gray picture into another.
+
+    Args:
+        faces: the faces of the first picture.
+        last: the first picture, uint8 (H, W).
+        now: the second picture, uint8 (H, W).
+
+    Returns:
+        The faces in the second picture, and which of them are lost, bool (n,).
+    """
     boxes, landmarks, lost = faces.boxes.copy(), faces.landmarks.copy(), np.ones(len(faces), np.bool_)
     if last.shape != now.shape:
         return faces, lost
@@ -71,11 +86,12 @@ def move_faces(faces: Detections, last: Pixels, now: Pixels) -> tuple[Detections
 
 
 def gray(image: Pixels) -> Pixels:
+    """Return an RGB picture (H, W, 3) in gray (H, W)."""
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def _movement(last: Pixels, now: Pixels, box: npt.NDArray[np.float32]) -> npt.NDArray[np.float64] | None:
-    """The similarity (2, 3) that takes the face's pixels from one picture to the other; None if it was lost."""
+    """Return the similarity transform (2, 3) of a face from one picture to the other; None if the face is lost."""
     sides = box[2:] - box[:2]
     margin = 0.5 * float(max(sides))
     height, width = last.shape

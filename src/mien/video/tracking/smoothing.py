@@ -1,4 +1,4 @@
-"""Averages of each person's probabilities in time, and the emotion that is reported from them."""
+"""Average the probabilities of each person in time, and choose the emotion to report. Knows no pictures."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ from mien.video.tracking.tracker import FloatArray
 
 
 class Smoother:
-    """Distributions averaged in time, per person, and an emotion that is reported until another is clearly likelier.
+    """Average distributions per person, and report an emotion until another is likelier by a margin.
 
-    The average weighs what was seen `seconds` ago by 1/e; 0 leaves everything as it is. Probabilities are averaged,
-    not logits: one wild frame with a confident answer moves them less. The reported emotion changes when another is
-    likelier by `margin`.
+    Probabilities are averaged, not logits, since a single wrong frame with a confident answer changes them less.
+
+    Args:
+        seconds: time constant of the exponential average: a value of that age has the weight 1/e. 0: no average.
+        margin: probability, from 0 and below 1, by which another emotion must be likelier than the reported one.
+
+    Raises:
+        InputError: a value is out of range.
     """
 
     def __init__(self, seconds: float = 0.2, margin: float = 0.1) -> None:
@@ -28,20 +33,34 @@ class Smoother:
         self._reported: dict[int, int] = {}
 
     def average(self, time: float, numbers: npt.NDArray[np.int64], values: FloatArray) -> FloatArray:
-        """The averages float32 (n, D) of the values (n, D) of the tracks `numbers` (n,), up to this time."""
+        """Return the averages up to this time.
+
+        Args:
+            time: seconds; it must not decrease.
+            numbers: the tracks, int64 (n,).
+            values: their new values, float32 (n, D).
+
+        Returns:
+            The averages, float32 (n, D).
+        """
         if not self.seconds:
             return values
-        answer = np.empty_like(values)
+        averages = np.empty_like(values)
         for row, number in enumerate(map(int, numbers)):
             before, total, weight = self._sums.get(number, (time, np.zeros_like(values[row]), 0.0))
             kept = float(np.exp((before - time) / self.seconds))
             total, weight = kept * total + values[row], kept * weight + 1
             self._sums[number] = (time, total, weight)
-            answer[row] = total / weight
-        return answer
+            averages[row] = total / weight
+        return averages
 
     def report(self, numbers: npt.NDArray[np.int64], probabilities: FloatArray) -> npt.NDArray[np.int64]:
-        """The columns int64 (n,) of the emotions to report, from averaged probabilities (n, K)."""
+        """Return the columns, int64 (n,), of the emotions to report.
+
+        Args:
+            numbers: the tracks, int64 (n,).
+            probabilities: their averaged probabilities, float32 (n, K).
+        """
         columns = np.asarray(probabilities.argmax(axis=1), np.int64)
         for row, number in enumerate(map(int, numbers)):
             held = self._reported.get(number, int(columns[row]))
@@ -51,11 +70,11 @@ class Smoother:
         return columns
 
     def restore(self, numbers: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> None:
-        """Goes on with the emotions (their columns) that an earlier smoother reported; its averages begin anew."""
+        """Restore the emotions (columns) that an earlier smoother reported; the averages begin anew."""
         self._reported.update(zip(map(int, numbers), map(int, columns), strict=True))
 
     def keep_only(self, numbers: set[int]) -> None:
-        """Forgets everybody else."""
-        for memory in (self._sums, self._reported):
-            for number in memory.keys() - numbers:
-                del memory[number]  # type: ignore[attr-defined]
+        """Forget all tracks but these."""
+        for kept in (self._sums, self._reported):
+            for number in kept.keys() - numbers:
+                del kept[number]  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
-"""Who is who from frame to frame, and probabilities and labels that are steady in time.
+"""Track persons from frame to frame by position, size and appearance.
 
-Knows boxes, times, small descriptions of how faces look, and distributions; nothing of files, networks or drawing.
-The choices here were measured: docs/video.md says against what, and how.
+This module knows boxes, times and appearance vectors; nothing of files, networks or drawing. Its defaults were chosen
+by measurement: docs/video.md.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 APPEARANCE_SIDE = 6
-"""A face's look is a grid of so many colours squared: hair, skin and clothes count, expression does not."""
+"""Side of the grid of colours that describes the appearance of a face: hair, skin and clothes, not expression."""
 
 
 _IMPOSSIBLE = 1e3
@@ -30,15 +30,17 @@ _IMPOSSIBLE = 1e3
 
 @dataclass(frozen=True)
 class TrackOptions:
-    """How tracks are kept; distances are in sides of the face's box.
+    """Options of the tracker. Distances are in sides of the face's box. Raises InputError for values out of range.
 
-    max_gap     seconds that a face may stay away and still be the same person on return
-    reach       how far from where it is expected a face may turn up at once
-    reach_gain  how much farther for every second that it was away
-    max_reach   but not farther than this
-    away        what a second of absence counts against somebody, up to one: the one who was here is likelier
-    look        weight of the look against the distance, 0: looks do not count
-    least_look  a face that looks less alike than this (-1 to 1) is another person, if it was away or another is near
+    Attributes:
+        max_gap: most seconds between two sightings of a person.
+        reach: most distance from the expected position at once.
+        reach_gain: how much the reach grows with each second without a sighting.
+        max_reach: upper limit of the reach.
+        away: cost of a second without a sighting, counted up to one second.
+        look: weight of the difference in appearance; 0: it does not count.
+        least_look: least similarity of appearance, -1 to 1, unless the face is less than 0.3 from its expected
+            position.
     """
 
     max_gap: float = 2.0
@@ -57,30 +59,31 @@ class TrackOptions:
 
 @dataclass(eq=False)
 class _Track:
-    """One person: the last box, its centre's velocity in pixels a second, the look, and when it was last seen."""
+    """One person: the last box, when it was seen, the appearance, and the centre's velocity in pixels per second."""
 
     number: int
     box: npt.NDArray[np.float64]
     seen: float
     look: FloatArray | None
     velocity: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
-    known: float = 0.0  # seconds over which the velocity has been learnt
+    known: float = 0.0  # seconds over which the velocity has been measured
 
     VELOCITY_TIME = 0.4  # seconds over which the velocity is averaged
-    COAST = 2.0  # seconds after which an unseen face is no longer thought to move
-    LOOK_TIME = 2.0  # seconds over which the look is averaged
+    COAST = 2.0  # time constant, in seconds, with which the velocity of an unseen face decays
+    LOOK_TIME = 2.0  # seconds over which the appearance is averaged
 
     @property
     def side(self) -> float:
         return float(np.sqrt(max(1.0, (self.box[2] - self.box[0]) * (self.box[3] - self.box[1]))))
 
     def centre_at(self, time: float) -> npt.NDArray[np.float64]:
-        """Where the middle of the face is expected; the speed of one who is not seen dies away."""
+        """Return the expected centre of the face; the velocity of an unseen face decays."""
         away = time - self.seen
         travelled = self.COAST * (1 - np.exp(-away / self.COAST))
         return np.asarray(_centres(self.box[None])[0] + self.velocity * travelled)
 
     def move(self, time: float, box: npt.NDArray[np.float64], look: FloatArray | None) -> None:
+        """Update the track with a new sighting."""
         passed = time - self.seen
         if passed > 0:
             speed = (_centres(box[None])[0] - _centres(self.box[None])[0]) / passed
@@ -94,11 +97,15 @@ class _Track:
 
 
 class Tracker:
-    """Numbers for faces that stay the same as long as the person does: `update` is called for every frame in order.
+    """Give each person a number that stays the same from frame to frame.
 
-    A face is expected where its velocity takes it. Faces and tracks are paired so that the sum of their distances, in
-    sides of the face, and differences in size and look is least (the Hungarian method). What finds no partner in
-    reach is a new person; who is not seen for `max_gap` seconds is forgotten, and gets a new number on return.
+    The position of a track is predicted from its velocity. Faces are assigned to tracks by the Hungarian method, with a
+    cost of distance, difference in size and difference in appearance. A face without a track in reach starts a new one;
+    a track that is not seen for `max_gap` seconds ends.
+
+    Args:
+        options: the options.
+        first: the first number that is given.
     """
 
     def __init__(self, options: TrackOptions = TrackOptions(), first: int = 1) -> None:
@@ -108,19 +115,31 @@ class Tracker:
 
     @property
     def numbers(self) -> set[int]:
-        """The tracks that are not forgotten yet, visible or not."""
+        """The numbers of the tracks that have not ended, visible or not."""
         return {track.number for track in self._tracks}
 
     def restore(self, time: float, boxes: FloatArray, numbers: npt.NDArray[np.int64]) -> None:
-        """Goes on from faces that an earlier tracker numbered at that time."""
+        """Restore the tracks of an earlier tracker.
+
+        Args:
+            time: when the faces were seen, in seconds.
+            boxes: their boxes, float32 (n, 4).
+            numbers: their numbers, int64 (n,).
+        """
         for box, number in zip(boxes, numbers, strict=True):
             self._tracks.append(_Track(int(number), box.astype(np.float64), time, None))
         self.next_number = max([self.next_number, *(int(number) + 1 for number in numbers)])
 
     def update(self, time: float, boxes: FloatArray, looks: FloatArray | None = None) -> npt.NDArray[np.int64]:
-        """The numbers int64 (n,) of the faces seen at a time in seconds.
+        """Assign the detected faces to tracks; call it in the order of time.
 
-        `boxes` float32 (n, 4) xyxy in pixels; `looks` float32 (n, d) of length 1, from `appearance_of`, or None.
+        Args:
+            time: seconds.
+            boxes: the faces, float32 (n, 4) xyxy in pixels.
+            looks: unit vectors of their appearance, float32 (n, d), from `appearance_of`, or None.
+
+        Returns:
+            The number of each face's track, int64 (n,).
         """
         self._tracks = [track for track in self._tracks if time - track.seen <= self.options.max_gap]
         corners = np.asarray(boxes, np.float64).reshape(-1, 4)
@@ -138,14 +157,20 @@ class Tracker:
         return numbers
 
     def keep(self, time: float, boxes: FloatArray, numbers: npt.NDArray[np.int64]) -> None:
-        """Takes over the places of faces whose numbers are known, because they were followed between pictures."""
+        """Update the tracks of faces whose numbers are known, since they were moved by optical flow.
+
+        Args:
+            time: seconds.
+            boxes: the faces, float32 (n, 4) xyxy in pixels.
+            numbers: their numbers, int64 (n,).
+        """
         places = {int(number): box.astype(np.float64) for number, box in zip(numbers, boxes, strict=True)}
         for track in self._tracks:
             if track.number in places:
                 track.move(time, places[track.number], None)
 
     def _costs(self, time: float, boxes: npt.NDArray[np.float64], looks: FloatArray | None) -> npt.NDArray[np.float64]:
-        """How unlikely each face (columns) is to be each track (rows)."""
+        """Return the cost of assigning each face (columns) to each track (rows)."""
         costs = np.full((len(self._tracks), len(boxes)), _IMPOSSIBLE)
         sides = np.sqrt(np.maximum(1.0, (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)))
         centres = _centres(boxes)
@@ -165,9 +190,14 @@ class Tracker:
 
 
 def appearance_of(image: Pixels, boxes: FloatArray) -> FloatArray:
-    """How faces look, float32 (n, d) of length 1 each: a coarse grid of colours around each box, brightness evened.
+    """Describe the appearance of faces by a coarse grid of colours around each box, without the mean brightness.
 
-    `image` RGB uint8 (H, W, 3); two looks are compared by their scalar product.
+    Args:
+        image: the frame, RGB uint8 (H, W, 3).
+        boxes: the faces, float32 (n, 4) xyxy in pixels.
+
+    Returns:
+        Unit vectors float32 (n, d); the scalar product of two is their similarity, -1 to 1.
     """
     looks = np.zeros((len(boxes), 3 * APPEARANCE_SIDE**2), np.float32)
     height, width = image.shape[:2]
