@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -44,6 +45,13 @@ def own_signals() -> Iterator[None]:
     for number, handler in handlers.items():
         if handler is not None and threading.current_thread() is threading.main_thread():
             signal.signal(number, handler)
+
+
+@pytest.fixture
+def mien_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """What the library logs, from INFO on."""
+    caplog.set_level(logging.INFO, logger="mien")
+    return caplog
 
 
 def synthetic_faces(labels: np.ndarray, seed: int = 0) -> np.ndarray:

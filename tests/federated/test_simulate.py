@@ -18,13 +18,13 @@ from flwr.server import SimpleClientManager
 from mien.cli.main import main
 from mien.datasets import FaceDataset
 from mien.errors import RecipeError, TrainingError
-from mien.federated import federation
 from mien.federated.client import Client
 from mien.federated.federation import Federation
 from mien.federated.plan import Plan
 from mien.federated.server import make_strategy
 from mien.federated.simulate import InProcessClient, simulate
 from mien.runs import Run, open_model_source, read_history
+from mien.training import run_record
 from mien.training.recipe import Recipe, make_recipe
 
 
@@ -50,7 +50,7 @@ def unexported(monkeypatch: pytest.MonkeyPatch) -> None:
         evaluation = {"results": [result | {"intervals": {"accuracy": [0.4, 0.6]}}]}
         Run(path.parent).evaluation.write_text(json.dumps(evaluation))
 
-    monkeypatch.setattr(federation, "export_bundle", judged)
+    monkeypatch.setattr(run_record, "export_bundle", judged)
 
 
 def test_a_simulation_ends_with_an_ordinary_bundle_and_a_report(

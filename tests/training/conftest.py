@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mien.datasets import FaceDataset, load_fer2013
-from mien.training import fit
+from mien.training import run_record
 from mien.training.recipe import AugmentRecipe, Recipe, load_recipe
 
 TINY = (
@@ -70,4 +70,4 @@ def without_votes(fer2013_csv: tuple[Path, Path]) -> FaceDataset:
 @pytest.fixture
 def unexported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs end after training: calibration and export take seconds and are tested on their own."""
-    monkeypatch.setattr(fit, "export_bundle", lambda network, recipe, validation, path, card, judge: path)
+    monkeypatch.setattr(run_record, "export_bundle", lambda network, recipe, validation, path, card, judge: path)

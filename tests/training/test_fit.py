@@ -223,11 +223,16 @@ class TestTraining:
         assert len(compiled) == times
 
     def test_every_epoch_is_told_in_a_line(
-        self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self,
+        tiny: MakeRecipe,
+        dataset: FaceDataset,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        mien_log: pytest.LogCaptureFixture,
     ) -> None:
         train(tiny("epochs=2"), dataset, tmp_path / "run")
-        output, errors = capsys.readouterr()
-        assert output == ""
+        assert capsys.readouterr() == ("", "")
+        errors = "\n".join(mien_log.messages)
         first, second = errors.splitlines()[-2:]
         assert re.search(r"fer2013 +Training +63 ", errors)
         assert first.startswith("epoch 1/2  loss ")
@@ -318,16 +323,16 @@ class TestTraining:
         tiny: MakeRecipe,
         dataset: FaceDataset,
         tmp_path: Path,
-        capsys: pytest.CaptureFixture[str],
+        mien_log: pytest.LogCaptureFixture,
     ) -> None:
         recipe = tiny("epochs=1")
         train(recipe, dataset, tmp_path / "whole")
-        assert "it starts at the beginning" not in capsys.readouterr().err
+        assert "it starts at the beginning" not in mien_log.text
         if started:
             shutil.copytree(tmp_path / "whole", tmp_path / "run")
             shutil.rmtree(tmp_path / "run" / "checkpoints")
         train(recipe, dataset, tmp_path / "run", resume=True)
-        assert "has no finished epoch to go on from: it starts at the beginning" in capsys.readouterr().err
+        assert "has no finished epoch to go on from: it starts at the beginning" in mien_log.text
         assert history(tmp_path / "run") == history(tmp_path / "whole")
 
 

@@ -13,7 +13,7 @@ import torch
 from mien.datasets import FaceDataset, exact_copies
 from mien.errors import InputError
 from mien.labels import FERPLUS
-from mien.training import fit
+from mien.training import fit, run_record
 from mien.training.callbacks import AtomicCheckpoints
 from mien.training.fit import Hardware, train
 from mien.training.module import can_compile
@@ -58,7 +58,9 @@ def test_temperatures_are_fitted_without_the_faces_that_training_has_seen(
     tiny: Callable[..., Recipe], dataset: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[FaceDataset] = []
-    monkeypatch.setattr(fit, "export_bundle", lambda network, recipe, faces, path, card, judge: seen.append(faces))
+    monkeypatch.setattr(
+        run_record, "export_bundle", lambda network, recipe, faces, path, card, judge: seen.append(faces)
+    )
     train(tiny("epochs=1"), dataset, tmp_path / "run")
     (faces,) = seen
     assert len(faces) == 20  # the fixture copies one of 21 from Training
@@ -75,14 +77,14 @@ def test_a_device_that_is_not_there_leaves_nothing_behind(
 
 
 def test_without_a_compiler_training_goes_on_uncompiled(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, mien_log: pytest.LogCaptureFixture
 ) -> None:
     def missing() -> str:
         raise RuntimeError("no compiler")
 
     monkeypatch.setattr("mien.training.module.get_cpp_compiler", missing)
     assert not can_compile()
-    assert "Install g++" in capsys.readouterr().err
+    assert "Install g++" in mien_log.text
 
 
 class TestVotesThatTeachNothing:

@@ -67,14 +67,14 @@ class TestStartingFromAnotherRun:
         dataset: FaceDataset,
         tmp_path: Path,
         unexported: None,
-        capsys: pytest.CaptureFixture[str],
+        mien_log: pytest.LogCaptureFixture,
     ) -> None:
         words = ["epochs=1", "data.validation=held-out", "data.held_out=0.3"]
         train(tiny(*words), dataset, tmp_path / "first")
         train(tiny(*words, f"initial={tmp_path / 'first'}"), dataset, tmp_path / "same")
-        assert "may have learnt" not in capsys.readouterr().err
+        assert "may have learnt" not in mien_log.text
         train(tiny(*words, f"initial={tmp_path / 'first'}", "seed=1"), dataset, tmp_path / "other")
-        assert "first may have learnt faces that are held out here" in capsys.readouterr().err
+        assert "first may have learnt faces that are held out here" in mien_log.text
 
     def test_a_finished_start_is_not_needed_again(
         self, tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, unexported: None

@@ -7,23 +7,27 @@ import subprocess
 import sys
 from pathlib import Path
 
+import lightning.pytorch as pl
 import numpy as np
 import pytest
+from lightning.pytorch.loggers import CSVLogger
 
 from helpers.data_trees import write_classes
 from mien import EmotionRecognizer
+from mien.bundle import Bundle
+from mien.datasets import load_data
 from mien.errors import DataError, InputError, RecipeError
-from mien.labels import FER2013
+from mien.labels import AFFECTNET, FER2013
 
 pytestmark = pytest.mark.slow
 
-SHORT = (
-    "compile=false",
-    "precision=32-true",
-    "network.channels=[8, 8]",
-    "network.block_dropouts=[0, 0]",
-    "network.dense_widths=[16, 8]",
-)
+SHORT = {
+    "compile": False,
+    "precision": "32-true",
+    "network.channels": [8, 8],
+    "network.block_dropouts": [0, 0],
+    "network.dense_widths": [16, 8],
+}
 
 
 @pytest.fixture
@@ -40,7 +44,7 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_everything_that_people_know(folders: Path, at_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_everything_that_people_know(folders: Path, at_home: Path, mien_log: pytest.LogCaptureFixture) -> None:
     model = EmotionRecognizer(detector="whole")
     same = model.train(
         train_path=folders / "train",
@@ -53,7 +57,7 @@ def test_everything_that_people_know(folders: Path, at_home: Path, capsys: pytes
     assert same is model
     assert model.run_folder == Path("runs/leaky-cnn")
     assert model.bundle.name == "leaky-cnn"
-    assert re.search(r"train +Training +56", capsys.readouterr().err)
+    assert re.search(r"train +Training +56", mien_log.text)
 
     evaluation = model.evaluate(test_path=folders / "test")
     assert evaluation.split == "Test"  # by the name of the folder
@@ -120,3 +124,59 @@ def test_without_the_extra_training_says_what_to_install(at_home: Path) -> None:
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install -c constraints.txt '.[train]'" in answer.stdout
+
+
+def test_a_data_set_callbacks_and_loggers_of_the_user(fer2013_csv: tuple[Path, Path], at_home: Path) -> None:
+    """The faces are a `FaceDataset`; Lightning's own callbacks and loggers see the run."""
+    ends: list[int] = []
+
+    class Count(pl.Callback):
+        def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+            ends.append(trainer.current_epoch)
+
+    dataset = load_data(fer2013_csv[0])
+    logger = CSVLogger(str(at_home), name="", version="csv")
+    model = EmotionRecognizer(detector="whole").train(
+        dataset, epochs=2, recipe="leaky-cnn", seed=3, settings=SHORT, callbacks=[Count()], loggers=[logger]
+    )
+    assert ends == [0, 1]
+    assert "train_loss" in (at_home / "csv" / "metrics.csv").read_text()
+    assert model.bundle.metadata.card["recipe"]["seed"] == 3
+    assert model.evaluate(dataset)["fer2013"].n == 21
+    with pytest.raises(InputError, match="votes: expected it with paths"):
+        model.evaluate(dataset, votes=fer2013_csv[1])
+    with pytest.raises(InputError, match="labels: expected 'fer2013', the data set's own, got 'ferplus'"):
+        model.evaluate(dataset, labels="ferplus")
+
+
+def test_labels_and_numbered_folders(tmp_path: Path, at_home: Path) -> None:
+    """Eight emotions in folders named by AffectNet's numbers."""
+    write_classes(tmp_path / "numbered", [str(number) for number in range(8)], 8)
+    model = EmotionRecognizer(detector="whole").train(
+        tmp_path / "numbered", epochs=1, recipe="leaky-cnn", settings=SHORT, labels="affectnet", numbers="affectnet"
+    )
+    assert model.labels == AFFECTNET
+    assert model.evaluate(tmp_path / "numbered", numbers="affectnet", split="Training")["affectnet"].n == 64
+
+
+def test_wrong_settings_name_the_key(fer2013_csv: tuple[Path, Path], at_home: Path) -> None:
+    model = EmotionRecognizer(detector="whole")
+    with pytest.raises(RecipeError, match=r"augment\.mixupp"):
+        model.train(fer2013_csv[0], settings={"augment.mixupp": 0.2})
+    with pytest.raises(InputError, match="labels 'fer': no such label set"):
+        model.train(fer2013_csv[0], labels="fer")
+    assert not (at_home / "runs").exists()
+
+
+def test_a_released_model_is_not_loaded_to_be_replaced(
+    fer2013_csv: tuple[Path, Path], at_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+    load = Bundle.load.__func__
+    monkeypatch.setattr(
+        Bundle,
+        "load",
+        classmethod(lambda cls, source, **options: loaded.append(str(source)) or load(cls, source, **options)),
+    )
+    EmotionRecognizer(detector="whole").train(fer2013_csv[0], epochs=1, recipe="leaky-cnn", settings=SHORT)
+    assert all("leaky-cnn" in source for source in loaded)

@@ -141,9 +141,7 @@ class Jobs:
             if self._open >= self.settings.max_jobs:
                 self.metrics.refused.labels("jobs").inc()
                 raise busy(
-                    f"videos: expected at most {self.settings.max_jobs} that wait or are analyzed, got {self._open}. "
-                    "Try again later",
-                    10,
+                    f"videos: {self._open} are waiting or read, {self.settings.max_jobs} may. Try again later", 10
                 )
             self._open += 1
         self.metrics.jobs_open.inc()

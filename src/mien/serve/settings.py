@@ -61,26 +61,31 @@ def several(text: str) -> tuple[str, ...]:
 class ServiceSettings:
     """The settings of the service; each field has its description. Raises InputError for wrong values."""
 
-    host: str = option("127.0.0.1", "address to listen on; others than this machine's own need keys", parse=str)
+    host: str = option("127.0.0.1", "address to listen on; one that other machines can reach needs keys", parse=str)
     port: int = option(8000, "port to listen on; 0: any free one", parse=int)
-    workers: int = option(1, "processes that answer", parse=int, metavar="N")
+    workers: int = option(1, "number of processes", parse=int, metavar="N")
     model: str = option("mien", "a released bundle's name or a file", parse=str, metavar="BUNDLE")
     provider: str = option("cpu", "what computes the model: cpu, cuda, openvino, ...", parse=str, metavar="NAME")
-    labels: str = option("", "the head to read by default; empty: the model's own default", parse=str)
+    labels: str = option("", "the head to use by default; empty: the model's default", parse=str)
     detector: str = option("centerface", "the detector to use by default", parse=str)
     size: int = option(
-        0, "longer side at which faces are searched; 0: the detector's default", parse=int, metavar="PIXELS"
+        0,
+        "longer side of the picture in which faces are detected; 0: the detector's default",
+        parse=int,
+        metavar="PIXELS",
     )
     min_face: float = option(0.0, "leave out smaller faces by default", parse=float, metavar="PIXELS")
-    min_confidence: float = option(0.0, "answer uncertain below this probability by default", parse=float, metavar="P")
+    min_confidence: float = option(
+        0.0, "report 'uncertain' below this probability by default", parse=float, metavar="P"
+    )
     threads: int = option(0, "processor threads of each process; 0: all", parse=int, metavar="N")
     keys: tuple[str, ...] = option((), "hashes of API keys, as --new-key prints them", parse=several, metavar="HASH")
     key_file: str = option("", "a file with a hash in each line", parse=str, metavar="FILE")
-    no_keys: bool = option(False, "listen beyond this machine without asking for keys", parse=switch)
+    no_keys: bool = option(False, "accept requests of other machines without keys", parse=switch)
     cors: tuple[str, ...] = option((), "web origins whose pages may call the service", parse=several, metavar="ORIGIN")
     proxy: tuple[str, ...] = option(
         (),
-        "addresses of reverse proxies whose X-Forwarded-For and -Proto are believed",
+        "addresses of reverse proxies whose X-Forwarded-For and -Proto are trusted",
         parse=several,
         metavar="ADDRESS",
     )
@@ -90,7 +95,10 @@ class ServiceSettings:
     )
     max_images: int = option(32, "most pictures of a request", parse=int, metavar="N")
     max_memory: int = option(
-        500_000_000, "most bytes of bodies that are held at the same time", parse=number_of_bytes, metavar="BYTES"
+        500_000_000,
+        "most bytes of all bodies that are in memory at the same time",
+        parse=number_of_bytes,
+        metavar="BYTES",
     )
     body_seconds: float = option(
         30.0, "most seconds that a body with pictures may take to arrive", parse=float, metavar="S"
@@ -102,29 +110,33 @@ class ServiceSettings:
         15.0, "most seconds that a connection stays open after an answer", parse=float, metavar="S"
     )
     rate: int = option(6000, "most requests of one client in a minute; 0: any number", parse=int, metavar="N")
-    queue: int = option(256, "most pictures that wait or are read; more are answered 503", parse=int, metavar="N")
-    batch: int = option(16, "most pictures whose faces are read together", parse=int, metavar="N")
-    batch_wait: float = option(2.0, "most milliseconds that a found face waits for others", parse=float, metavar="MS")
+    queue: int = option(
+        256, "most pictures that wait or are processed; beyond it the answer is 503", parse=int, metavar="N"
+    )
+    batch: int = option(16, "most pictures of a batch of the network", parse=int, metavar="N")
+    batch_wait: float = option(
+        2.0, "most milliseconds that a picture waits for others of its batch", parse=float, metavar="MS"
+    )
     max_streams: int = option(16, "most live streams at the same time", parse=int, metavar="N")
     max_frame: int = option(4_000_000, "most bytes of a live stream's frame", parse=number_of_bytes, metavar="BYTES")
     stream_seconds: float = option(
-        60.0, "a live stream that sends nothing for so long is closed", parse=float, metavar="S"
+        60.0, "seconds without a frame after which a live stream is closed", parse=float, metavar="S"
     )
     max_video: int = option(500_000_000, "most bytes of a video", parse=number_of_bytes, metavar="BYTES")
     max_video_seconds: float = option(1200.0, "most seconds that a video may last", parse=float, metavar="S")
     upload_seconds: float = option(600.0, "most seconds that a video may take to arrive", parse=float, metavar="S")
-    max_jobs: int = option(8, "most videos that wait or are read", parse=int, metavar="N")
+    max_jobs: int = option(8, "most videos that wait or are analyzed", parse=int, metavar="N")
     kept_seconds: float = option(
-        3600.0, "seconds after which a finished video's rows are removed", parse=float, metavar="S"
+        3600.0, "seconds after which the results of a video are removed", parse=float, metavar="S"
     )
     folder: str = option(
         "",
-        "where uploaded videos and their rows are kept meanwhile; empty: a temporary folder",
+        "folder for uploaded videos and their results; empty: a temporary one",
         parse=str,
         metavar="DIR",
     )
     grace_seconds: float = option(
-        30.0, "most seconds that requests may take to finish at the end", parse=float, metavar="S"
+        30.0, "most seconds that open requests may take to finish at shutdown", parse=float, metavar="S"
     )
 
     def __post_init__(self) -> None:

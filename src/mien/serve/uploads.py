@@ -48,7 +48,7 @@ class UploadMemory:
             if self.held + count > self.limit:
                 raise ProblemError(
                     503,
-                    f"bodies: expected at most {self.limit:,} bytes in memory at the same time, got more. Try again",
+                    f"bodies: the {self.limit:,} bytes that may be held at the same time are taken. Try again later",
                     "busy",
                     {"Retry-After": "1", **CLOSE},
                 )

@@ -1,1 +1,1 @@
-"""What every request passes: keys, rate limits, security headers, measurement."""
+"""The middleware of the service: API keys, rate limits, security headers, metrics."""

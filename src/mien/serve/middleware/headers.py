@@ -1,4 +1,4 @@
-"""Headers that every answer has, and the check that a page of another site does not call in a reader's name."""
+"""Security headers of every response, and the check that requests of browsers come from an allowed origin."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECURITY = {
 
 
 class SecurityHeaders:
-    """Adds the headers above to every answer that does not set them itself; answers of the interface are not stored."""
+    """Add the security headers to every response that does not set them, and forbid caching of API responses."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -49,9 +49,14 @@ class SecurityHeaders:
 
 
 class SameOriginCheck:
-    """Refuses what a browser sends from a page of another site: it would arrive with the reader's address.
+    """Refuse requests, other than reading ones, that a browser sends from a page of another origin.
 
-    Programs send no Origin and are not concerned. `allowed` are the origins that may; "ws" is told before the upgrade.
+    Such a request would come from the address of the page's reader. Programs send no Origin header and are not
+    affected. WebSockets are refused before the upgrade.
+
+    Args:
+        app: the application.
+        allowed: further origins that may call the service.
     """
 
     def __init__(self, app: ASGIApp, allowed: tuple[str, ...] = ()) -> None:
@@ -75,7 +80,7 @@ class SameOriginCheck:
 
 
 async def refuse(problem: ProblemError, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers a request, or a WebSocket before its upgrade, with a problem."""
+    """Answer a request, or a WebSocket before its upgrade, with problem details."""
     if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008, "reason": problem.detail[:100]})
         return

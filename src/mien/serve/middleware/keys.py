@@ -1,6 +1,6 @@
-"""API keys: only their hashes are kept, compared in constant time.
+"""API keys: only their hashes are stored, and they are compared in constant time.
 
-A key is 32 random bytes, so a plain SHA-256 cannot be searched through, and costs nothing per request.
+A key is 32 random bytes, so that a plain SHA-256 cannot be reversed by search, and is fast.
 """
 
 from __future__ import annotations
@@ -29,17 +29,22 @@ OPEN_FOLDER = "/static/"
 
 
 def make_key() -> tuple[str, str]:
-    """A new key and its hash."""
+    """Return a new key and its hash."""
     key = PREFIX + secrets.token_urlsafe(32)
     return key, hash_of(key)
 
 
 def hash_of(key: str) -> str:
+    """Return the hash of a key, "sha256:" and 64 hexadecimal digits."""
     return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
 
 
 def hashes_of(settings: ServiceSettings) -> tuple[str, ...]:
-    """All hashes that the settings name. Raises InputError for a file that holds something else."""
+    """Return all hashes of the settings and of the key file.
+
+    Raises:
+        InputError: the file holds something else than hashes.
+    """
     hashes = list(settings.keys)
     if settings.key_file:
         lines = Path(settings.key_file).read_text(encoding="utf-8").splitlines()
@@ -55,7 +60,12 @@ def hashes_of(settings: ServiceSettings) -> tuple[str, ...]:
 
 
 class KeyAuthentication:
-    """Lets through who has a key; everybody, where there are no keys. The page and the probes are open to all."""
+    """Require an API key, if there are hashes; the page and the probes need none.
+
+    Args:
+        app: the application.
+        hashes: the hashes of the accepted keys; empty: no key is required.
+    """
 
     def __init__(self, app: ASGIApp, hashes: tuple[str, ...]) -> None:
         self.app = app
@@ -74,7 +84,7 @@ class KeyAuthentication:
         await self.app(scope, receive, send)
 
     def knows(self, key: str) -> bool:
-        """Is it one of the keys? Takes the same time whichever it is."""
+        """Return whether it is an accepted key; the time does not depend on which one it is."""
         digest = hash_of(key)
         return sum(hmac.compare_digest(digest, known) for known in self.hashes) > 0
 
@@ -85,7 +95,11 @@ def _open(scope: Scope) -> bool:
 
 
 def key_of(scope: Scope) -> str | None:
-    """The key that a request brings; a WebSocket of a browser, which sets no headers, brings it as a subprotocol."""
+    """Return the key of a request, or None.
+
+    It is in the header Authorization or X-API-Key; a browser, which cannot set headers of a WebSocket, sends it as a
+    subprotocol.
+    """
     headers = Headers(scope=scope)
     kind, _, token = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and token.strip():
@@ -99,7 +113,7 @@ def key_of(scope: Scope) -> str | None:
 
 
 def _decoded(text: str) -> str:
-    """Base64url without padding; what is none gives a key that nobody has."""
+    """Decode base64url without padding; invalid text gives "", which is never a valid key."""
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
     except (binascii.Error, ValueError):

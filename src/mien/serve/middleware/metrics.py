@@ -1,7 +1,7 @@
-"""What Prometheus is told, and the log of requests: numbers and routes, nothing of a picture, a name or a query.
+"""Metrics for Prometheus and the log of requests: numbers and routes, never pictures, names or queries.
 
-With several processes the library adds their numbers up through files in the folder that the environment variable
-PROMETHEUS_MULTIPROC_DIR names; `mien serve` sets it.
+With several processes the Prometheus client adds their numbers up through files in the folder of the environment
+variable PROMETHEUS_MULTIPROC_DIR, which `mien serve` sets.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 STATIC_FOLDER = "/static/"
 CLIENT_GONE = 499
-"""What is logged and counted when a client leaves before its answer, as nginx does."""
+"""Status that is logged and counted when a client disconnects before the response, as in nginx."""
 
 log = logging.getLogger("mien.serve")
 
 
 class ServiceMetrics:
-    """Everything that is counted."""
+    """The metrics of one process."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -41,28 +41,28 @@ class ServiceMetrics:
         self.requests = Counter("mien_requests", "Requests", labels, registry=registry)
         self.seconds = Histogram(
             "mien_request_seconds",
-            "Seconds from head to answer",
+            "Seconds from the head of a request to its response",
             ("method", "route"),
             registry=registry,
             buckets=SECONDS,
         )
         self.open = _gauge("mien_requests_open", "Requests that are being answered", registry)
-        self.pictures = Counter("mien_pictures", "Pictures that were read", registry=registry)
-        self.unread = Counter("mien_pictures_unread", "Pictures that could not be read", registry=registry)
-        self.faces = Counter("mien_faces", "Faces that were found", registry=registry)
-        self.queue = _gauge("mien_queue", "Pictures that wait or are read", registry)
+        self.pictures = Counter("mien_pictures", "Pictures that were predicted", registry=registry)
+        self.unread = Counter("mien_pictures_unread", "Pictures that could not be decoded", registry=registry)
+        self.faces = Counter("mien_faces", "Faces that were detected", registry=registry)
+        self.queue = _gauge("mien_queue", "Pictures that wait or are processed", registry)
         self.batches = Histogram(
-            "mien_batch_pictures", "Pictures read together", registry=registry, buckets=(1, 2, 4, 8, 16, 32)
+            "mien_batch_pictures", "Pictures in a batch", registry=registry, buckets=(1, 2, 4, 8, 16, 32)
         )
         self.refused = Counter("mien_refused", "Requests refused, by limit", ("limit",), registry=registry)
         self.failures = Counter("mien_failures", "Errors of the service itself", registry=registry)
         self.streams = _gauge("mien_streams", "Live streams that are open", registry)
         self.frames = Counter("mien_stream_frames", "Frames of live streams", ("answer",), registry=registry)
-        self.jobs = Counter("mien_jobs", "Videos, by how they ended", ("status",), registry=registry)
-        self.jobs_open = _gauge("mien_jobs_open", "Videos that wait or are read", registry)
+        self.jobs = Counter("mien_jobs", "Videos, by how their job ended", ("status",), registry=registry)
+        self.jobs_open = _gauge("mien_jobs_open", "Videos that wait or are analyzed", registry)
 
     def text(self) -> bytes:
-        """The exposition of this process, or of all of them."""
+        """Return the metrics of all processes in the text format of Prometheus."""
         if not several_processes():
             return generate_latest(self.registry)
         registry = CollectorRegistry()
@@ -71,6 +71,7 @@ class ServiceMetrics:
 
 
 def several_processes() -> bool:
+    """Return whether this is one of several processes of the service."""
     return "PROMETHEUS_MULTIPROC_DIR" in os.environ
 
 
@@ -79,7 +80,7 @@ def _gauge(name: str, meaning: str, registry: CollectorRegistry) -> Gauge:
 
 
 class RequestMetrics:
-    """Counts, times and logs every request, and answers 500 where the service itself fails."""
+    """Count, time and log every request, and answer 500 for an unexpected exception."""
 
     def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
         self.app = app
@@ -125,7 +126,7 @@ class RequestMetrics:
             await self.app(scope, receive, send)
         except Exception as error:
             self._note(scope, error)
-            with suppress(Exception):  # it may be closed
+            with suppress(Exception):  # it may be closed already
                 await send({"type": "websocket.close", "code": 1011, "reason": "the service failed"})
         finally:
             log.info("WebSocket %s %.1f s", _route(scope), time.perf_counter() - began)
@@ -141,14 +142,14 @@ def _method(scope: Scope) -> str:
 
 
 def _route(scope: Scope) -> str:
-    """The route's template: paths themselves may hold anything, and there are endlessly many."""
+    """Return the route's template, since paths themselves are unlimited in number and may hold private data."""
     if scope["path"].startswith(STATIC_FOLDER):
         return STATIC_FOLDER
     return str(getattr(scope.get("route"), "path", "") or "none")
 
 
 def _where(error: BaseException) -> str:
-    """The kind of an error and the way to it, without its message, which may tell of a picture."""
+    """Return an error's type and traceback in one line, without its message, which may contain private data."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     frames = traceback.extract_tb(error.__traceback__)

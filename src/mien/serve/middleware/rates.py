@@ -1,4 +1,4 @@
-"""How often a client may ask: a bucket of tokens each, filled evenly."""
+"""Limit the rate of each client's requests by token buckets."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ from mien.serve.problems import ProblemError, retry_after
 
 MINUTE = 60.0
 MOST_CLIENTS = 10_000
-"""Clients that are remembered; then those that have been away longest are forgotten, and begin with a full bucket."""
+"""Most clients whose buckets are kept; beyond it the one that was inactive longest is dropped."""
 
 
 class TokenBuckets:
-    """A bucket of `rate` tokens per client, which fills up within a minute."""
+    """One token bucket per client, which refills within a minute.
+
+    Args:
+        rate: tokens of a full bucket.
+        clock: returns the time in seconds.
+    """
 
     def __init__(self, rate: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.rate = rate
@@ -28,7 +33,7 @@ class TokenBuckets:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, client: str) -> float:
-        """Takes a token: 0, or the seconds until there is one again."""
+        """Take a token of a client; return 0, or the seconds until the next token if there is none."""
         now = self._clock()
         tokens, filled = self._buckets.pop(client, (float(self.rate), now))
         tokens = min(self.rate, tokens + (now - filled) * self.rate / MINUTE)
@@ -40,7 +45,14 @@ class TokenBuckets:
 
 
 class RateLimiter:
-    """Answers 429 to a client that asks the interface more often than it may; each process counts for itself."""
+    """Answer 429 to a client that exceeds the rate of API requests; each process counts separately.
+
+    Args:
+        app: the application.
+        rate: most requests per minute; 0: no limit.
+        keyed: identify clients by API key instead of address.
+        metrics: counts refused requests.
+    """
 
     def __init__(self, app: ASGIApp, rate: int, keyed: bool, metrics: ServiceMetrics) -> None:
         self.app = app
@@ -54,7 +66,7 @@ class RateLimiter:
             if seconds:
                 self._metrics.refused.labels("rate").inc()
                 detail = (
-                    f"expected at most {self.buckets.rate:,} requests in a minute, got more. Come again in "
+                    f"expected at most {self.buckets.rate:,} requests in a minute, got more. Try again in "
                     f"{seconds:.1f} s"
                 )
                 await refuse(ProblemError(429, detail, "rate", retry_after(seconds)), scope, receive, send)
@@ -62,7 +74,7 @@ class RateLimiter:
         await self.app(scope, receive, send)
 
     def _client(self, scope: Scope) -> str:
-        """A key, which has been checked by now, or an address; of IPv6 the network, which is one household's."""
+        """Return the client's identity: its verified key, its IPv4 address, or its IPv6 network (/64)."""
         if self._keyed:
             return hash_of(key_of(scope) or "")
         host = (scope.get("client") or ("", 0))[0]

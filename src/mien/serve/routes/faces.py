@@ -1,4 +1,4 @@
-"""`POST /v1/faces`: pictures in, the document of `mien predict --json` out."""
+"""`POST /v1/faces`: predict uploaded pictures; the response is the document of `mien predict --json`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,10 @@ router = APIRouter()
 FIELD = "images"
 FORM = "multipart/form-data"
 
-LabelsQuery = Annotated[
-    str | None, Query(description="a head's name; by default the model's own", examples=["ferplus"])
-]
+LabelsQuery = Annotated[str | None, Query(description="a head's name; by default the service's", examples=["ferplus"])]
 DetectorName = Annotated[str | None, Query(description="one of those that /v1/models lists", examples=["centerface"])]
 MinConfidence = Annotated[
-    float | None, Query(ge=0, le=1, description="answer uncertain where the emotion is less likely")
+    float | None, Query(ge=0, le=1, description="report 'uncertain' below this probability of the emotion")
 ]
 MinFace = Annotated[
     float | None, Query(ge=0, le=MOST_MIN_FACE, allow_inf_nan=False, description="leave out smaller faces, in pixels")
@@ -54,7 +52,7 @@ BODY = {
     "/v1/faces",
     response_model=FacesDocument,
     openapi_extra={"requestBody": BODY},
-    summary="Read the faces of one or many pictures",
+    summary="Predict the emotions of the faces in one or several pictures",
 )
 async def read_faces(
     request: Request,
@@ -64,8 +62,11 @@ async def read_faces(
     min_confidence: MinConfidence = None,
     flip: Flip = False,
 ) -> Response:
-    """A picture itself as the body, or a form with one or many files called `images`. A picture that cannot be read is
-    in `errors`; if none could be read, the answer is a problem with status 422."""
+    """Predict the pictures of the body: one picture, or a form with one or several files called `images`.
+
+    A picture that cannot be decoded is listed in `errors`; if none can be decoded, the response is a problem with
+    status 422.
+    """
     engine = engine_of(request)
     recognizer = engine.recognizer(ReadOptions(labels, detector, min_face, min_confidence, flip))
     with memory_of(request).lease() as take:
@@ -79,7 +80,7 @@ async def read_faces(
 
 
 async def _pictures(request: Request, engine: Engine, take: uploads.Take) -> list[PictureUpload]:
-    """The pictures of a body, in memory."""
+    """Return the pictures of a request's body, in memory."""
     settings = engine.settings
     kind = uploads.media_type(request)
     pieces = uploads.chunks(request, settings.max_body, settings.body_seconds, "body")

@@ -1,4 +1,4 @@
-"""The page: `/` and the files beside it, as they lie in `static/`."""
+"""Serve the page `/` and its files, which are in `static/`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mien.serve.problems import ProblemError
 
 STATIC = Path(__file__).parents[1] / "static"
 CACHE = {"Cache-Control": "no-cache"}
-"""Browsers ask whether a file has changed; its ETag answers."""
+"""Browsers must check whether a file has changed, by its ETag."""
 
 
 class _Files(StaticFiles):
@@ -24,6 +24,7 @@ class _Files(StaticFiles):
 
 
 def install(app: FastAPI) -> None:
+    """Add the page and its files to the application."""
     files = _Files(directory=STATIC, check_dir=False)
     app.mount("/static", files, name="static")
 

@@ -1,4 +1,4 @@
-"""What a client asks before anything else: what can read here, is it alive, is it ready, what has it counted."""
+"""Routes about the service itself: its models and limits, probes and metrics."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from mien.version import __version__
 router = APIRouter()
 
 
-@router.get("/v1/models", response_model=ModelsDocument, summary="What can read here, and within which limits")
+@router.get("/v1/models", response_model=ModelsDocument, summary="List the models, detectors and limits")
 async def models(request: Request) -> dict[str, Any]:
+    """Return the models, detectors, colours and limits of the service."""
     engine = engine_of(request)
     bundle = engine.bundle
     heads = [head.labels for head in bundle.metadata.heads]
@@ -43,6 +44,7 @@ async def models(request: Request) -> dict[str, Any]:
 
 
 def limits(engine: Engine) -> dict[str, float]:
+    """Return the limits of the service by their names in the document."""
     settings = engine.settings
     return {
         "body_bytes": settings.max_body,
@@ -59,17 +61,20 @@ def limits(engine: Engine) -> dict[str, float]:
     }
 
 
-@router.get("/healthz", response_model=StatusDocument, summary="Is it alive?")
+@router.get("/healthz", response_model=StatusDocument, summary="Liveness probe")
 async def alive() -> dict[str, str]:
+    """Return 200 while the process runs."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", response_model=StatusDocument, summary="Can it read?")
+@router.get("/readyz", response_model=StatusDocument, summary="Readiness probe")
 async def ready(request: Request) -> dict[str, str]:
+    """Return 200 once the model is loaded, 503 before."""
     engine_of(request)
     return {"status": "ok"}
 
 
-@router.get("/metrics", response_class=Response, summary="What was counted, for Prometheus")
+@router.get("/metrics", response_class=Response, summary="Metrics for Prometheus")
 async def metrics(request: Request) -> Response:
+    """Return the metrics in the text format of Prometheus."""
     return Response(metrics_of(request).text(), headers={"Content-Type": CONTENT_TYPE})

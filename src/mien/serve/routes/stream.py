@@ -1,4 +1,4 @@
-"""`WS /v1/stream`: frames of a camera in, faces with numbers out; of frames that come too fast the newest counts."""
+"""`WS /v1/stream`: analyze a client's camera frames; of frames that arrive too fast only the newest is analyzed."""
 
 from __future__ import annotations
 
@@ -31,12 +31,21 @@ from mien.video.tracking.tracker import Tracker
 router = APIRouter()
 
 TRY_AGAIN, TOO_LARGE, GOING_AWAY = 1013, 1009, 1001
-"""Codes with which a WebSocket is closed, RFC 6455."""
+"""Close codes of WebSockets, RFC 6455."""
 
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """What a client may set, at the start as query parameters or at any time as JSON."""
+    """Settings of a stream: query parameters at the start, and JSON messages at any time.
+
+    Attributes:
+        labels: name of the head; None: the service's default, as for the next three.
+        detector: name of the detector.
+        min_face: pixels of a box's shorter side below which faces are left out.
+        min_confidence: probability, 0 to 1, below which the emotion is "uncertain".
+        flip: average each face with its mirror image.
+        smoothing: seconds over which probabilities are averaged.
+    """
 
     labels: str | None = None
     detector: str | None = None
@@ -46,10 +55,11 @@ class StreamSettings:
     smoothing: float = AnalysisOptions.smoothing
 
     def read_options(self) -> ReadOptions:
+        """Return the options of the recognizer."""
         return ReadOptions(self.labels, self.detector, self.min_face, self.min_confidence, self.flip)
 
     def changed(self, values: Any) -> StreamSettings:
-        """With the values of a JSON object. Raises InputError."""
+        """Return the settings with the values of a JSON object; raise InputError for a wrong name or value."""
         if not isinstance(values, dict):
             raise InputError(f"settings: expected a JSON object, got {type(values).__name__}")
         numbers = dict.fromkeys(("min_face", "min_confidence", "smoothing"), (int, float))
@@ -63,6 +73,7 @@ class StreamSettings:
 
     @classmethod
     def of_query(cls, parameters: Any) -> StreamSettings:
+        """Make the settings of query parameters; raise InputError for a wrong value."""
         values: dict[str, Any] = {}
         for each in fields(cls):
             text = parameters.get(each.name)
@@ -79,7 +90,16 @@ class StreamSettings:
 
 
 class StreamSession:
-    """One stream: the newest frame that waits, and what is known of the persons until now."""
+    """The state of one stream: the newest frame that waits, and the analyzer with its tracks.
+
+    Args:
+        socket: the client's WebSocket, accepted.
+        engine: the engine.
+        settings: the settings at the start.
+
+    Attributes:
+        dropped: frames that were replaced by a newer one before they were analyzed.
+    """
 
     def __init__(self, socket: WebSocket, engine: Engine, settings: StreamSettings) -> None:
         self.socket, self.engine, self.settings = socket, engine, settings
@@ -101,7 +121,7 @@ class StreamSession:
         )
 
     async def receive(self) -> None:
-        """Takes what comes until the client leaves, or says nothing for too long."""
+        """Receive frames and settings until the client disconnects; raise TimeoutError after too long a silence."""
         while True:
             with anyio.fail_after(self.engine.settings.stream_seconds):
                 message = await self.socket.receive()
@@ -132,7 +152,7 @@ class StreamSession:
             await self._send({"schema": SCHEMA, "error": ProblemError(422, reason, "input").to_dict()})
 
     async def answer(self) -> None:
-        """Answers the newest frame, again and again."""
+        """Analyze the newest frame and send the result, repeatedly, until it is cancelled."""
         while True:
             await self._came.wait()
             self._came.clear()
@@ -159,9 +179,9 @@ class StreamSession:
         await self._send(document)
 
     def _analyze(self, number: int, seconds: float, content: bytes) -> dict[str, Any]:
-        """In a thread: what is seen in a frame."""
+        """Decode and analyze a frame; runs in a thread."""
         image = load_image(content, self.engine.settings.max_pixels)
-        if self._size not in (None, image.shape[:2]):  # another camera: no face of before can be tracked into it
+        if self._size not in (None, image.shape[:2]):  # another camera: earlier faces cannot be tracked into it
             self._analyzer = self._new_analyzer(self._analyzer.tracker.next_number)
         self._size = image.shape[:2]
         return self._analyzer.analyze(Frame(seconds, number, image)).faces.to_dict()
@@ -172,6 +192,7 @@ class StreamSession:
 
 @router.websocket("/v1/stream")
 async def stream(socket: WebSocket) -> None:
+    """Analyze the frames of a client until it disconnects."""
     try:
         engine = engine_of(socket)
     except ProblemError as problem:
@@ -184,7 +205,7 @@ async def stream(socket: WebSocket) -> None:
         return
     if engine.streams >= engine.settings.max_streams:
         engine.metrics.refused.labels("streams").inc()
-        await _decline(socket, TRY_AGAIN, f"{engine.streams} streams are open, as many as may be. Come again")
+        await _decline(socket, TRY_AGAIN, f"{engine.streams} streams are open, as many as may be. Try again later")
         return
     engine.streams += 1
     engine.metrics.streams.inc()
@@ -197,7 +218,7 @@ async def stream(socket: WebSocket) -> None:
 
 
 async def _run(socket: WebSocket, session: StreamSession) -> None:
-    """Receives and answers side by side until the client leaves, or says nothing for too long."""
+    """Receive and answer concurrently until the client disconnects or sends nothing for too long."""
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(session.answer)
@@ -205,7 +226,7 @@ async def _run(socket: WebSocket, session: StreamSession) -> None:
             group.cancel_scope.cancel()
     except* TimeoutError:
         await _close(socket, GOING_AWAY, "nothing came for too long")
-    except* WebSocketDisconnect:  # it left while it was answered
+    except* WebSocketDisconnect:  # the client disconnected while a result was sent
         pass
 
 
@@ -215,7 +236,7 @@ async def _accept(socket: WebSocket) -> None:
 
 
 async def _decline(socket: WebSocket, code: int, reason: str) -> None:
-    """Accepts only to close, because a browser is not told why an upgrade was refused."""
+    """Accept the connection only to close it with a reason, since browsers hide why an upgrade was refused."""
     await _accept(socket)
     await _close(socket, code, reason)
 

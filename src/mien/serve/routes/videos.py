@@ -1,4 +1,4 @@
-"""`/v1/videos`: a video in as a job; how far it is, its rows, its summary and its timeline out."""
+"""`/v1/videos`: analyze an uploaded video as a job; query its progress, rows, summary and timeline."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ router = APIRouter(prefix="/v1/videos")
 
 FIELD = "video"
 AT_ONCE = 1_000_000
-"""Bytes of an upload that are gathered before they are written."""
+"""Bytes of an upload that are collected before they are written to the disk."""
 MOST_ROWS = 5000
-"""Rows of one answer; `next` leads to those that follow."""
+"""Most rows of one response; `next` is where the following ones begin."""
 
 TIMELINE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts"
 )
-"""The timeline is one file with its own style and script; it runs as a page of nowhere, without access to this one."""
+"""The timeline has inline styles and scripts; the sandbox gives it an opaque origin, without access to the service."""
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 BODY = {
@@ -61,21 +61,24 @@ BODY = {
 
 
 class FileSink:
-    """A sink that gathers what comes; `drain` writes it to the disk, beside the event loop."""
+    """A sink that buffers an upload; `drain` writes it to a new file in a thread."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("xb")
-        self._gathered = bytearray()
+        self._buffer = bytearray()
 
     def write(self, data: bytes) -> None:
-        self._gathered += data
+        """Append a piece to the buffer."""
+        self._buffer += data
 
     async def drain(self, least: int = AT_ONCE) -> None:
-        if len(self._gathered) >= least:
-            gathered, self._gathered = self._gathered, bytearray()
-            await asyncio.to_thread(self._file.write, gathered)
+        """Write the buffer to the file if it holds at least `least` bytes."""
+        if len(self._buffer) >= least:
+            buffer, self._buffer = self._buffer, bytearray()
+            await asyncio.to_thread(self._file.write, buffer)
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
 
@@ -84,7 +87,7 @@ class FileSink:
     status_code=202,
     response_model=JobDocument,
     openapi_extra={"requestBody": BODY},
-    summary="Read a video, as a job",
+    summary="Analyze a video as a job",
 )
 async def begin(
     request: Request,
@@ -94,10 +97,12 @@ async def begin(
     min_face: MinFace = None,
     min_confidence: MinConfidence = None,
     every: Annotated[int, Query(ge=1, le=1000, description=help_of(AnalysisOptions, "every"))] = 1,
-    name: Annotated[str, Query(max_length=1000, description="what to call it, if nothing else tells")] = "",
+    name: Annotated[str, Query(max_length=1000, description="the video's name, if the body gives none")] = "",
 ) -> dict[str, Any]:
-    """The video itself as the body, or a form with one file called `video`. Answers at once; ask for `Location` to see
-    how far it is."""
+    """Begin to analyze the video of the body: the video itself, or a form with one file called `video`.
+
+    The response comes at once; its header `Location` is the address of the job.
+    """
     engine, jobs = engine_of(request), jobs_of(request)
     recognizer = engine.recognizer(
         ReadOptions(labels, detector, min_face, min_confidence), engine.settings.size or VIDEO_SIZE
@@ -116,7 +121,7 @@ async def begin(
 
 
 async def _receive(request: Request, path: Path) -> str:
-    """Writes the body's video to a file; returns the client's name for it, or ""."""
+    """Write the body's video to a file, and return the client's name for it, or ""."""
     settings = settings_of(request)
     kind = uploads.media_type(request)
     pieces = uploads.chunks(request, settings.max_video, settings.upload_seconds, "video")
@@ -148,13 +153,14 @@ async def _receive(request: Request, path: Path) -> str:
 
 
 def _disposed(request: Request) -> str:
-    """The file name of Content-Disposition, as a label."""
+    """Return the file name of the header Content-Disposition as a label, or ""."""
     _, options = parse_options_header(request.headers.get("content-disposition", ""))
     return uploads.label_of(options.get(b"filename", b"").decode(errors="replace"))
 
 
-@router.get("/{id}", response_model=JobDocument, summary="How far is it?")
+@router.get("/{id}", response_model=JobDocument, summary="Status and progress of a job")
 async def status(request: Request, id: str) -> dict[str, Any]:
+    """Return the state of a job."""
     _, job = await _find(request, id)
     return job.document()
 
@@ -163,16 +169,17 @@ async def status(request: Request, id: str) -> dict[str, Any]:
     "/{id}/rows",
     response_model=RowsDocument,
     responses={200: {"content": {"application/jsonl": {}, "text/csv": {}}}},
-    summary="A row per face and frame, while it is read and afterwards",
+    summary="Rows, one per face and frame, during the analysis and after it",
 )
 async def rows(
     request: Request,
     id: str,
     format: Annotated[
-        Literal["json", "jsonl", "csv"], Query(description="jsonl and csv give all rows at once")
+        Literal["json", "jsonl", "csv"], Query(description="jsonl and csv return all rows at once")
     ] = "json",
-    after: Annotated[int, Query(ge=0, le=2**53, description="rows to skip: `next` of the answer before")] = 0,
+    after: Annotated[int, Query(ge=0, le=2**53, description="rows to skip: `next` of the previous response")] = 0,
 ) -> Response:
+    """Return rows of a video, as JSON in parts, or all of them as JSON lines or CSV."""
     folder, job = await _find(request, id)
     labels = LabelSet(job.labels, tuple(job.emotions))
     path = folder / "rows.jsonl"
@@ -210,27 +217,30 @@ def _as_csv(lines: Iterator[str], names: list[str]) -> Iterator[str]:
     yield text.getvalue()
 
 
-@router.get("/{id}/summary", response_class=FileResponse, summary="Who was seen, when, and with which emotions")
+@router.get("/{id}/summary", response_class=FileResponse, summary="Summary per person")
 async def summary(request: Request, id: str) -> Response:
+    """Return the summary of an analyzed video."""
     return _file(await _done(request, id) / "summary.json", "application/json")
 
 
-@router.get("/{id}/timeline", response_class=FileResponse, summary="The timeline, as a page or a picture")
+@router.get("/{id}/timeline", response_class=FileResponse, summary="Timeline, as a page or a picture")
 async def timeline(request: Request, id: str, format: Annotated[Literal["png", "html"], Query()] = "html") -> Response:
+    """Return the timeline of an analyzed video."""
     path = await _done(request, id) / TIMELINES[format]
     if format == "png":
         if find_spec("matplotlib") is None:
             raise ProblemError(501, str(MissingExtraError("a timeline as PNG", "report")), "missing-extra")
         if not path.exists():
             raise ProblemError(
-                409, "expected a timeline that is drawn, got one that is not yet. Come again", "not-done"
+                409, "expected a timeline that is drawn, got one that is not yet. Try again later", "not-done"
             )
         return _file(path, "image/png")
     return _file(path, "text/html", {"Content-Security-Policy": TIMELINE_POLICY})
 
 
-@router.delete("/{id}", status_code=204, summary="Cancel it, and remove all it has")
+@router.delete("/{id}", status_code=204, summary="Cancel a job and remove its files")
 async def remove(request: Request, id: str) -> Response:
+    """Cancel a job and remove its files."""
     await asyncio.to_thread(jobs_of(request).remove, id)
     return Response(status_code=204)
 
@@ -240,11 +250,11 @@ async def _find(request: Request, id: str) -> tuple[Path, Job]:
 
 
 async def _done(request: Request, id: str) -> Path:
-    """The folder of a job that is done; a 409 while it is not."""
+    """Return the folder of a job that is done; raise a 409 (ProblemError) if it is not."""
     folder, job = await _find(request, id)
     if job.status != DONE:
         raise ProblemError(
-            409, f"expected a video that has been read, got one that is {job.status}. Come again", "not-done"
+            409, f"expected a video that has been read, got one that is {job.status}. Try again later", "not-done"
         )
     return folder
 
