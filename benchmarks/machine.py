@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import mien.machine
-
+import mien.runs
 from mien.files import write_atomically
 
 RESULTS = Path(__file__).parent / "results"

@@ -158,8 +158,8 @@ def read_clip(recognizer: EmotionRecognizer, clip: Path, annotated: Path | None 
     costs, pen, frames, rows = defaultdict[str, list[float]](list), VideoAnnotator(), 0, 0
     began = time.perf_counter()
     writer = VideoWriter(annotated, rate=RATE) if annotated else None
-    with analyze(recognizer, str(clip)) as watching:
-        for moment in Prefetcher((moment for moment in watching), depth=2):
+    with analyze(recognizer, str(clip)) as analysis:
+        for moment in Prefetcher((moment for moment in analysis), depth=2):
             frames, rows = frames + 1, rows + len(moment.faces)
             for step, value in moment.stages.items():
                 costs[step].append(value)
@@ -211,7 +211,7 @@ class Blind:
 def show_clip(recognizer: EmotionRecognizer, clip: Path) -> dict[str, float]:
     """The clip at its own speed, as `mien live` shows it: pictures a second, share dropped, and their median age."""
     screen = Blind()
-    tally = show_live(recognizer, str(clip), LiveOptions(), screen=screen, on_moment=screen.see, say=lambda text: None)
+    tally = show_live(recognizer, str(clip), LiveOptions(), screen=screen, on_moment=screen.see)
     return {
         "rate": tally.rate,
         "dropped": 100 * tally.dropped / max(1, tally.dropped + tally.shown),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,11 @@ import pytest
 
 from helpers import chromium, tiny_bundle
 from mien.labels import FER2013, FERPLUS
+
+# Two workers share two cores, and the networks of the tests are tiny: threads that wait for each other cost more than
+# they do. Before torch, OpenCV or a process of the tests is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

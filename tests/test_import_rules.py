@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -81,9 +82,15 @@ def imported(source: str) -> Iterator[tuple[str, bool]]:
     yield from walk(ast.parse(source), False)
 
 
+@cache
+def imports_of(name: str) -> frozenset[tuple[str, bool]]:
+    """What a module of mien imports."""
+    return frozenset(imported(MODULES[name].read_text("utf-8")))
+
+
 def edges(name: str) -> Iterator[tuple[str, bool]]:
     """The modules of mien that a module imports."""
-    for target, inside in set(imported(MODULES[name].read_text("utf-8"))):
+    for target, inside in imports_of(name):
         if target in MODULES and target not in (name, "mien"):
             yield target, inside
 
@@ -164,7 +171,7 @@ def test_circles_are_found() -> None:
 @pytest.mark.parametrize("name", [name for name in sorted(MODULES) if tier_of(name) == INFERENCE])
 def test_inference_imports_no_library_of_training_and_extras_on_request_only(name: str) -> None:
     allowed = {"torch"} if name == "mien.runtimes.torch" else set()
-    for target, inside in imported(MODULES[name].read_text("utf-8")):
+    for target, inside in imports_of(name):
         library = target.split(".")[0]
         assert library not in LEARNING - allowed, f"{name} imports {target}"
         assert library not in DRAWING | ON_REQUEST or (inside and library in ON_REQUEST), f"{name} imports {target}"
@@ -172,7 +179,7 @@ def test_inference_imports_no_library_of_training_and_extras_on_request_only(nam
 
 @pytest.mark.parametrize("name", [name for name in sorted(MODULES) if tier_of(name) == JUDGING])
 def test_judging_imports_no_library_of_training(name: str) -> None:
-    libraries = {target.split(".")[0] for target, _ in imported(MODULES[name].read_text("utf-8"))}
+    libraries = {target.split(".")[0] for target, _ in imports_of(name)}
     assert libraries & LEARNING == set()
 
 

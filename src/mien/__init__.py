@@ -1,9 +1,9 @@
-"""mien reads facial expressions in photographs, on any CPU, offline.
+"""mien recognizes facial expressions in pictures, videos and live cameras, on any CPU, offline.
 
 >>> from mien import EmotionRecognizer
 >>> faces = EmotionRecognizer().predict("party.jpg")
 
-The public names below are imported on first use (PEP 562), so that `import mien` costs almost nothing.
+The public names are imported on first use (PEP 562), so that `import mien` takes almost no time.
 """
 
 from __future__ import annotations

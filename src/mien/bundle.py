@@ -1,7 +1,7 @@
-"""A bundle: a network's file that says, in its metadata, everything needed to use and to judge it.
+"""`Bundle`: a network in a file whose metadata holds its labels, preprocessing, calibration and measured figures.
 
-The format is described in docs/bundle-format.md. This module knows heads and calibration; files and what runs them are
-`mien.runtimes`'. It knows nothing of pictures, boxes or training.
+The format is described in docs/bundle-format.md. This module knows heads and calibration; files and sessions belong to
+`mien.runtimes`. It knows nothing of pictures, boxes or training.
 """
 
 from __future__ import annotations
@@ -31,10 +31,13 @@ DEFAULT = "mien"
 
 @dataclass(frozen=True)
 class Head:
-    """One output of the network: its labels, and the temperatures that its logits are divided by.
+    """One output of the network.
 
-    `temperature` makes the confidence the chance of being right. `share_temperature`, on heads trained on votes,
-    makes the distribution the shares of people who would choose each emotion.
+    Attributes:
+        labels: the label set of its columns.
+        temperature: divides the logits, so that the confidence is the probability of being right; above 0.
+        share_temperature: divides the logits, so that the distribution is the shares of people who would choose each
+            emotion; None for a head that was not trained on votes.
     """
 
     labels: LabelSet
@@ -43,9 +46,11 @@ class Head:
 
     @property
     def name(self) -> str:
+        """The name of its label set."""
         return self.labels.name
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
         return {
             "name": self.name,
             "labels": list(self.labels.names),
@@ -56,7 +61,14 @@ class Head:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a bundle says of itself; `card` holds the free-form parts (metrics, data, recipe, seed, commit, ...)."""
+    """The metadata of a bundle.
+
+    Attributes:
+        name: the bundle's name.
+        heads: its outputs, in order.
+        input: the preprocessing of the network's input.
+        card: free-form parts: metrics, data, recipe, seed, commit, ...
+    """
 
     name: str
     heads: tuple[Head, ...]
@@ -64,6 +76,7 @@ class Metadata:
     card: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self, indent: int | None = None) -> str:
+        """Return the metadata as JSON."""
         return json.dumps(
             {
                 "format_version": FORMAT_VERSION,
@@ -77,6 +90,15 @@ class Metadata:
 
     @classmethod
     def from_json(cls, text: str, source: str) -> Metadata:
+        """Read metadata from JSON.
+
+        Args:
+            text: the JSON.
+            source: the file's name, for messages.
+
+        Raises:
+            BundleError: it is damaged, or of a newer format version.
+        """
         try:
             values = json.loads(text)
             version = values["format_version"]
@@ -117,11 +139,21 @@ def _positive(value: Any) -> float:
 
 
 class Bundle:
-    """A loaded model. Everything takes crops uint8 `(N, 48, 48)` and answers float32 arrays.
+    """A loaded model. Its methods take gray face crops, uint8 (N, 48, 48), and return float32 arrays.
 
-    `file` is its file, or the bytes of an ONNX one; `threads` the number of processor threads for one inference (0: its
-    runtime decides); `providers` what computes, in order of preference: "cpu", "cuda", "openvino", ... Raises
-    BundleError, MissingExtraError or InputError for what cannot be used.
+    Args:
+        file: the model's file, or the bytes of an ONNX file.
+        source: the file's name, for messages.
+        threads: processor threads of one inference; 0: the runtime decides.
+        providers: execution providers, in order of preference: "cpu", "cuda", "openvino", ...
+
+    Attributes:
+        metadata: the heads, the input specification and the model card.
+
+    Raises:
+        BundleError: the file cannot be used.
+        MissingExtraError: its runtime is not installed.
+        InputError: a provider is unknown or not available.
     """
 
     def __init__(
@@ -145,39 +177,49 @@ class Bundle:
         self._check_outputs()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle and copy the file; the session is made again, so that process pools work."""
+        """Pickle the file and the options; the session is created again, so that process pools work."""
         return partial(type(self), self.file, self.source, **self._options), ()
 
     @classmethod
     def load(cls, source: str | Path = DEFAULT, **options: Any) -> Bundle:
-        """A bundle by the name of a released one ("mien") or by the path of a file."""
+        """Load a bundle.
+
+        Args:
+            source: the name of a released bundle ("mien") or the path of a file.
+            **options: `threads` and `providers`, as for the class.
+
+        Raises:
+            BundleError: there is no such bundle, or it cannot be used.
+        """
         path = find(source)
         return cls(ModelFile.read(path), str(path), **options)
 
     def save(self, path: str | Path) -> Path:
-        """Writes the bundle's file, whole or not at all."""
+        """Write the bundle's file, whole or not at all, and return the path."""
         return self.file.save(path)
 
     @property
     def name(self) -> str:
+        """The bundle's name."""
         return self.metadata.name
 
     @property
     def size(self) -> int:
-        """Bytes of the file."""
+        """Size of the file in bytes."""
         return self.file.size
 
     @property
     def runtime(self) -> str:
-        """What computes, for people: "ONNX Runtime 1.31 on cpu"."""
+        """The runtime and the provider, for people: "ONNX Runtime 1.31 on cpu"."""
         return self._runtime.description
 
     @property
     def heads(self) -> tuple[str, ...]:
+        """The names of the heads, in order."""
         return tuple(head.name for head in self.metadata.heads)
 
     def head(self, name: str) -> Head:
-        """The head called `name`; an unknown name is an InputError that lists those there are."""
+        """Return a head by its name; raise InputError, which lists the heads, if there is none of that name."""
         for head in self.metadata.heads:
             if head.name == name:
                 return head
@@ -186,7 +228,19 @@ class Bundle:
     def logits(
         self, crops: npt.NDArray[np.uint8], *, flip: bool = False, batch_size: int = 16
     ) -> dict[str, FloatArray]:
-        """Logits `(N, K)` of every head; with `flip`, their mean over each crop and its mirror image."""
+        """Compute the logits of every head.
+
+        Args:
+            crops: gray face crops, uint8 (N, 48, 48).
+            flip: return the mean over each crop and its mirror image.
+            batch_size: crops per inference, from 1.
+
+        Returns:
+            float32 (N, K) by the head's name.
+
+        Raises:
+            InputError: an argument has the wrong shape, dtype or range.
+        """
         check_crops(crops)
         if batch_size < 1:
             raise InputError(f"batch_size: expected at least 1, got {batch_size}")
@@ -202,33 +256,49 @@ class Bundle:
         return logits
 
     def probabilities(self, crops: npt.NDArray[np.uint8], *, flip: bool = False) -> dict[str, FloatArray]:
-        """Calibrated probabilities `(N, K)` of every head."""
+        """Return the calibrated probabilities, float32 (N, K), of every head; arguments as for `logits`."""
         return self.calibrate(self.logits(crops, flip=flip))
 
     def shares(self, crops: npt.NDArray[np.uint8], *, flip: bool = False) -> FloatArray | None:
-        """Estimated shares of people `(N, K)` over the labels of the head that learnt votes; None without one."""
+        """Estimate the vote shares of crops.
+
+        Args:
+            crops: gray face crops, uint8 (N, 48, 48).
+            flip: average each crop with its mirror image.
+
+        Returns:
+            The estimated share of people who would choose each emotion, float32 (N, K) over the labels of `vote_head`;
+            None if there is no such head.
+        """
         return self.vote_shares(self.logits(crops, flip=flip))
 
     def calibrate(self, logits: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-        """Logits of every head as probabilities: `softmax(logits / temperature)`."""
+        """Convert the logits of every head to probabilities, float32 (N, K): `softmax(logits / temperature)`."""
         return {head.name: softmax(logits[head.name], head.temperature) for head in self.metadata.heads}
 
     def vote_shares(self, logits: Mapping[str, FloatArray]) -> FloatArray | None:
-        """Logits of the vote head as shares of people, or None where no head learnt votes."""
+        """Convert the logits of the vote head to shares of people, float32 (N, K); None if there is no such head."""
         head = self.vote_head
         return None if head is None else softmax(logits[head.name], head.share_temperature or 1.0)
 
     @property
     def vote_head(self) -> Head | None:
-        """The head that learnt vote distributions, if there is one."""
+        """The head that was trained on distributions of votes; None if there is none."""
         return next((head for head in self.metadata.heads if head.share_temperature is not None), None)
 
     def answers(self, faces: FloatArray) -> list[FloatArray]:
-        """Logits `(N, K)` of every head, in order, of faces that are network input already: float32 `(N, 1, S, S)`."""
+        """Compute the logits of network input.
+
+        Args:
+            faces: what `mien.preprocess.to_input` returns, float32 (N, 1, S, S).
+
+        Returns:
+            float32 (N, K) of every head, in order.
+        """
         return self._runtime.run(faces, self.heads)
 
     def _check_outputs(self) -> None:
-        """Two trial faces: a file whose network does not fit its metadata must not get as far as a picture."""
+        """Run two blank crops and check the outputs; raise BundleError if the network does not fit its metadata."""
         try:
             outputs = self.answers(to_input(np.zeros((2, FRAME, FRAME), np.uint8), self.metadata.input))
         except Exception as error:
@@ -250,13 +320,13 @@ class Bundle:
 
 
 def released() -> dict[str, Path]:
-    """The bundles that come with the package, by name, the default first."""
+    """Return the paths of the bundles that come with the package, by name, the default first."""
     folder = Path(str(resources.files("mien"))) / "bundles"
     return {path.stem: path for path in sorted(folder.glob("*.onnx"), key=lambda path: (path.stem != DEFAULT, path))}
 
 
 def find(source: str | Path) -> Path:
-    """The file of a released bundle's name or of a path; a BundleError where there is none."""
+    """Return the file of a released bundle's name or of a path; raise BundleError if there is none."""
     names = released()
     if isinstance(source, str) and source in names:
         return names[source]
@@ -271,7 +341,18 @@ def find(source: str | Path) -> Path:
 
 
 def softmax(logits: npt.NDArray[np.floating], temperature: float = 1.0) -> npt.NDArray[np.float32]:
-    """Probabilities float32 of `logits / temperature`, over the last axis; logits are float `(..., K)`."""
+    """Compute the softmax of `logits / temperature` over the last axis.
+
+    Args:
+        logits: float (..., K).
+        temperature: above 0.
+
+    Returns:
+        Probabilities, float32 (..., K).
+
+    Raises:
+        InputError: the temperature is not a positive number.
+    """
     if not (math.isfinite(temperature) and temperature > 0):
         raise InputError(f"temperature: expected a positive number, got {temperature}")
     return np.asarray(np.exp(log_softmax(np.asarray(logits, np.float64) / temperature)), np.float32)

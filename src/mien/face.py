@@ -8,18 +8,18 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Face:
-    """Hold one face.
+    """One face of a picture.
 
     Attributes:
         box: left, top, right and bottom in pixels of the original, upright picture.
-        score: the detector's certainty, 0 to 1.
+        score: the detector's score, 0 to 1.
         landmarks: x and y of both eyes, nose and mouth corners, from the picture's left to its right, in pixels; None
             where the detector gives none.
-        emotion: the likeliest emotion, or "uncertain" where it is less likely than `min_confidence`.
-        confidence: the calibrated probability that it is right, 0 to 1.
+        emotion: the most probable emotion, or "uncertain" if its probability is below `min_confidence`.
+        confidence: the calibrated probability that the emotion is right, 0 to 1.
         probabilities: the probability of each emotion; they sum to 1.
-        vote_share: the estimated share of people who would see that emotion in this face, 0 to 1; None from a model
-            that was not trained on votes.
+        vote_share: the estimated share of people who would choose that emotion for this face, 0 to 1; None if the model
+            was not trained on votes.
         track: the person's number in a video, else None.
     """
 
@@ -33,7 +33,7 @@ class Face:
     track: int | None = None
 
     def top(self, count: int) -> list[tuple[str, float]]:
-        """Return the `count` likeliest emotions with their probabilities, likeliest first."""
+        """Return the `count` most probable emotions with their probabilities, in descending order."""
         return sorted(self.probabilities.items(), key=lambda item: -item[1])[:count]
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Write files whole or not at all, and download pinned files into the user's cache. Knows no file's content."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from mien.errors import DownloadError
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path in the same folder, with the same suffix, that takes the place of `path` if all goes well.
+    """Yield a temporary path, with the same folder and suffix, that is renamed to `path` at the end of the `with`.
 
-    Missing parent folders are made. On an error the temporary file is removed and `path` is as it was.
+    Missing parent folders are created. On an exception the temporary file is removed and `path` stays as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,9 +40,16 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_atomically(path: str | Path, content: bytes | str) -> Path:
-    """Writes bytes, or text as UTF-8, whole or not at all; returns the path.
+    """Write bytes, or text as UTF-8, whole or not at all, and return the path.
 
-    What no UTF-8 can hold, as parts of old file names on Linux, is written as an escape, which JSON reads back.
+    Characters that UTF-8 cannot encode (surrogates of undecodable file names) are written as escapes, which JSON reads.
+
+    Args:
+        path: the file; missing folders are created.
+        content: what it will hold.
+
+    Raises:
+        OSError: it cannot be written.
     """
     with replacing(path) as temporary:
         temporary.write_bytes(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
@@ -50,22 +57,29 @@ def write_atomically(path: str | Path, content: bytes | str) -> Path:
 
 
 TIMEOUT = 30.0
-"""Seconds without an answer after which a download is given up."""
+"""Seconds without data after which a download fails."""
 
 
 LARGEST = 64 * 2**20
-"""Bytes after which a download is given up: nothing that mien fetches is that large."""
+"""Most bytes of a download; every file that mien downloads is smaller."""
 
 
 def cache_folder(kind: str) -> Path:
-    """The user's cache folder for one kind of file; the variable MIEN_CACHE moves it."""
+    """Return the user's cache folder for a kind of file; the environment variable MIEN_CACHE sets another root."""
     root = os.environ.get("MIEN_CACHE")
     return (Path(root) if root else user_cache_path("mien", appauthor=False)) / kind
 
 
 @dataclass(frozen=True)
 class Download:
-    """One file: where it comes from, and the SHA-256 that it must have. The environment `variable` replaces the URL."""
+    """A file that can be downloaded.
+
+    Attributes:
+        name: its name in the cache.
+        url: its address.
+        sha256: the hash that it must have, hexadecimal.
+        variable: the environment variable that replaces the address.
+    """
 
     name: str
     url: str
@@ -73,7 +87,11 @@ class Download:
     variable: str
 
     def path(self) -> Path:
-        """The file in the cache, fetched if it is not there or not the pinned one. Raises DownloadError."""
+        """Return the file in the cache; download it if it is missing or has another hash.
+
+        Raises:
+            DownloadError: it cannot be downloaded or written, or has another hash.
+        """
         target = cache_folder("detectors") / self.name
         if target.is_file() and self._is_pinned(target.read_bytes()):
             return target
@@ -89,7 +107,7 @@ class Download:
                 announced = answer.headers.get("Content-Length")
         except (OSError, HTTPException, ValueError) as error:
             if isinstance(error, HTTPError):
-                error.close()  # it is an open answer too
+                error.close()  # it holds the open response
             raise DownloadError(f"{self.name} could not be fetched from {url}: {error}. {by_hand}") from error
         if announced is not None and announced.isdigit() and len(content) < int(announced) <= LARGEST:
             raise DownloadError(

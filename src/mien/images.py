@@ -1,4 +1,4 @@
-"""Pictures in and out. The only module that decodes; whatever comes, RGB uint8 (H, W, 3) goes out, upright."""
+"""Read and write pictures. The only module that decodes; every picture becomes RGB uint8 (H, W, 3), upright."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from mien.errors import ImageError, InputError
 from mien.files import replacing
 
 MAX_PIXELS = 160_000_000
-"""Larger pictures are refused before they are decoded: 160 megapixels are half a gigabyte and more than the largest
-cameras make (151), and a 30,000 x 30,000 file of a few kilobytes would take 2.7 GB. Pillow's own limit, which we do
-not move, is 179 megapixels."""
+"""Most pixels of a picture, checked before it is decoded. 160 megapixels take half a gigabyte and are more than the
+largest cameras have (151); a 30,000 x 30,000 file of a few kilobytes would take 2.7 GB. Pillow's own limit, which is
+not changed, is 179 megapixels."""
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".avif", ".heic"}
 )
-"""Files that count as pictures when a folder is searched; a file that is named is read whatever it is called."""
+"""Suffixes of pictures in a folder; a file that is named itself may have any suffix."""
 
-# Pillow reads more, but some of it starts other programs (EPS: Ghostscript), and none of it holds photographs.
-# HEIF is there only if the user has registered the plugin pillow-heif.
+# Pillow reads more formats, but some of them start other programs (EPS: Ghostscript), and none holds photographs.
+# HEIF is available only if the user has registered the plugin pillow-heif.
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF", "HEIF")
 
 _ORIENTATION = 0x0112
@@ -54,13 +54,13 @@ IMAGE_FORMATS = ("RGB", "BGR")
 def load_image(source: Any, max_pixels: int = MAX_PIXELS, *, image_format: str = "RGB") -> Pixels:
     """Read a picture as RGB uint8 (H, W, 3).
 
-    Pictures are turned upright by their EXIF note; of an animation the first frame counts; transparency is laid on
-    white; 16-bit gray (Pillow's modes I;16 and I) is divided by 257, never stretched to the picture's own range.
+    Pictures are rotated by their EXIF orientation; of an animation the first frame is used; transparency is composed on
+    white; 16-bit gray (Pillow's modes I;16 and I) is divided by 257, never scaled to the picture's own range.
 
     Args:
         source: a path, the bytes of a file, a binary file object, a PIL image, or an array uint8: colour (H, W, 3),
             gray (H, W), or colour with transparency (H, W, 4).
-        max_pixels: larger pictures are refused.
+        max_pixels: most pixels, H x W.
         image_format: order of an array's colours, "RGB" or "BGR" (what `cv2.imread` gives); the two cannot be told
             apart by their values.
 
@@ -88,7 +88,7 @@ def load_image(source: Any, max_pixels: int = MAX_PIXELS, *, image_format: str =
 
 
 def is_one_image(source: Any) -> bool:
-    """Say whether something is meant as one picture, rather than as several."""
+    """Return whether an argument is one picture rather than several."""
     if isinstance(source, np.ndarray):
         return source.ndim < 4 and source.dtype != object
     return isinstance(source, str | os.PathLike | bytes | bytearray | memoryview | Image.Image) or hasattr(
@@ -97,7 +97,7 @@ def is_one_image(source: Any) -> bool:
 
 
 def describe_source(source: Any) -> str:
-    """Return what a picture is called in results and messages: its path, or what kind of thing it is."""
+    """Return a picture's name in results and messages: its path, or the kind of its source ("array", "bytes", ...)."""
     if isinstance(source, str | os.PathLike):
         return os.fsdecode(source)
     if isinstance(source, np.ndarray):
@@ -109,7 +109,15 @@ def describe_source(source: Any) -> str:
 
 
 def save_image(path: str | Path, pixels: Pixels) -> Path:
-    """Writes RGB uint8 (H, W, 3) in the format of the path's suffix, whole or not at all. Raises ImageError."""
+    """Write a picture, whole or not at all, and return the path.
+
+    Args:
+        path: its suffix decides the format.
+        pixels: RGB uint8 (H, W, 3).
+
+    Raises:
+        ImageError: it cannot be written.
+    """
     try:
         with replacing(path) as temporary:
             Image.fromarray(pixels).save(temporary, quality=92)
@@ -123,7 +131,15 @@ def save_image(path: str | Path, pixels: Pixels) -> Path:
 def find_images(
     paths: Iterable[str | Path] | str | Path, recursive: bool = False
 ) -> tuple[list[Path], list[ImageError]]:
-    """The picture files that files, folders and globs stand for, each once; and an error for each that gives none."""
+    """List the picture files of files, folders and globs.
+
+    Args:
+        paths: one or several paths or globs.
+        recursive: search subfolders too.
+
+    Returns:
+        The files, each once, and an error for each path without a picture.
+    """
     found: dict[Path, None] = {}
     errors: list[ImageError] = []
     for path in [paths] if isinstance(paths, str | Path) else paths:
@@ -157,12 +173,12 @@ def _expand(path: Path, recursive: bool) -> list[Path]:
 
 
 def _is_picture(file: Path) -> bool:
-    # Hidden ones are no pictures: macOS leaves a "._photo.jpg" beside every photo.jpg on foreign disks.
+    # Hidden files are skipped: macOS writes a "._photo.jpg" with each photo.jpg on disks of other systems.
     return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
 
 
 def _read_object(file: Any, name: str) -> bytes:
-    """The rest of a binary file object."""
+    """Return the rest of a binary file object."""
     try:
         content = file.read()
     except ValueError as error:  # it is closed
@@ -194,7 +210,7 @@ def _read(path: str | os.PathLike[str], name: str) -> bytes:
 
 
 def _open(content: bytes, name: str, max_pixels: int) -> Pixels:
-    """Reads the header; `_decode` asks for the pixels."""
+    """Read the header, then decode the pixels with `_decode`."""
     if not content:
         raise ImageError("expected a picture, got an empty file. Copy or download it again", name)
     try:
@@ -231,7 +247,7 @@ def _decode(image: Image.Image, name: str, max_pixels: int) -> Pixels:
 
 
 def _damaged(error: Exception, name: str) -> ImageError:
-    """Decoders of damaged files raise whatever they come upon."""
+    """Return an ImageError for any exception of a decoder: damaged files raise many types."""
     return ImageError(f"is damaged or cut short ({error or type(error).__name__}). Copy or download it again", name)
 
 
@@ -248,10 +264,10 @@ _quiet_threads = 0
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Pillow's remarks on odd files and on sizes: the size is checked here.
+    """Silence Pillow's warnings about unusual files and about sizes, which are checked here.
 
-    Warning filters belong to all threads at once, and two threads that restore them in the wrong order would silence
-    Pillow for good: so the first one in sets them, and the last one out restores them.
+    Warning filters are shared by all threads, and two threads that restore them in the wrong order would silence Pillow
+    permanently. So the first thread that enters sets the filter, and the last one that leaves restores it.
     """
     global _quiet_threads
     with _quiet_lock:
@@ -281,7 +297,7 @@ def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
 def _upright(image: Image.Image) -> Image.Image:
     try:
         orientation = image.getexif().get(_ORIENTATION)
-    except Exception:  # damaged EXIF beside whole pixels: there is no rotation to apply
+    except Exception:  # the EXIF data are damaged, the pixels may not be: no rotation
         return image
     method = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
     return image if method is None else image.transpose(method)

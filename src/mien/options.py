@@ -1,8 +1,9 @@
-"""Options that the Python API, the command line and the service share: each is described once, where its field is.
+"""Options that the Python API, the command line and the service share: each is described once, at its field.
 
 An options class is a frozen dataclass whose fields are made by `option`. `documented` writes the descriptions into the
-class's docstring, `mien.cli.arguments.add_options` makes command-line options of the fields, `help_of` gives a
-description to the service. Nothing is imported but the standard library, since every `mien` command reads this module.
+class's docstring, `mien.cli.arguments.add_options` makes command-line options of the fields, and `help_of` returns a
+description for the service. This module imports only the standard library and `mien.errors`, since every `mien` command
+imports it.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ def option(
     Args:
         default: the field's default.
         help: what the option does, for users.
-        parse: how its text is read on the command line; raises ValueError with what was expected.
+        parse: converts its text on the command line; raises ValueError with what was expected.
         metavar: the name of the value on the command line.
-        shown_default: words for the default, where its value does not say it.
+        shown_default: a description of the default, if the value itself is not clear.
     """
     metadata = {"help": help, "parse": parse, "metavar": metavar, "shown_default": shown_default}
     return field(default=default, metadata=metadata)
@@ -66,7 +67,7 @@ def make_options(cls: type[Options], values: dict[str, Any], where: str) -> Opti
     Args:
         cls: the options class.
         values: the keyword arguments.
-        where: the function that was called with them, for the message.
+        where: the name of the called function, for the message.
     """
     known = [each.name for each in fields(cls)]  # type: ignore[arg-type]
     for name in values:

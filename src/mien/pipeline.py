@@ -1,7 +1,7 @@
-"""`FacePipeline`: find the faces of a picture, crop them, classify their emotions.
+"""`FacePipeline`: detect the faces of a picture, crop them, classify their emotions.
 
-Pictures, video, the live window, the service and batches all share it. It knows detectors and bundles; nothing of
-files of results, of training or of evaluation.
+Pictures, video, the live window, the service and batches all use it. It knows detectors and bundles; nothing of output
+files, training or evaluation.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from mien.runtimes.base import CPU
 
 @dataclass(frozen=True, eq=False)
 class FaceCrops:
-    """The faces of one picture, found and cropped but not yet classified; of its pixels only the crops are kept.
+    """The faces of one picture, detected and cropped but not yet classified; other pixels are not kept.
 
     Attributes:
         detections: boxes, scores and landmarks, n of them.
@@ -43,21 +43,21 @@ class FaceCrops:
 
 
 class FacePipeline:
-    """Find the faces of pictures, crop them and classify their emotions.
+    """Detect the faces of pictures, crop them and classify their emotions.
 
     Args:
         model: a released bundle's name, a bundle file's path, or a `Bundle`.
         detector: "centerface", "yunet", "whole" (the picture is one face), or a callable: RGB uint8 (H, W, 3) to
             `Detections` or to boxes (n, 4), xyxy in pixels, or (n, 5) with scores.
-        labels: the head to answer with: "ferplus" (8 emotions: what people see) or "fer2013" (7: the benchmark's
-            labels), if the bundle has both. None: the bundle's own default.
-        size: longer side in pixels at which faces are searched. None: the detector's own default.
-        min_face: leave out faces whose box is narrower or lower than this many pixels.
-        min_confidence: answer "uncertain" where the emotion is less likely than this, 0 to 1.
+        labels: the head to use: "ferplus" (8 emotions, learnt from votes) or "fer2013" (7, the benchmark's labels), if
+            the bundle has both. None: the bundle's default.
+        size: longer side, in pixels, of the picture in which faces are detected. None: the detector's default.
+        min_face: leave out faces whose box is narrower or lower than this, in pixels.
+        min_confidence: report "uncertain" if the emotion's probability is below this, 0 to 1.
         flip: average each face with its mirror image: slightly more accurate, twice the time.
         threads: processor threads; 0: all.
-        providers: what computes the model, in order of preference: "cpu", "cuda", "openvino", ...
-        device: a short word for `providers`, "cpu" or "cuda"; give only one of the two.
+        providers: execution providers, in order of preference: "cpu", "cuda", "openvino", ...
+        device: a short form of `providers`, "cpu" or "cuda"; give only one of the two.
 
     Raises:
         BundleError: the model cannot be used.
@@ -94,7 +94,7 @@ class FacePipeline:
             self._use(model, labels)
         elif labels is not None or model not in released() or self._session["providers"] not in (CPU, *CPU):
             self._use(Bundle.load(model, **self._session), labels)
-        else:  # a released bundle is read when it is first needed: `train` replaces it unread
+        else:  # a released bundle is loaded on first use, so that `train` does not load one only to replace it
             self._model = find(model)
 
     @property
@@ -107,7 +107,7 @@ class FacePipeline:
 
     @property
     def head(self) -> Head:
-        """The head of the bundle that answers."""
+        """The head of the bundle that is used."""
         if self._head is None:
             self._use(self.bundle, self._labels)
         assert self._head is not None
@@ -115,7 +115,7 @@ class FacePipeline:
 
     @property
     def labels(self) -> LabelSet:
-        """The emotions of the answers, in the order of the columns."""
+        """The label set of the results, in the order of the columns."""
         return self.head.labels
 
     def _use(self, bundle: Bundle, labels: str | None = None) -> None:
@@ -123,7 +123,7 @@ class FacePipeline:
         self._bundle = bundle
 
     def with_labels(self, labels: str) -> Self:
-        """Return a copy that answers with another head of the bundle and shares everything else.
+        """Return a copy that uses another head of the bundle and shares everything else.
 
         Raises:
             InputError: the bundle has no such head.
@@ -138,7 +138,7 @@ class FacePipeline:
         return f"{type(self).__name__}({self.bundle.name!r}, labels={self.head.name!r})"
 
     def find(self, pixels: npt.NDArray[np.uint8]) -> Detections:
-        """Find the faces of a picture, largest first, without those smaller than `min_face`.
+        """Detect the faces of a picture, largest first, without those smaller than `min_face`.
 
         Args:
             pixels: RGB uint8 (H, W, 3).
@@ -149,11 +149,11 @@ class FacePipeline:
         return detections.select(order[sides[order].min(axis=1, initial=np.inf) >= self.min_face])
 
     def crop(self, pixels: npt.NDArray[np.uint8], detections: Detections) -> npt.NDArray[np.uint8]:
-        """Cut found faces out of a picture, as gray crops uint8 (n, 48, 48).
+        """Crop detected faces as gray pictures, uint8 (n, 48, 48).
 
         Args:
             pixels: RGB uint8 (H, W, 3).
-            detections: faces found in it, n of them.
+            detections: the faces detected in it, n of them.
         """
         framing = WHOLE_FRAME if detections.are_frames else Framing()
         return crop_faces(pixels, detections.boxes, detections.landmarks, framing)
@@ -165,8 +165,8 @@ class FacePipeline:
             crops: gray, uint8 (n, 48, 48).
 
         Returns:
-            Probabilities float32 (n, K) over `labels`, and the estimated shares of people who see each emotion,
-            float32 (n, K) over the same; None from a model that was not trained on votes.
+            Probabilities float32 (n, K) over `labels`, and the estimated shares of people who would choose each
+            emotion, float32 (n, K) over the same; None if the model was not trained on votes.
         """
         logits = self.bundle.logits(crops, flip=self.flip)
         shares, vote_head = self.bundle.vote_shares(logits), self.bundle.vote_head
@@ -175,17 +175,17 @@ class FacePipeline:
         return self.bundle.calibrate(logits)[self.head.name], shares
 
     def detect_and_crop(self, pixels: npt.NDArray[np.uint8], source: str) -> FaceCrops:
-        """Find and crop the faces of a picture, ready for `classify_batch`.
+        """Detect and crop the faces of a picture, for `classify_batch`.
 
         Args:
             pixels: RGB uint8 (H, W, 3).
-            source: what the picture is called in the result.
+            source: the picture's name in the result.
         """
         detections = self.find(pixels)
         return FaceCrops(detections, self.crop(pixels, detections), (pixels.shape[1], pixels.shape[0]), source)
 
     def classify_batch(self, pictures: Sequence[FaceCrops]) -> list[Faces]:
-        """Classify the faces of several pictures in one pass of the network; one `Faces` for each picture, in order."""
+        """Classify the faces of several pictures together; return one `Faces` for each picture, in order."""
         if not pictures:
             return []
         probabilities, shares = self.classify(np.concatenate([picture.crops for picture in pictures]))
@@ -212,11 +212,11 @@ class FacePipeline:
 
 
 def pick_vote_shares(columns: npt.NDArray[np.int64], shares: npt.NDArray[np.float32] | None) -> npt.NDArray[np.float32]:
-    """Return the estimated share of people who would see each face's emotion, float32 (n,).
+    """Return the estimated share of people who would choose each face's emotion, float32 (n,); NaN without shares.
 
     Args:
         columns: the column of each face's emotion, int64 (n,).
-        shares: float32 (n, K) as `FacePipeline.classify` gives them; None, from a model without votes, gives NaN.
+        shares: the shares that `FacePipeline.classify` returns, float32 (n, K), or None.
     """
     if shares is None:
         return np.full(len(columns), np.nan, np.float32)
@@ -230,7 +230,7 @@ def _check_number(name: str, value: Any, low: float, high: float | None, expecte
 
 
 def _providers(providers: str | Sequence[str] | None, device: str | None) -> str | Sequence[str]:
-    """The providers that either word names."""
+    """Return the providers of the argument that is given; raise InputError if both are."""
     if device is None:
         return CPU if providers is None else providers
     if providers is not None:

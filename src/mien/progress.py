@@ -1,4 +1,4 @@
-"""One progress bar for everything that runs long, on standard error; nothing is shown where that is no terminal."""
+"""The progress bar of all long tasks. It is drawn on standard error, and only if that is a terminal."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class ProgressBar:
-    """A bar with a label, figures, and the time that has passed and that is left; it is removed when it ends.
+    """A progress bar with a label, figures, elapsed and remaining time; used in a `with`, whose end removes it.
 
     Args:
-        label: what is being done.
-        total: how much there is to do; None: not known yet.
-        shown: whether to show it at all; it is never shown where standard error is no terminal.
+        label: the task.
+        total: the amount of work, in any unit; None: not known yet.
+        shown: whether to show the bar, if standard error is a terminal.
     """
 
     def __init__(self, label: str, total: float | None = None, shown: bool = True) -> None:
@@ -53,19 +53,19 @@ class ProgressBar:
 
     @property
     def visible(self) -> bool:
-        """Whether the bar is on a terminal."""
+        """Whether the bar is shown."""
         return self._bar is not None
 
     def show(
         self, done: float, *, total: float | None = None, label: str | None = None, figures: str | None = None
     ) -> None:
-        """Show how much is done.
+        """Update the bar.
 
         Args:
-            done: in the unit of `total`.
-            total: a new total.
+            done: the amount of work that is done, in the unit of `total`.
+            total: a new total; None: unchanged, as for the next two.
             label: a new label.
-            figures: words beside the bar: counts, or the time of a video.
+            figures: the text after the bar: counts, or the time of a video.
         """
         self.label = label or self.label
         if self._bar is not None:
@@ -79,14 +79,17 @@ class ProgressBar:
 
 @contextmanager
 def share_bar(label: str) -> Iterator[Callable[[float], None]]:
-    """Show a bar for work that reports the share that is done, 0 to 1."""
+    """Show a bar, and yield a function to call with the share that is done, 0 to 1."""
     with ProgressBar(label, 1.0) as bar:
         yield lambda share: bar.show(share, figures=f"{share:.0%}")
 
 
 @contextmanager
 def stage_bar() -> Iterator[Callable[[str, float], None]]:
-    """Show a bar for work that reports its stage and the share that is done; in a log each stage is a line."""
+    """Show a bar, and yield a function to call with the stage and the share that is done, 0 to 1.
+
+    Without a terminal each new stage is printed as a line.
+    """
     with ProgressBar("starting", 1.0) as bar:
 
         def show(stage: str, share: float) -> None:

@@ -1,7 +1,7 @@
-"""`EmotionRecognizer`: the class that users need. Pictures, videos and cameras in; emotions, scores and bundles out.
+"""`EmotionRecognizer`: predict pictures, analyze videos, show cameras, train and evaluate models, with one class.
 
-It is a `FacePipeline` with files around it. Training, evaluation, reports, video and the live window are imported only
-inside the methods that need them.
+It adds files and workflows to `FacePipeline`. Training, evaluation, reports, video and the live window are imported
+only inside the methods that need them.
 """
 
 from __future__ import annotations
@@ -41,21 +41,29 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 
 PICTURES_AT_ONCE = 16
-"""Pictures whose faces share inference batches; no more decoded pictures are held in memory."""
+"""Pictures that share inference batches, which is also the most decoded pictures in memory."""
 
 
 class EmotionRecognizer(FacePipeline):
     __doc__ = (FacePipeline.__doc__ or "").replace(
-        "Find the faces of pictures, crop them and classify their emotions.",
+        "Detect the faces of pictures, crop them and classify their emotions.",
         "Recognize the emotions of faces in pictures, videos and cameras; train and evaluate models.",
     )
 
     run_folder: Path | None = None
-    """The folder of the run that `train` made."""
+    """The folder of the run of `train`; None before."""
 
     @classmethod
     def load(cls, path: PathLike, **options: Any) -> Self:
-        """Return a recognizer with the bundle at `path`; the options are those of the class."""
+        """Return a recognizer with the bundle at `path`.
+
+        Args:
+            path: the bundle's file.
+            **options: the arguments of the class.
+
+        Raises:
+            BundleError: the file cannot be used.
+        """
         return cls(Path(path), **options)
 
     def save(self, path: PathLike) -> Path:
@@ -83,33 +91,34 @@ class EmotionRecognizer(FacePipeline):
         callbacks: Sequence[Callback] = (),
         loggers: Sequence[Logger] = (),
     ) -> Self:
-        """Train a network, and answer with it from then on; return the recognizer. Needs the extra `train`.
+        """Train a network and use it from then on; return the recognizer. Needs the extra `train`.
 
         Args:
-            train_path: FER2013's csv, AffectNet, folders of pictures named for emotions, a list of such, or a
+            train_path: FER2013's csv, AffectNet, a folder with a subfolder per emotion, a list of these, or a
                 `FaceDataset`.
-            validation_path: the same, to choose the best epoch on. None: the data's own validation split, or a tenth.
+            validation_path: the same, for the faces on which the best epoch is chosen. None: the data's own validation
+                split, or a tenth of Training.
             recipe: a shipped recipe's name, or the path of a .toml file.
-            epochs: epochs to train. None: the recipe's, as for the next two.
-            batch_size: faces of a batch.
-            seed: seed of everything that is drawn at random.
+            epochs: number of epochs. None: the recipe's, as for the next two.
+            batch_size: faces per batch.
+            seed: seed of all random choices.
             settings: other keys of the recipe with their values, {"augment.mixup": 0.2}.
             votes: FER+'s fer2013new.csv, aligned with FER2013's csv.
             labels: the label set in which the faces are read: "fer2013", "ferplus" or "affectnet". None: "fer2013".
-            numbers: the label set whose order folders follow that are named 0, 1, 2, ...
-            weights: how much the faces of each path of `train_path` count.
-            leave_out: a list that `mien data clean` wrote.
+            numbers: the label set whose order folders named 0, 1, 2, ... follow.
+            weights: the weight of the faces of each path of `train_path`.
+            leave_out: a list of faces to leave out, written by `mien data clean`.
             out: folder of the run. None: a new one in `runs/`.
-            resume: go on with the run in `out` after its last finished epoch.
+            resume: continue the run in `out` after its last finished epoch.
             device: "auto", "cpu" or "cuda".
-            callbacks: Lightning's callbacks, which run beside mien's own.
-            loggers: Lightning's loggers, beside TensorBoard's.
+            callbacks: Lightning callbacks, in addition to mien's own.
+            loggers: Lightning loggers, in addition to TensorBoard's.
 
         Raises:
             DataError: the data cannot be read.
             RecipeError: the recipe or a setting is wrong.
             InputError: another argument is wrong.
-            TrainingError: the training cannot go on.
+            TrainingError: the training cannot continue.
             MissingExtraError: the extra `train` is not installed.
         """
         from mien.datasets import as_dataset, with_validation
@@ -145,16 +154,19 @@ class EmotionRecognizer(FacePipeline):
         split: str | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Evaluation:
-        """Return the scores of the model on labelled faces; `print(evaluation.table())` shows them.
+        """Evaluate the model on labelled faces; `print(evaluation.table())` shows the scores.
 
         Args:
-            test_path: what `train` takes.
+            test_path: the faces, in any form that `train` takes.
             votes: FER+'s fer2013new.csv, aligned with FER2013's csv.
             labels: the label set in which the faces are read. None: that of the model's head.
-            numbers: the label set whose order folders follow that are named 0, 1, 2, ...
-            split: "PublicTest", "Test", "Validation" or "Training". None: the first of these that there is.
-                "PrivateTest" is read only if it is named.
-            progress: called with the share done, 0 to 1.
+            numbers: the label set whose order folders named 0, 1, 2, ... follow.
+            split: "PublicTest", "Test", "Validation" or "Training". None: the first of these that the data have.
+                "PrivateTest" is used only if it is named.
+            progress: called with the share that is done, 0 to 1.
+
+        Returns:
+            A `mien.evaluation.evaluate.Evaluation`: scores with bootstrap intervals, calibration, confusion.
 
         Raises:
             DataError: the data cannot be read.
@@ -169,10 +181,11 @@ class EmotionRecognizer(FacePipeline):
         return evaluate_bundle(self.bundle, dataset, split or default_split(dataset), self.flip, progress)
 
     def plot_training_history(self) -> Figure:
-        """Draw the curves of the run that `train` made, as a matplotlib figure. Needs the extra `report`.
+        """Draw the training curves of the run of `train` as a matplotlib figure.
 
         Raises:
             InputError: no model was trained with this recognizer.
+            MissingExtraError: the extra `report` is not installed.
         """
         if self.run_folder is None:
             raise InputError(
@@ -189,18 +202,18 @@ class EmotionRecognizer(FacePipeline):
     @overload
     def predict(self, image: Any, *, image_format: str = "RGB") -> Faces: ...
     def predict(self, image: Any, *, image_format: str = "RGB") -> Faces | list[Faces]:
-        """Find the faces of one picture, or of several, and recognize their emotions.
+        """Detect the faces of one picture, or of several, and predict their emotions.
 
         Args:
-            image: a path, the bytes of a file, a binary file object, a PIL image or an array uint8 (H, W, 3); or a list
-                of such, or an array uint8 (N, H, W, 3), for several.
+            image: a path, the bytes of a file, a binary file object, a PIL image or an array uint8 (H, W, 3); for
+                several pictures a list of these, or an array uint8 (N, H, W, 3).
             image_format: order of the channels of arrays, "RGB" or "BGR" (what `cv2.imread` gives).
 
         Returns:
             `Faces` for one picture, a list of them for several.
 
         Raises:
-            ImageError: a picture cannot be read. Use `predict_batch` to go on with the others.
+            ImageError: a picture cannot be read. `predict_batch` continues with the others instead.
             InputError: an argument is no picture.
         """
         if is_one_image(image):
@@ -208,16 +221,19 @@ class EmotionRecognizer(FacePipeline):
         return [self._raised(result) for result in self.predict_each(image, image_format=image_format)]
 
     def predict_batch(self, images: Iterable[Any], *, image_format: str = "RGB") -> list[Faces | ImageError]:
-        """Return one result for each picture, in order; an ImageError in the place of one that cannot be read.
+        """Predict several pictures and keep going after errors.
 
         Args:
             images: pictures as `predict` takes them.
             image_format: order of the channels of arrays, "RGB" or "BGR".
+
+        Returns:
+            One result for each picture, in order: `Faces`, or an ImageError if it cannot be read.
         """
         return list(self.predict_each(images, image_format=image_format))
 
     def predict_each(self, images: Iterable[Any], *, image_format: str = "RGB") -> Iterator[Faces | ImageError]:
-        """Yield what `predict_batch` returns, one after the other, and hold few pictures in memory."""
+        """Yield the results of `predict_batch` one after the other, with few pictures in memory."""
         if is_one_image(images):
             raise InputError("images: expected several pictures, got one. Use predict, or give a list of one")
         if not isinstance(images, Iterable):
@@ -227,11 +243,14 @@ class EmotionRecognizer(FacePipeline):
             yield from self._predict_chunk(chunk, image_format)
 
     def predict_crops(self, faces: npt.NDArray[np.uint8], source: str = "crops") -> Faces:
-        """Recognize the emotions of ready-made face crops, framed as FER2013 frames faces.
+        """Predict the emotions of face crops that are framed as in FER2013 (docs/face-crop.md).
 
         Args:
             faces: gray crops, uint8 (N, 48, 48).
-            source: what they are called in the result.
+            source: their name in the result.
+
+        Raises:
+            InputError: the array has another shape or dtype.
         """
         crops = check_crops(faces)
         frames = Detections.of_boxes(np.tile([0, 0, FRAME, FRAME], (len(crops), 1)))
@@ -256,7 +275,7 @@ class EmotionRecognizer(FacePipeline):
                 pixels = load_image(image, image_format=image_format)
             except ImageError as error:
                 failures[position] = error
-            except InputError as error:  # no picture at all: here it must not end the batch
+            except InputError as error:  # the argument is no picture; the batch continues
                 failures[position] = ImageError(str(error), source)
             else:
                 found.append(self.detect_and_crop(pixels, source))
@@ -269,10 +288,10 @@ class EmotionRecognizer(FacePipeline):
         Args:
             source: a file, an address (rtsp://, http://), a camera's number, a folder of pictures (needs `fps`), a
                 binary file object, or any iterable of (seconds, image).
-            **options: the fields of `mien.video.options.AnalysisOptions`: which frames, and how they are analyzed.
+            **options: the fields of `mien.video.options.AnalysisOptions`: which frames are analyzed, and how.
 
         Returns:
-            An iterator over `Moment`s, which is also a context manager that frees the video.
+            An iterator over `Moment`s, which is also a context manager that closes the video.
 
         Raises:
             VideoError: the video cannot be read.
@@ -296,16 +315,16 @@ class EmotionRecognizer(FacePipeline):
         progress: Callable[[float], None] | None = None,
         **options: Any,
     ) -> Recording:
-        """Analyze a video and write what was seen: rows, an annotated video, a timeline and a summary.
+        """Analyze a video and write rows, an annotated video, a timeline and a summary, as `mien video` does.
 
         Args:
-            source: what `track` takes.
+            source: any source that `track` takes.
             rows: file for a row per face and frame: .csv, .jsonl or .parquet; "-" is standard output.
             annotated: file for the video with boxes and captions: .mp4.
             timeline: file, or several, for the timeline: .html or .png.
             summary: file for the summary per person: .json.
-            resume: go on after the last whole frame of `rows`.
-            progress: called with the time of the video, in seconds, that was analyzed.
+            resume: continue an interrupted recording after the last whole frame of `rows`.
+            progress: called after each frame with its time in seconds.
             **options: the fields of `mien.video.options.AnalysisOptions`.
 
         Returns:
@@ -334,13 +353,13 @@ class EmotionRecognizer(FacePipeline):
     ) -> LiveStats:
         """Show a camera in a window with the emotions of its faces, until q is pressed or the window is closed.
 
-        Keys: q or Esc quits, s saves a snapshot, r records, d turns the bars on and off, l goes through the label sets
-        of the model and hides the captions, h hides the help. On macOS call it from the main thread.
+        Keys: q or Esc quits, s saves a snapshot, r starts and ends a recording, d shows and hides the bars, l switches
+        to the next label set and finally hides the captions, h hides the help. On macOS call it from the main thread.
 
         Args:
-            camera: a camera's number, an address, a file (played at its own speed), or what else `track` takes.
-            on_moment: called with every `Moment` before it is shown; if it returns False, the show ends.
-            screen: a `mien.live.window.Screen` to show it on. None: a window.
+            camera: a camera's number, an address, a file (played at its own speed), or any source that `track` takes.
+            on_moment: called with every `Moment` before it is shown; if it returns False, the session ends.
+            screen: the display, a `mien.live.window.Screen`. None: a window.
             **options: the fields of `mien.live.options.LiveOptions`: mirror, details, snapshots, out, seconds, window,
                 fullscreen, reconnect, detect_every, smoothing.
 

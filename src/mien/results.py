@@ -32,9 +32,10 @@ def _check(name: str, array: Any, shape: tuple[int, ...], dtype: type[np.generic
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """Hold the faces of one picture, n of them, ordered from the largest to the smallest.
+    """The faces of one picture, n of them, ordered from the largest to the smallest.
 
-    No face is a result, `len(faces) == 0`, not an error. A wrong shape or dtype raises InputError.
+    A picture without faces has the length 0; it is no error. A wrong shape or dtype raises InputError. Iteration and
+    integer indices give `Face`s; slices, masks and index arrays give `Faces`.
 
     Attributes:
         boxes: float32 (n, 4), xyxy in pixels of the original picture.
@@ -42,14 +43,15 @@ class Faces:
         landmarks: float32 (n, 5, 2), x and y of the left eye, right eye, nose, left and right mouth corner as they lie
             in the picture; NaN where the detector gives none.
         probabilities: calibrated, float32 (n, K), over `labels`; rows sum to 1.
-        vote_shares: estimated shares of people who would see the emotion, float32 (n,), 0 to 1; NaN where unknown.
+        vote_shares: estimated share of people who would choose the face's emotion, float32 (n,), 0 to 1; NaN where
+            unknown.
         labels: the label set of the columns of `probabilities`.
         size: width and height of the picture in pixels.
-        source: its path, or a description.
-        track_ids: numbers of persons in a video, int64 (n,), or None.
-        reported: columns of the reported emotions, int64 (n,); None: the likeliest ones. In a video an emotion is
-            reported until another is clearly likelier.
-        min_confidence: faces whose emotion is less likely are reported as "uncertain".
+        source: the picture's path, or a description.
+        track_ids: numbers of the persons in a video, int64 (n,), or None.
+        reported: columns of the reported emotions, int64 (n,); None: the most probable ones. In a video an emotion is
+            reported until another is likelier by a margin.
+        min_confidence: probability, 0 to 1, below which a face's emotion is reported as "uncertain".
     """
 
     boxes: FloatArray
@@ -88,7 +90,14 @@ class Faces:
     def none(
         cls, labels: LabelSet, size: tuple[int, int] = (0, 0), source: str = "image", *, with_tracks: bool = False
     ) -> Faces:
-        """Return the result of a picture without faces."""
+        """Return the result of a picture without faces.
+
+        Args:
+            labels: the label set.
+            size: width and height of the picture in pixels.
+            source: the picture's path, or a description.
+            with_tracks: have an empty array of track_ids, as in a video.
+        """
         empty = np.zeros(0, np.float32)
         return cls(
             boxes=empty.reshape(0, 4),
@@ -142,12 +151,12 @@ class Faces:
 
     @property
     def emotions(self) -> list[str]:
-        """The reported emotion of each face, or else the likeliest; "uncertain" below `min_confidence`."""
+        """The emotion of each face: the reported or the most probable one; "uncertain" below `min_confidence`."""
         return [self._name(best, sure) for best, sure in zip(self._columns, self.confidences, strict=True)]
 
     @property
     def confidences(self) -> FloatArray:
-        """The probability of each face's emotion, float32 (n,)."""
+        """The calibrated probability of each face's emotion, float32 (n,), 0 to 1."""
         return self.probabilities[np.arange(len(self)), self._columns]
 
     def _name(self, column: int, confidence: float) -> str:
@@ -158,7 +167,7 @@ class Faces:
         return self.probabilities.argmax(axis=1) if self.reported is None else self.reported
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, ready for JSON."""
+        """Return plain values for JSON."""
         return {
             "source": self.source,
             "width": self.size[0],
@@ -168,6 +177,7 @@ class Faces:
         }
 
     def to_json(self, indent: int | None = 2) -> str:
+        """Return `to_dict` as JSON."""
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
 
     def to_rows(self) -> list[dict[str, Any]]:
@@ -188,7 +198,7 @@ class Faces:
 
     @staticmethod
     def columns(labels: LabelSet) -> list[str]:
-        """Return the keys of `to_rows`, in order, also for a picture without a face."""
+        """Return the keys of `to_rows`, in order, for a label set."""
         fixed = [
             "source",
             "face",
@@ -204,7 +214,11 @@ class Faces:
         return [*fixed, *labels.names]
 
     def to_pandas(self) -> Any:
-        """Return the rows as a pandas DataFrame; pandas must be installed."""
+        """Return the rows as a pandas DataFrame.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
         try:
             import pandas
         except ImportError as error:
@@ -212,10 +226,10 @@ class Faces:
         return pandas.DataFrame(self.to_rows(), columns=self.columns(self.labels))
 
     def to_supervision(self) -> Any:
-        """Return the faces as `supervision.Detections`; supervision must be installed.
+        """Return the faces as `supervision.Detections`.
 
-        Boxes are `xyxy`, the emotion's probability is `confidence`, its column is `class_id`, the person's number is
-        `tracker_id`; `data` has "class_name", "score" (the detector's), "landmarks" and "probabilities".
+        Boxes are in `xyxy`, the emotion's probability is in `confidence`, its column in `class_id`, the person's number
+        in `tracker_id`; `data` has "class_name", "score" (the detector's), "landmarks" and "probabilities".
 
         Raises:
             MissingExtraError: supervision is not installed.
@@ -238,15 +252,15 @@ class Faces:
         )
 
     def show(self, image: Any = None, top: int = 3) -> None:
-        """Show the picture with its faces: in the notebook's output, or in the system's picture viewer.
+        """Show the picture with its faces, in a notebook's output or in the system's picture viewer.
 
         Args:
-            image: the picture, as `predict` takes it; None: the file that `source` names.
+            image: the picture, as `predict` takes it; None: the file of `source`.
             top: number of emotions shown per face, the most probable first.
 
         Raises:
             ImageError: the picture cannot be read.
-            InputError: it is another picture than the one that these faces are of.
+            InputError: there is no file, or the picture has another size.
         """
         from PIL import Image
 
@@ -272,7 +286,7 @@ class Faces:
             top: number of emotions in a caption, the most probable first.
 
         Raises:
-            InputError: it is a picture of another size.
+            InputError: the picture has another size.
         """
         from mien.drawing import draw_faces
         from mien.images import load_image
@@ -296,7 +310,7 @@ class Faces:
         return f"{count} in {self.source} ({self.size[0]}x{self.size[1]})"
 
     def _repr_html_(self) -> str:
-        """Return a table for notebooks: per face the emotion and a bar of the whole distribution."""
+        """Return a table for notebooks: the emotion of each face and a bar of its distribution."""
         rows = []
         for number, face in enumerate(self, 1):
             strip = "".join(
@@ -321,9 +335,13 @@ class Faces:
 
 
 def document(recognizer: EmotionRecognizer, results: Iterable[Faces | ImageError]) -> dict[str, Any]:
-    """Return the JSON document of many pictures.
+    """Return the JSON document of several pictures.
 
-    It has schema, model and labels; one object per picture; and the pictures that could not be read, with the reason.
+    It holds the schema version, the model, the labels, one object per picture, and the errors with their reasons.
+
+    Args:
+        recognizer: what predicted the results.
+        results: results and errors, in any order.
     """
     results = list(results)
     return {

@@ -1,1 +1,1 @@
-"""The command line: `main` parses the words, one module for each command does the work, imported when it is needed."""
+"""The command line: `main` parses the arguments; each command is a module, which imports what it needs when it runs."""

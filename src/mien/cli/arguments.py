@@ -1,4 +1,4 @@
-"""Arguments that several commands share, and the types of their values."""
+"""Arguments that several commands share, and the types of their values. It knows argparse; the library does not."""
 
 from __future__ import annotations
 
@@ -27,25 +27,36 @@ LABELS = tuple(LABEL_SETS)
 
 
 def add_data(parser: Any, *, positional: bool = False, required: bool = True) -> None:
-    """The words that name data: `--data PATH`, given once or several times, or PATH itself, and how to read it."""
-    what = "fer2013.csv, an archive that holds it, AffectNet, or a folder of pictures named for emotions"
+    """Add the arguments that name labelled faces.
+
+    Args:
+        parser: the parser or group.
+        positional: take the paths as arguments instead of `--data PATH`.
+        required: whether `--data` is required.
+    """
+    what = "fer2013.csv, an archive that holds it, AffectNet, or a folder with a subfolder per emotion"
     if positional:
-        parser.add_argument("data", nargs="+", type=Path, metavar="PATH", help=f"{what}; several are taken together")
+        parser.add_argument("data", nargs="+", type=Path, metavar="PATH", help=f"{what}; several are combined")
     else:
         parser.add_argument(
-            "--data", action="append", required=required, type=Path, metavar="PATH", help=f"{what}; several times: all"
+            "--data", action="append", required=required, type=Path, metavar="PATH", help=f"{what}; may be repeated"
         )
     parser.add_argument("--votes", type=Path, metavar="FILE", help="FER+'s fer2013new.csv, aligned row by row")
     parser.add_argument("--labels", choices=LABELS, help="7 or 8 emotions (default: the model's, or FER2013's 7)")
     parser.add_argument(
         "--numbers",
         choices=LABELS,
-        help="whose order folders named 0, 1, 2, ... follow (default: AffectNet's, if they are 0 to 7)",
+        help="label set whose order folders named 0, 1, 2, ... follow (default: AffectNet's, if they are 0 to 7)",
     )
 
 
 def add_reading(parser: Any, *, size: int | None = None) -> None:
-    """The words that say which recognizer reads faces, and how; `size` is that at which faces are searched."""
+    """Add the arguments that define the recognizer.
+
+    Args:
+        parser: the parser or group.
+        size: default of `--size`, in pixels; None: the detector's.
+    """
     parser.add_argument(
         "--model", default="mien", metavar="BUNDLE", help="a released bundle's name or a file (default: mien)"
     )
@@ -54,32 +65,45 @@ def add_reading(parser: Any, *, size: int | None = None) -> None:
     )
     usual = f" (default: {size})" if size else ""
     parser.add_argument(
-        "--size", type=int, default=size, metavar="PIXELS", help=f"longer side at which faces are searched{usual}"
+        "--size", type=int, default=size, metavar="PIXELS", help=f"longer side at which faces are detected{usual}"
     )
-    parser.add_argument("--labels", help="ferplus (8 emotions, what people see) or fer2013 (7, the benchmark's)")
+    parser.add_argument("--labels", help="ferplus (8 emotions, learnt from votes) or fer2013 (7, the benchmark's)")
     parser.add_argument("--min-face", type=float, default=0.0, metavar="PIXELS", help="leave out smaller faces")
     parser.add_argument("--flip", action="store_true", help="average each face with its mirror image")
     add_provider(parser)
 
 
 def add_provider(parser: Any) -> None:
-    """The word that names what computes the model."""
+    """Add the argument that selects the execution provider."""
     parser.add_argument(
-        "--provider", default="cpu", metavar="NAME", help="what computes the model: cpu (default), cuda, openvino, ..."
+        "--provider", default="cpu", metavar="NAME", help="execution provider: cpu (default), cuda, openvino, ..."
     )
 
 
 def add_min_confidence(parser: Any) -> None:
-    """The word below which an emotion is not answered."""
+    """Add the argument that sets the least probability of an emotion."""
     parser.add_argument(
-        "--min-confidence", type=float, default=0.0, metavar="P", help="answer uncertain below this probability, 0 to 1"
+        "--min-confidence",
+        type=float,
+        default=0.0,
+        metavar="P",
+        help="report 'uncertain' below this probability, 0 to 1",
     )
 
 
 def read_data(options: argparse.Namespace, heads: Iterable[str] = (), **more: Any) -> FaceDataset:
-    """The data that the words name, with a bar; where they name no labels, in those of a model with these heads.
+    """Load the data of the arguments of `add_data`, with a progress bar.
 
-    The notes, which are shown with the data, take the place of warnings.
+    Warnings about the data are silenced, since the same texts are among the data set's notes, which are shown.
+
+    Args:
+        options: the parsed arguments.
+        heads: the heads of a model, which decide the label set if `--labels` is not given.
+        **more: further arguments of `mien.datasets.load_data`.
+
+    Raises:
+        InputError: no data are named.
+        DataError: the data cannot be read.
     """
     from mien.datasets import DataWarning, load_data
     from mien.labels import label_set_of
@@ -99,7 +123,7 @@ def read_data(options: argparse.Namespace, heads: Iterable[str] = (), **more: An
 
 
 def minutes(text: str) -> float:
-    """ "90m", "1h30m", "1.5h", or a plain number of minutes."""
+    """Convert "90m", "1h30m", "1.5h", or a plain number of minutes to minutes."""
     found = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m?)?", text.strip().lower())
     try:
         found_minutes = 60 * float(found[1] or 0) + float(found[2] or 0) if found else 0.0
@@ -111,7 +135,13 @@ def minutes(text: str) -> float:
 
 
 def add_options(parser: Any, cls: type, names: Sequence[str]) -> None:
-    """Add fields of an options class to a parser, with their descriptions and defaults."""
+    """Add fields of an options class to a parser, with their descriptions and defaults.
+
+    Args:
+        parser: the parser or group.
+        cls: the options class, see `mien.options`.
+        names: the fields.
+    """
     for name in names:
         field = field_of(cls, name)
         metadata, default = field.metadata, field.default
@@ -129,12 +159,19 @@ def add_options(parser: Any, cls: type, names: Sequence[str]) -> None:
 
 
 def options_of(options: argparse.Namespace, cls: type[Options], names: Sequence[str], **more: Any) -> Options:
-    """Return the options object of what was parsed with `add_options`."""
+    """Return the options object of arguments that `add_options` added.
+
+    Args:
+        options: the parsed arguments.
+        cls: the options class.
+        names: the fields that were added.
+        **more: values of other fields.
+    """
     return cls(**{name: getattr(options, name) for name in names}, **more)
 
 
 def argument_type(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return a type for argparse, whose message is that of the function's ValueError."""
+    """Return a type for argparse that shows the message of the function's ValueError."""
 
     def parsed(text: str) -> Any:
         try:
@@ -149,7 +186,7 @@ positive = argument_type(whole_number)
 
 
 def recognizer_of(options: argparse.Namespace) -> EmotionRecognizer:
-    """Return the recognizer that the arguments of `add_reading` and `add_min_confidence` ask for."""
+    """Return the recognizer that the arguments of `add_reading` and `add_min_confidence` define."""
     from mien.recognizer import EmotionRecognizer
 
     return EmotionRecognizer(

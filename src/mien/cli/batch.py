@@ -1,4 +1,4 @@
-"""`mien batch`: folders and buckets of pictures and videos, on many cores and machines."""
+"""`mien batch`: predict many pictures and videos, on all cores or a Ray cluster."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
+    """Add the command to the parser's commands."""
     parser = commands.add_parser(
-        "batch", help="read many pictures and videos into Parquet files (extra: scale)", description=_batch.__doc__
+        "batch", help="predict many pictures and videos into Parquet files (extra: scale)", description=_batch.__doc__
     )
     parser.add_argument(
         "sources",
         nargs="+",
         metavar="SOURCE",
-        help="files, folders with all in them, globs, addresses (s3://...), or @FILE, a list with a name a line",
+        help="files, folders (with their subfolders), globs, addresses (s3://...), or @FILE, a list, one name per line",
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="a folder for the Parquet files, or an address")
     parser.add_argument(
-        "--workers", type=positive, metavar="N", help="recognizers side by side (default: as many as there is room for)"
+        "--workers", type=positive, metavar="N", help="number of parallel recognizers (default: as many as fit)"
     )
-    parser.add_argument("--threads", type=positive, default=1, metavar="N", help="cores of each of them (default: 1)")
+    parser.add_argument("--threads", type=positive, default=1, metavar="N", help="cores of each worker (default: 1)")
     parser.add_argument(
         "--address", metavar="ADDRESS", help="a Ray cluster: auto, host:port or ray://host:port (default: this machine)"
     )
@@ -39,9 +40,12 @@ def add(commands: Any) -> None:
 
 
 def _batch(options: argparse.Namespace) -> int:
-    """Finds the faces in many pictures and videos and reads their emotions, on all cores or on a Ray cluster; writes
-    Parquet files. The same command goes on after a stop, and reads only what is new. Exit code 0: all was read; 1: some
-    files were not, each has a row that says why, or a part is left for the next run; 2: wrong usage."""
+    """Predict the emotions of the faces in many pictures and videos, and write Parquet files.
+
+    It uses all cores, or a Ray cluster. After an interruption the same command continues, and reads only new files.
+    Exit code 0: everything was read; 1: some files could not be read (each has a row with the reason), or a part is
+    left for the next run; 2: wrong usage.
+    """
     from dataclasses import fields
 
     from mien.batch.run import run_batch
@@ -50,17 +54,17 @@ def _batch(options: argparse.Namespace) -> int:
 
     settings = ReadSettings(**{field.name: getattr(options, field.name) for field in fields(ReadSettings)})
     try:
-        with ProgressBar("looking for files") as bar:
+        with ProgressBar("listing files") as bar:
 
-            def progress(tally: BatchProgress, _: PartReport | None) -> None:
-                rate = tally.done / tally.seconds if tally.seconds else 0.0
+            def progress(state: BatchProgress, _: PartReport | None) -> None:
+                rate = state.done / state.seconds if state.seconds else 0.0
                 figures = (
-                    f"{tally.done:,}/{tally.files:,} files  {tally.faces:,} faces  {tally.errors:,} errors  "
+                    f"{state.done:,}/{state.files:,} files  {state.faces:,} faces  {state.errors:,} errors  "
                     f"{rate:.1f} files/s"
                 )
-                bar.show(tally.done, total=tally.files, label="reading", figures=figures)
+                bar.show(state.done, total=state.files, label="reading", figures=figures)
 
-            tally = run_batch(
+            result = run_batch(
                 options.sources,
                 options.out,
                 settings,
@@ -71,19 +75,19 @@ def _batch(options: argparse.Namespace) -> int:
             )
     except KeyboardInterrupt:
         raise KeyboardInterrupt("stopped; what is finished is kept, and the same command goes on from there") from None
-    print(f"{options.out}: {summary(tally)}", file=sys.stderr)
-    for part, reason in tally.failed.items():
+    print(f"{options.out}: {summary(result)}", file=sys.stderr)
+    for part, reason in result.failed.items():
         print(f"mien: {part} is left for the next run: {reason}", file=sys.stderr)
-    return SOME_FAILED if tally.failed or tally.errors else OK
+    return SOME_FAILED if result.failed or result.errors else OK
 
 
-def summary(tally: BatchProgress) -> str:
-    """One line on what was done."""
-    before = f"; {tally.before:,} were done before" if tally.before else ""
-    if not tally.files:
+def summary(state: BatchProgress) -> str:
+    """Return one line on what was done."""
+    before = f"; {state.before:,} were done before" if state.before else ""
+    if not state.files:
         return f"nothing to do{before}"
-    rate = tally.done / tally.seconds if tally.seconds else 0.0
+    rate = state.done / state.seconds if state.seconds else 0.0
     return (
-        f"{tally.done:,} of {tally.files:,} files, {tally.faces:,} faces, {tally.errors:,} errors "
-        f"in {tally.seconds:.1f} s ({rate:.1f} files/s, {tally.workers} workers){before}"
+        f"{state.done:,} of {state.files:,} files, {state.faces:,} faces, {state.errors:,} errors "
+        f"in {state.seconds:.1f} s ({rate:.1f} files/s, {state.workers} workers){before}"
     )

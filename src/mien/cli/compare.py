@@ -12,7 +12,8 @@ from mien.progress import share_bar, stage_bar
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("compare", help="set models side by side", description=_compare.__doc__)
+    """Add the command to the parser's commands."""
+    parser = commands.add_parser("compare", help="compare models on the same faces", description=_compare.__doc__)
     parser.add_argument("models", nargs="+", metavar="RUN_OR_BUNDLE", help="runs' folders or bundles' files")
     add_data(parser, required=False)
     parser.add_argument("--split", help="default: PublicTest, or else Test, Validation or Training")
@@ -22,10 +23,12 @@ def add(commands: Any) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    """Scores, size, work and recipes of runs or bundles side by side, with paired tests of every difference. Runs that
-    keep predictions of the same faces need no --data."""
+    """Compare the scores, sizes, costs and recipes of runs or bundles, with paired tests of every difference.
+
+    Runs that hold predictions of the same faces need no --data.
+    """
     if options.out:
-        from mien.report.comparison import write_comparison  # before the work: the extra may be missing
+        from mien.report.comparison import write_comparison  # first, since the extra may be missing
     from mien.datasets import default_split
     from mien.evaluation.compare import compare
     from mien.runs import open_model_source

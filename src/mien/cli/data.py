@@ -1,4 +1,4 @@
-"""`mien data describe` and `mien data clean`."""
+"""`mien data`: describe labelled faces, and list those to leave out of training."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from mien.progress import share_bar
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("data", help="look at data, and choose what to leave out")
+    """Add the command to the parser's commands."""
+    parser = commands.add_parser("data", help="describe data, and list faces to leave out")
     inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    describe = inner.add_parser("describe", help="say what is in data and what is wrong", description=_describe.__doc__)
+    describe = inner.add_parser("describe", help="describe data and their problems", description=_describe.__doc__)
     add_data(describe, positional=True)
-    describe.add_argument("--no-near", action="store_true", help="do not look for near copies, which takes longest")
+    describe.add_argument("--no-near", action="store_true", help="skip the search for near copies, which takes longest")
     describe.add_argument("--out", type=Path, metavar="DIR", help="write pictures there (extra: report)")
     describe.add_argument("--json", type=Path, metavar="FILE", help="write everything as JSON")
     describe.set_defaults(run=_describe)
@@ -37,11 +38,13 @@ def add(commands: Any) -> None:
 
 
 def _describe(options: argparse.Namespace) -> int:
-    """Counts faces by source, split and class; finds exact and near copies, within splits and across them, identical
-    faces with different labels, pictures of one shade, and, with --votes, what is no face and how far labels and
-    people agree."""
+    """Describe labelled faces: counts by source, split and class, copies, and problems.
+
+    It finds exact and near copies within splits and across them, identical faces with different labels, and pictures of
+    one shade; with --votes also pictures that are no faces, and how well labels and votes agree.
+    """
     if options.out:
-        from mien.report.data import draw_all  # before the work: the extra may be missing
+        from mien.report.data import draw_all  # first, since the extra may be missing
     from mien.datasets.describe import describe
 
     dataset = read_data(options)
@@ -57,9 +60,11 @@ def _describe(options: argparse.Namespace) -> int:
 
 
 def _clean(options: argparse.Namespace) -> int:
-    """Writes a list of the faces that are better left out of training, with the reasons; 'mien train --leave-out' obeys
-    it. Only Training faces are listed, so that scores stay comparable: of a picture that is in Training and in a test
-    split, it is the copy in Training that goes."""
+    """List the faces that are better left out of training, with the reasons; 'mien train --leave-out' reads the list.
+
+    Only Training faces are listed, so that scores stay comparable: of a picture that is in Training and in a test
+    split, the copy in Training is left out.
+    """
     from mien.datasets import near_copies
     from mien.datasets.clean import DEFAULT_REASONS, NEEDS_NEAR, check_reasons, find_unfit, write_list
 

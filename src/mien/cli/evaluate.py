@@ -1,4 +1,4 @@
-"""`mien evaluate`: judge a bundle on labelled faces."""
+"""`mien evaluate`: evaluate a bundle on labelled faces."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from mien.progress import share_bar
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("evaluate", help="judge a bundle on labelled faces", description=_evaluate.__doc__)
+    """Add the command to the parser's commands."""
+    parser = commands.add_parser("evaluate", help="evaluate a bundle on labelled faces", description=_evaluate.__doc__)
     parser.add_argument("bundle", metavar="RUN_OR_BUNDLE", help="a run's folder, a bundle's file or a released name")
     add_data(parser)
     parser.add_argument("--split", help="default: PublicTest, or else Test, Validation or Training")
     parser.add_argument("--flip", action="store_true", help="average each face with its mirror image")
     parser.add_argument(
-        "--near-copies", action="store_true", help="also without the faces that have a near copy in Training"
+        "--near-copies", action="store_true", help="also score without the faces that have a near copy in Training"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write everything as JSON")
     add_provider(parser)
@@ -25,8 +26,11 @@ def add(commands: Any) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    """Accuracy, calibration and confusion of a bundle, with 95 % bootstrap intervals, with and without the faces that
-    have an exact copy in Training; with --votes also on the usual FER+ test sets."""
+    """Measure accuracy, calibration and confusion of a bundle, with 95 % bootstrap intervals.
+
+    Scores are given with and without the faces that have an exact copy in Training; with --votes also on the usual
+    FER+ test sets.
+    """
     from mien.datasets import default_split
     from mien.evaluation.evaluate import evaluate_bundle
     from mien.runs import open_model_source

@@ -1,4 +1,4 @@
-"""`mien export`."""
+"""`mien export`: convert a bundle to another format."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ FORMATS = ("onnx", "onnx-int8", "onnx-fp16", "openvino", "litert", "torch")
 
 
 def add(commands: Any) -> None:
+    """Add the command to the parser's commands."""
     parser = commands.add_parser(
         "export", help="write a bundle for phones and other runtimes (extra: export)", description=_export.__doc__
     )
@@ -20,14 +21,18 @@ def add(commands: Any) -> None:
     parser.add_argument("--format", required=True, choices=FORMATS, help="int8 for processors, litert for phones, ...")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: the bundle's name, in this folder")
     add_data(parser, required=False)
-    parser.add_argument("--split", help="compared and judged on: PublicTest, or else Test, Validation or Training")
-    parser.add_argument("--seed", type=int, default=0, help="of the faces that int8 is calibrated on (default: 0)")
+    parser.add_argument(
+        "--split", help="faces to compare on (default: PublicTest, or else Test, Validation or Training)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the choice of calibration faces (default: 0)")
     parser.set_defaults(run=_export)
 
 
 def _export(options: argparse.Namespace) -> int:
-    """Writes a bundle in another format, with its labels and preprocessing in it, so that every mien command reads it.
-    The file is run on real faces and compared with the original first, and is not written if it disagrees."""
+    """Write a bundle in another format, with its labels and preprocessing, which every mien command can read.
+
+    The new file is run on real faces and compared with the original; it is not written if the two disagree.
+    """
     from mien.datasets import default_split
     from mien.export import export
     from mien.runs import open_model_source

@@ -1,4 +1,4 @@
-"""`mien federated`: simulate, server and client."""
+"""`mien federated`: simulate federated training, or run its server or a client."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from mien.progress import stage_bar
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("federated", help="train where the faces are, on Flower (extra: federated)")
+    """Add the command to the parser's commands."""
+    parser = commands.add_parser("federated", help="federated training with Flower (extra: federated)")
     kinds = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_simulate(kinds)
     _add_server(kinds)
@@ -21,7 +22,7 @@ def add(commands: Any) -> None:
 
 
 def _add_simulate(kinds: Any) -> None:
-    parser = kinds.add_parser("simulate", help="server and clients in one process", description=_simulate.__doc__)
+    parser = kinds.add_parser("simulate", help="run server and clients in one process", description=_simulate.__doc__)
     add_data(parser)
     _add_run(parser)
     _add_split(parser)
@@ -30,7 +31,7 @@ def _add_simulate(kinds: Any) -> None:
 
 
 def _add_server(kinds: Any) -> None:
-    parser = kinds.add_parser("server", help="averages what clients train", description=_server.__doc__)
+    parser = kinds.add_parser("server", help="average what clients train", description=_server.__doc__)
     add_data(parser)
     _add_run(parser)
     _add_address(parser)
@@ -41,29 +42,31 @@ def _add_server(kinds: Any) -> None:
         "--round-timeout",
         type=positive,
         metavar="SECONDS",
-        help="who has not answered by then has failed (default: no)",
+        help="seconds after which a client that has not answered has failed (default: no limit)",
     )
     parser.set_defaults(run=_server)
 
 
 def _add_client(kinds: Any) -> None:
-    parser = kinds.add_parser("client", help="trains on its own faces for a server", description=_client.__doc__)
+    parser = kinds.add_parser("client", help="train on local faces for a server", description=_client.__doc__)
     add_data(parser)
     _add_address(parser)
-    parser.add_argument("--tls", type=Path, metavar="CA", help="PEM file that the server's certificate is signed by")
-    parser.add_argument("--part", metavar="K/N", help="only the K-th of N parts of Training, to try it out on one csv")
+    parser.add_argument("--tls", type=Path, metavar="CA", help="PEM file of the authority that signed the certificate")
+    parser.add_argument("--part", metavar="K/N", help="use only the K-th of N parts of Training, to test with one csv")
     _add_split(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of the division (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the partition (default: 0)")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.set_defaults(run=_client)
 
 
 def _add_run(parser: Any) -> None:
-    parser.add_argument("--clients", type=positive, default=10, help="default: 10")
-    parser.add_argument("--rounds", type=positive, default=20, help="default: 20")
-    parser.add_argument("--local-epochs", type=positive, default=1, help="of each client in a round (default: 1)")
+    parser.add_argument("--clients", type=positive, default=10, help="number of clients (default: 10)")
+    parser.add_argument("--rounds", type=positive, default=20, help="number of rounds (default: 20)")
+    parser.add_argument(
+        "--local-epochs", type=positive, default=1, help="epochs of each client in a round (default: 1)"
+    )
     parser.add_argument("--strategy", default="fedavg", choices=["fedavg", "fedprox"])
-    parser.add_argument("--mu", type=float, default=0.01, help="FedProx's pull to the common weights (default: 0.01)")
+    parser.add_argument("--mu", type=float, default=0.01, help="weight of FedProx's proximal term (default: 0.01)")
     parser.add_argument("--fraction", type=float, default=1.0, help="share of the clients in a round (default: 1)")
     parser.add_argument(
         "--dp-noise", type=float, metavar="X", help="noise multiplier of differential privacy (default: none)"
@@ -75,7 +78,7 @@ def _add_run(parser: Any) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any key of the recipe")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder of the run")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out after its last round")
+    parser.add_argument("--resume", action="store_true", help="continue the run in --out after its last round")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
 
 
@@ -85,7 +88,7 @@ def _add_split(parser: Any) -> None:
         "--alpha",
         type=float,
         default=0.5,
-        help="dirichlet: small for clients that differ, large for alike (default: .5)",
+        help="dirichlet: small values make clients differ, large ones make them alike (default: .5)",
     )
 
 
@@ -94,8 +97,11 @@ def _add_address(parser: Any) -> None:
 
 
 def _simulate(options: argparse.Namespace) -> int:
-    """Divides the Training faces among clients and trains them round by round; then exports the best round as a bundle,
-    trains the same recipe on all faces in one place for as many passes, and writes report/federated.html."""
+    """Simulate federated training: divide the Training faces among clients and train them round by round.
+
+    The best round is exported as a bundle. Then the same recipe is trained on all faces together for as many passes,
+    for comparison, and report/federated.html is written.
+    """
     plan, recipe = _planned(options, split=options.split, alpha=options.alpha)
     from mien.federated.simulate import simulate
 
@@ -115,8 +121,11 @@ def _simulate(options: argparse.Namespace) -> int:
 
 
 def _server(options: argparse.Namespace) -> int:
-    """Waits for all clients, then sends them the weights, averages what they return, and judges every round on the
-    validation faces of --data, which are all that it needs; at the end exports the best round as a bundle."""
+    """Run the server: send the weights to all clients and average what they return, round by round.
+
+    It waits for all clients first. Every round is evaluated on the validation faces of --data, the only faces that the
+    server needs; at the end the best round is exported as a bundle.
+    """
     plan, recipe = _planned(options, split=None)
     from mien.federated.history import describe_round
     from mien.federated.network import run_server
@@ -140,8 +149,10 @@ def _server(options: argparse.Namespace) -> int:
 
 
 def _client(options: argparse.Namespace) -> int:
-    """Trains on the Training faces of --data whenever the server asks, and ends when the server does. The recipe comes
-    from the server; the faces stay here."""
+    """Run a client: train on the Training faces of --data in every round, until the server ends.
+
+    The recipe comes from the server; the faces stay on this machine.
+    """
     _do_not_spin()
     from mien.datasets import TRAINING
     from mien.federated.network import run_client
@@ -158,7 +169,7 @@ def _client(options: argparse.Namespace) -> int:
 
 
 def _planned(options: argparse.Namespace, **split: Any) -> tuple[Any, Any]:
-    """Plan and recipe, checked before any data are read."""
+    """Return the plan and the recipe, checked before any data are read."""
     _do_not_spin()
     from mien.federated.plan import Plan
     from mien.runs import Run
@@ -179,7 +190,8 @@ def _part(text: str) -> tuple[int, int]:
 
 
 def _do_not_spin() -> None:
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in `mien train`
+    """Make idle threads sleep instead of spin, as in `mien train`."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _wrote(bundle: Path, out: Path) -> int:

@@ -9,6 +9,7 @@ from mien.cli.arguments import OK, add_provider
 
 
 def add(commands: Any) -> None:
+    """Add the command to the parser's commands."""
     parser = commands.add_parser("info", help="print a bundle's model card", description=_info.__doc__)
     parser.add_argument("bundle", metavar="BUNDLE", help="a released bundle's name or a file")
     parser.add_argument("--json", action="store_true", help="print the whole metadata as JSON")
@@ -17,7 +18,7 @@ def add(commands: Any) -> None:
 
 
 def _info(options: argparse.Namespace) -> int:
-    """What a bundle says of itself: its model card."""
+    """Print the model card of a bundle."""
     from mien.bundle import Bundle
     from mien.model_card import card
 

@@ -1,4 +1,4 @@
-"""`mien live`: a camera or stream in a window, with the emotions of its faces."""
+"""`mien live`: show a camera or a stream in a window, with the emotions of its faces."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ OPTIONS = ("mirror", "details", "fullscreen", "snapshots", "out", "seconds", "re
 
 
 def add(commands: Any) -> None:
+    """Add the command to the parser's commands."""
     parser = commands.add_parser(
-        "live", help="read the emotions before a camera, in a window", description=_live.__doc__
+        "live", help="show a camera in a window, with the emotions of its faces", description=_live.__doc__
     )
     parser.add_argument(
         "--camera", default="0", metavar="SOURCE", help="a camera's number, an address or a file (default: 0)"
@@ -28,9 +29,11 @@ def add(commands: Any) -> None:
 
 
 def _live(options: argparse.Namespace) -> int:
-    """Show a camera, stream or video with boxes, emotions and bars, dropping frames that come too late. Keys: q quit,
-    s snapshot, r record, d details, l labels, h help. Exit code 0: it was closed or has ended; 2: no display, or wrong
-    usage; 1: there is no such camera, or it cannot be read."""
+    """Show a camera, stream or video with boxes, emotions and bars; frames that come too late are dropped.
+
+    Keys: q quit, s snapshot, r record, d details, l labels, h help. Exit code 0: it was closed or has ended; 1: there
+    is no such camera, or it cannot be read; 2: no display, or wrong usage.
+    """
     from mien.live.show import show_live
 
     chosen = options_of(options, LiveOptions, OPTIONS, window=_window(options.width, options.height))
@@ -46,7 +49,7 @@ def _live(options: argparse.Namespace) -> int:
 
 
 def _window(width: int | None, height: int | None) -> tuple[int, int] | None:
-    """A window of this width and height; a missing one makes it 16 to 9."""
+    """Return width and height of the window; if only one is given, the window is 16 to 9."""
     if width is None and height is None:
         return None
     return (width or round((height or 0) * 16 / 9), height or round((width or 0) * 9 / 16))

@@ -1,6 +1,6 @@
-"""The `mien` command. Parses words and prints answers; the work is done elsewhere, imported when it is needed.
+"""The `mien` command: parse the arguments, run the command, print errors.
 
-Exit codes: 0 all went well, 1 some of the work failed (the rest is done), 2 wrong usage.
+Exit codes: 0 success, 1 some of the work failed (the rest is done), 2 wrong usage, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -43,9 +43,13 @@ from mien.version import __version__
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command line and returns its exit code."""
+    """Run one command line and return its exit code.
+
+    Args:
+        arguments: the arguments after "mien"; None: those of the process.
+    """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal or file name may hold what the encoding does not
+        if isinstance(stream, io.TextIOWrapper):  # file names may hold characters that the encoding cannot represent
             stream.reconfigure(errors="backslashreplace")
     _log_to_stderr()
     parser = make_parser()
@@ -57,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = int(options.run(options))
         sys.stdout.flush()  # here, where a closed pipe can still be caught
         return code
-    except DownloadError as error:  # a DetectorError, but no wrong usage
+    except DownloadError as error:  # a DetectorError, but not wrong usage
         print(f"mien: {error}", file=sys.stderr)
         return SOME_FAILED
     except (InputError, RecipeError, BundleError, DetectorError, MissingExtraError) as error:
@@ -69,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         print(f"mien: {str(stop) or 'stopped'}", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # whoever read our output has gone; there is nobody to tell
+    except BrokenPipeError:  # the reader of the output has ended: nothing to report
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except OSError as error:
@@ -78,14 +82,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _StandardError(logging.Handler):
-    """Write log records to what standard error is at the time, without a prefix: they are messages to the user."""
+    """Write log records to the current standard error, without a prefix: they are messages to the user."""
 
     def emit(self, record: logging.LogRecord) -> None:
         print(self.format(record), file=sys.stderr, flush=True)
 
 
 def _log_to_stderr() -> None:
-    """Show the messages of mien's library code, once in each process."""
+    """Set up the logger of mien's library code, once in each process."""
     logger = logging.getLogger("mien")
     if not any(isinstance(handler, _StandardError) for handler in logger.handlers):
         logger.addHandler(_StandardError())
@@ -93,8 +97,9 @@ def _log_to_stderr() -> None:
 
 
 def make_parser() -> argparse.ArgumentParser:
+    """Return the parser with all commands; a parsed command is in `options.run`."""
     parser = argparse.ArgumentParser(
-        prog="mien", description="Reads facial expressions, and trains the models that do it."
+        prog="mien", description="Recognize facial expressions, and train the models for it."
     )
     parser.add_argument("--version", action="version", version=f"mien {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")

@@ -9,6 +9,7 @@ from mien.cli.arguments import OK
 
 
 def add(commands: Any) -> None:
+    """Add the command to the parser's commands."""
     parser = commands.add_parser(
         "models", help="list the released bundles with their figures", description=_models.__doc__
     )
@@ -16,7 +17,7 @@ def add(commands: Any) -> None:
 
 
 def _models(options: argparse.Namespace) -> int:
-    """The released bundles with their measured figures on PublicTest."""
+    """List the released bundles with their measured figures on PublicTest."""
     from mien.model_card import models_table
 
     print(models_table())

@@ -1,4 +1,4 @@
-"""What `mien predict` writes and prints: JSON, CSV, a table, and names of annotated pictures."""
+"""The outputs of `mien predict`: JSON, CSV, a table, and names for annotated pictures."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from mien.recognizer import EmotionRecognizer
 from mien.results import Faces, document
 
 WORTH_A_LINE = 0.005
-"""Less likely emotions, 0 % when rounded, are left out of the table."""
+"""Least probability of an emotion in the table; smaller ones would be rounded to 0 %."""
 
 
 def as_json(recognizer: EmotionRecognizer, results: list[Faces], errors: list[ImageError]) -> str:
-    """The document of what was read and what was not."""
+    """Return the JSON document of all results and errors."""
     return json.dumps(document(recognizer, [*results, *errors]), indent=2, ensure_ascii=False) + "\n"
 
 
 def as_csv(labels: LabelSet, results: list[Faces]) -> str:
-    """One row per face under the columns of `Faces.columns`."""
+    """Return a CSV with a row per face and the columns of `Faces.columns`."""
     text = io.StringIO()
     writer = csv.DictWriter(text, Faces.columns(labels), lineterminator="\n")
     writer.writeheader()
@@ -35,7 +35,12 @@ def as_csv(labels: LabelSet, results: list[Faces]) -> str:
 
 
 def as_table(results: list[Faces], top: int) -> Table:
-    """One row per face, and one for a picture without any."""
+    """Return a table with a row per face, and one per picture without faces.
+
+    Args:
+        results: the results.
+        top: number of emotions per face.
+    """
     table = Table(box=None, pad_edge=False)
     table.add_column("picture", max_width=20, overflow="ellipsis", no_wrap=True)
     for title, justify in (("face", "right"), ("size", "right"), ("seen by", "right")):
@@ -64,9 +69,13 @@ def as_table(results: list[Faces], top: int) -> Table:
 
 
 class AnnotatedNames:
-    """Names for annotated pictures in one folder: no two take the same, and none replaces a picture of the user's.
+    """Choose names for annotated pictures in one folder, without duplicates and without replacing an input.
 
-    Earlier annotated pictures are replaced, unless the folder also holds pictures that are read: there nothing is.
+    Existing files are replaced, unless the folder also holds pictures that are read: then no file in it is.
+
+    Args:
+        folder: where the annotated pictures are written.
+        pictures: the pictures that are read.
     """
 
     def __init__(self, folder: Path, pictures: list[Path]) -> None:
@@ -77,7 +86,7 @@ class AnnotatedNames:
         self._taken = {path.name.casefold() for path in folder.iterdir()} if mixed else set[str]()
 
     def of(self, path: Path) -> Path:
-        """A free name from the picture's own, as JPEG, or as PNG where it was one."""
+        """Return a free path for a picture: its own name, as .png if it is one, else as .jpg."""
         suffix = ".png" if path.suffix.lower() == ".png" else ".jpg"
         name, number = path.stem + suffix, 2
         while name.casefold() in self._taken:

@@ -1,4 +1,4 @@
-"""`mien predict`: read the emotions in pictures."""
+"""`mien predict`: predict the emotions of the faces in pictures."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     from mien.results import Faces
 
 FEW = 4
-"""Up to so many files need no progress bar."""
+"""Most files for which no progress bar is shown."""
 
 STANDARD_OUTPUT = "-"
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("predict", help="read the emotions in pictures", description=_predict.__doc__)
+    """Add the command to the parser's commands."""
+    parser = commands.add_parser(
+        "predict", help="predict the emotions of the faces in pictures", description=_predict.__doc__
+    )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="pictures, folders of pictures, or globs")
-    parser.add_argument("--recursive", action="store_true", help="look into the folders' folders too")
+    parser.add_argument("--recursive", action="store_true", help="read subfolders too")
     parser.add_argument("--json", metavar="FILE", help="write everything as JSON; - for standard output")
     parser.add_argument("--csv", metavar="FILE", help="write a row per face; - for standard output")
     parser.add_argument("--annotate", metavar="DIR", type=Path, help="write the pictures with boxes and bars")
@@ -35,8 +38,10 @@ def add(commands: Any) -> None:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    """Find the faces in pictures and read their emotions; print a table unless standard output is asked for.
-    Exit code 0: all pictures were read; 1: some were not, each is named and the others are written; 2: wrong usage."""
+    """Predict the emotions of the faces in pictures, and print a table unless a file is written to standard output.
+
+    Exit code 0: all pictures were read; 1: some were not (each is named, and the others are written); 2: wrong usage.
+    """
     from mien.cli.output import AnnotatedNames
     from mien.images import find_images, save_image
 
@@ -56,7 +61,7 @@ def _predict(options: argparse.Namespace) -> int:
                     save_image(names.of(path), result.draw(path, top=options.top))
                 except ImageError as failure:
                     errors.append(failure)
-    finally:  # a stop half way must not lose what was read
+    finally:  # after an interruption, too, what was read is written
         written = _write(options, recognizer, results, errors)
         for error in errors:
             print(f"mien: {error}", file=sys.stderr)
@@ -64,7 +69,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _check_targets(*targets: str | None) -> None:
-    """Before the work, which may last for hours: can the files be written at all?"""
+    """Check, before the work, which may take hours, that the files can be written; raise InputError if not."""
     named = [target for target in targets if target]
     if len({target if target == STANDARD_OUTPUT else Path(target).resolve() for target in named}) < len(named):
         raise InputError(f"--json {named[0]} and --csv {named[1]}: only one of them can be written there")
@@ -89,7 +94,7 @@ def _with_progress(recognizer: EmotionRecognizer, paths: list[Path]) -> Iterator
 def _write(
     options: argparse.Namespace, recognizer: EmotionRecognizer, results: list[Faces], errors: list[ImageError]
 ) -> bool:
-    """Prints and writes everything that was asked for; whether all of it could be."""
+    """Write the files and print the table; return whether all files could be written."""
     from rich.console import Console
 
     from mien.cli import output
@@ -111,7 +116,7 @@ def _write(
             print(f"mien: {target}: cannot be written: {error.strerror or error}. Choose another", file=sys.stderr)
             written = False
     if results and STANDARD_OUTPUT not in texts:
-        # Rich would leave with its own exit code on a closed pipe, and fold rows where nobody has a narrow terminal.
+        # Captured, since rich exits with its own code on a closed pipe; wide, since rows must not wrap in a file.
         console = Console(width=None if sys.stdout.isatty() else 200)
         with console.capture() as captured:
             console.print(output.as_table(results, options.top))

@@ -1,4 +1,4 @@
-"""`mien report`: draw everything known of a model."""
+"""`mien report`: write a page with the figures of a model."""
 
 from __future__ import annotations
 
@@ -11,25 +11,28 @@ from mien.progress import stage_bar
 
 
 def add(commands: Any) -> None:
+    """Add the command to the parser's commands."""
     parser = commands.add_parser(
-        "report", help="draw everything known of a model, as one page (extra: report)", description=_report.__doc__
+        "report", help="write a page with the figures of a model (extra: report)", description=_report.__doc__
     )
     parser.add_argument("model", metavar="RUN_OR_BUNDLE", help="a run's folder, a bundle's file or a released name")
     add_data(parser)
     parser.add_argument("--split", help="default: PublicTest, or else Test, Validation or Training")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="where to write (default: report in the run, or NAME-report here)"
+        "--out", type=Path, metavar="DIR", help="folder of the page (default: report in the run, or NAME-report here)"
     )
     parser.set_defaults(run=_report)
 
 
 def _report(options: argparse.Namespace) -> int:
-    """Writes one HTML page that needs nothing else, and its figures as PNG: training curves, scores per class,
-    confusion, precision-recall and ROC, calibration, risk and coverage, mistakes, uncertain and sample faces, the
-    network, and where it looks. Grad-CAM and attention need a run and the extra train; a bundle alone gets occlusion
-    maps."""
+    """Write one self-contained HTML page with the figures of a model, and each figure as PNG.
+
+    Figures: training curves, scores per class, confusion, precision-recall and ROC, calibration, risk and coverage,
+    mistakes, uncertain and sample faces, the network, and attribution maps. Grad-CAM and attention need a run and the
+    extra train; for a bundle alone occlusion maps are drawn.
+    """
     from mien.datasets import default_split
-    from mien.report import write_report  # before the work: the extra may be missing
+    from mien.report import write_report  # first, since the extra may be missing
     from mien.runs import open_model_source
 
     dataset = read_data(options, open_model_source(options.model).bundle.heads, set_aside=False)

@@ -1,4 +1,4 @@
-"""`mien robustness`: judge models on spoilt faces."""
+"""`mien robustness`: evaluate models on corrupted faces."""
 
 from __future__ import annotations
 
@@ -11,25 +11,30 @@ from mien.progress import share_bar
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("robustness", help="judge models on spoilt faces", description=_robustness.__doc__)
+    """Add the command to the parser's commands."""
+    parser = commands.add_parser(
+        "robustness", help="evaluate models on corrupted faces", description=_robustness.__doc__
+    )
     parser.add_argument("models", nargs="+", metavar="RUN_OR_BUNDLE", help="runs' folders, bundles' files or names")
     add_data(parser)
     parser.add_argument("--split", help="default: PublicTest, or else Test, Validation or Training")
     parser.add_argument(
-        "--seed", type=int, default=0, help="of noise, and of the sides that faces turn to (default: 0)"
+        "--seed", type=int, default=0, help="seed of the noise and of the directions of rotation (default: 0)"
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="write NAME.json of each model, and pictures (extra: report)"
+        "--out", type=Path, metavar="DIR", help="write NAME.json for each model, and figures (extra: report)"
     )
     add_provider(parser)
     parser.set_defaults(run=_robustness)
 
 
 def _robustness(options: argparse.Namespace) -> int:
-    """Accuracy under ten corruptions in five strengths each: blur, noise, JPEG, low light, contrast, hidden eyes and
-    mouths, rotation, scale and resolution."""
+    """Measure the accuracy under ten corruptions in five strengths each.
+
+    They are blur, noise, JPEG, low light, contrast, hidden eyes and mouths, rotation, scale and resolution.
+    """
     if options.out:
-        from mien.report.robustness import check_models, draw_robustness  # before the work: the extra may be missing
+        from mien.report.robustness import check_models, draw_robustness  # first, since the extra may be missing
 
         check_models(options.models)
     from mien.datasets import default_split

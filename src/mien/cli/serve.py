@@ -1,4 +1,4 @@
-"""`mien serve`: the service and the page."""
+"""`mien serve`: run the service and its page."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from mien.errors import MissingExtraError
 from mien.serve.settings import ServiceSettings, texts_of
 
 _REPEATED = {"keys": "key"}
-"""Options that may be given several times, with the word that one of them has."""
+"""Fields whose option may be repeated, with the option's name in the singular."""
 
 
 def add(commands: Any) -> None:
+    """Add the command to the parser's commands."""
     parser = commands.add_parser(
-        "serve", help="answer over HTTP, with a page for browsers (extra: serve)", description=_serve.__doc__
+        "serve", help="run the HTTP service, with a page for browsers (extra: serve)", description=_serve.__doc__
     )
     parser.add_argument("--new-key", action="store_true", help="make an API key, print it and its hash, and stop")
     for each in fields(ServiceSettings):
@@ -48,8 +49,11 @@ def add(commands: Any) -> None:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    """Answers over HTTP: pictures, videos as jobs, live streams, and a page that shows them. Without options only this
-    machine can ask. Each option can also be given by the environment: MIEN_SERVE_PORT=9000 for --port 9000."""
+    """Run the HTTP service: pictures, videos as jobs, live streams, and a page for browsers.
+
+    By default only this machine can reach it. Each option can also be set in the environment: MIEN_SERVE_PORT=9000 for
+    --port 9000.
+    """
     try:
         from mien.serve.middleware.keys import make_key
         from mien.serve.server import serve
@@ -64,7 +68,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def settings_of(options: argparse.Namespace) -> ServiceSettings:
-    """The environment's settings, with those of the command line before them."""
+    """Return the settings of the environment, replaced by those of the command line."""
     texts = texts_of(os.environ)
     for each in fields(ServiceSettings):
         given = getattr(options, each.name)

@@ -1,4 +1,4 @@
-"""`mien train`: train a recipe on labelled faces."""
+"""`mien train`: train a network by a recipe on labelled faces."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mien.cli.arguments import OK, add_data, minutes, positive, read_data
 
 
 def add(commands: Any) -> None:
+    """Add the command to the parser's commands."""
     parser = commands.add_parser("train", help="train a model (extra: train)", description=_train.__doc__)
     parser.add_argument("--recipe", default="mien", help="a shipped recipe's name or a .toml file (default: mien)")
     add_data(parser)
@@ -22,13 +23,11 @@ def add(commands: Any) -> None:
         help="choose the best epoch on these faces (default: the data's own validation split, or a tenth of Training)",
     )
     parser.add_argument(
-        "--weights", nargs="+", type=float, metavar="W", help="how much the faces of each --data count (default: 1)"
+        "--weights", nargs="+", type=float, metavar="W", help="weight of the faces of each --data (default: 1)"
     )
     parser.add_argument("--leave-out", type=Path, metavar="FILE", help="a list that `mien data clean` wrote")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder of the run")
-    parser.add_argument(
-        "--resume", action="store_true", help="go on with the run in --out after its last finished epoch"
-    )
+    parser.add_argument("--resume", action="store_true", help="continue the run in --out after its last finished epoch")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--epochs", type=positive)
     parser.add_argument("--batch-size", type=positive)
@@ -37,7 +36,7 @@ def add(commands: Any) -> None:
         "--max-time",
         type=minutes,
         metavar="TIME",
-        help="train for so long at most, 90m or 1h30m; the schedule ends inside it",
+        help="train for at most this time, 90m or 1h30m; the schedule is fitted to it",
     )
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--devices", type=positive, default=1, help="processes on each node (default: 1)")
@@ -54,8 +53,8 @@ def add(commands: Any) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    """Trains a recipe; then calibrates the model, exports it, compares the file with the network, and evaluates it."""
-    # Threads that spin while they wait halve the speed of everything, training too, on a machine with other work.
+    """Train a network by a recipe, then calibrate it, export it, compare the file with the network, and evaluate it."""
+    # Idle threads that spin halve the speed of training on a machine with other work.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from mien.datasets import load_data, with_validation
     from mien.runs import Run, first_process

@@ -1,4 +1,4 @@
-"""`mien video`: faces and emotions in videos."""
+"""`mien video`: analyze the faces and emotions in videos."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ OPTIONS = ("every", "fps", "start", "end", "detect_every", "realtime", "smoothin
 
 
 def add(commands: Any) -> None:
+    """Add the command to the parser's commands."""
     parser = commands.add_parser(
-        "video", help="read the emotions in videos, person by person (extra: video)", description=_video.__doc__
+        "video", help="analyze the emotions in videos, person by person (extra: video)", description=_video.__doc__
     )
     parser.add_argument(
         "inputs", nargs="+", metavar="INPUT", help="files, folders of pictures, addresses, a camera's number, or -"
@@ -33,7 +34,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--summary", action="store_true", help="print a summary per person (default without files)")
     parser.add_argument("--summary-json", metavar="FILE", type=Path, help="write the summary as JSON")
-    parser.add_argument("--resume", action="store_true", help="go on after the last whole frame of --out")
+    parser.add_argument("--resume", action="store_true", help="continue after the last whole frame of --out")
     add_options(parser, AnalysisOptions, OPTIONS)
     add_reading(parser, size=640)
     add_min_confidence(parser)
@@ -41,9 +42,12 @@ def add(commands: Any) -> None:
 
 
 def _video(options: argparse.Namespace) -> int:
-    """Find the faces in videos, track each person and read their emotions; write rows as they come, an annotated
-    video with the original sound, a timeline and a summary. In names of outputs {name} stands for the input's.
-    Exit code 0: all was read; 1: something was damaged or missing, the rest is written; 2: wrong usage."""
+    """Analyze videos: detect faces, track each person, predict the emotions, and write the results.
+
+    Results are rows, an annotated video with the original sound, a timeline and a summary. In the names of outputs
+    {name} stands for the input's name. Exit code 0: everything was read; 1: something was damaged or missing, the rest
+    is written; 2: wrong usage.
+    """
     from mien.errors import VideoError
     from mien.video.recording import check_files
 
@@ -107,7 +111,7 @@ def _report(recording: Recording, with_summary: bool) -> None:
 
 
 def _files(options: argparse.Namespace, source: str) -> RecordingFiles:
-    """The outputs of one video; {name} in their names stands for the video's own."""
+    """Return the outputs of one video, with {name} in their names replaced by the video's."""
     from mien.video.recording import RecordingFiles
 
     name = "stdin" if source == STANDARD_INPUT else Path(source).stem or "video"

@@ -13,7 +13,7 @@ from mien.video.options import AnalysisOptions
 @documented
 @dataclass(frozen=True)
 class LiveOptions:
-    """How a live picture is shown. Raises InputError for values out of range."""
+    """How live video is shown. Raises InputError for values out of range."""
 
     mirror: bool | None = option(
         None, "show it as a mirror would", shown_default="cameras by number yes, everything else no"

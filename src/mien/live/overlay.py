@@ -1,4 +1,4 @@
-"""What a live picture says of itself: rates, keys, notices, whether it is recorded. Draws; decides nothing."""
+"""Draw the overlay of the live window: frame rate, keys, notices and the recording mark. It decides nothing."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ Pixels = npt.NDArray[np.uint8]
 
 RED = (220, 30, 30)
 LEAST_WIDTH = 640
-"""Smaller pictures are enlarged to this width, so that the lines fit."""
+"""Width in pixels to which smaller pictures are enlarged, so that the text fits."""
 LARGEST = (1280, 720)
-"""Larger ones are scaled down to fit, where no size is asked for."""
+"""Width and height in pixels to which larger pictures are reduced, if no window size is given."""
 
 
 @dataclass(frozen=True)
 class OverlayText:
-    """The lines on a picture; an empty one is left out.
+    """The texts of the overlay; an empty one is not drawn.
 
-    status     below, on the left: rates and counts
-    keys       below, on the right, or over the status if that is too long
-    notice     above, in the middle
-    recording  above, on the right, beside a red dot
-    stale      the picture is an old one: it is shown dark
+    Attributes:
+        status: at the bottom left: frame rate and counts.
+        keys: at the bottom right, or above the status if both do not fit in one line.
+        notice: at the top, centred.
+        recording: at the top right, after a red dot.
+        stale: whether the picture is an old one; it is darkened.
     """
 
     status: str = ""
@@ -39,16 +40,16 @@ class OverlayText:
 
 
 def draw_overlay(image: Pixels, hud: OverlayText) -> Pixels:
-    """A copy of the picture, RGB uint8 (H, W, 3), with the lines."""
+    """Return a copy of the picture, RGB uint8 (H, W, 3), with the texts of an overlay, `hud`."""
     canvas = Image.fromarray(image // 3 if hud.stale else image)
     pen = ImageDraw.Draw(canvas, "RGBA")
     width, height = canvas.size
     size = max(12, round(min(width / 70, height / 36)))
     font, step, pad = font_of(size), size * 1.6, size * 0.5
 
-    def line(text: str, left: float, upper: float) -> None:
-        pen.rectangle((left, upper, left + pen.textlength(text, font=font) + 2 * pad, upper + step), fill=(*INK, 170))
-        pen.text((left + pad, upper + step / 2), text, fill=PAPER, font=font, anchor="lm")
+    def line(words: str, left: float, upper: float) -> None:
+        pen.rectangle((left, upper, left + pen.textlength(words, font=font) + 2 * pad, upper + step), fill=(*INK, 170))
+        pen.text((left + pad, upper + step / 2), words, fill=PAPER, font=font, anchor="lm")
 
     if hud.status:
         line(hud.status, 0, height - step)
@@ -57,7 +58,7 @@ def draw_overlay(image: Pixels, hud: OverlayText) -> Pixels:
         above = free < pen.textlength(hud.status, font=font) + 2 * pad
         line(hud.keys, max(0.0, free), height - (1 + above) * step)
     if hud.notice:
-        for row, part in enumerate(_folded(hud.notice, pen, font, width - 4 * pad)):
+        for row, part in enumerate(_wrapped(hud.notice, pen, font, width - 4 * pad)):
             line(part, (width - pen.textlength(part, font=font)) / 2 - pad, (row + 0.5 + hud.stale) * step)
     if hud.recording:
         left = width - pen.textlength(hud.recording, font=font) - 2 * pad
@@ -68,7 +69,13 @@ def draw_overlay(image: Pixels, hud: OverlayText) -> Pixels:
 
 
 def fitted(image: Pixels, size: tuple[int, int] | None) -> Pixels:
-    """The picture scaled, its shape kept, to fill a window of (width, height); None: only if it is small or large."""
+    """Scale a picture with its aspect ratio.
+
+    Args:
+        image: RGB uint8 (H, W, 3).
+        size: (width, height) of the window to fill, in pixels; None: scale only if the picture is narrower than
+            LEAST_WIDTH or larger than LARGEST.
+    """
     height, width = image.shape[:2]
     scale = min((size or LARGEST)[0] / width, (size or LARGEST)[1] / height)
     if size is None:
@@ -80,8 +87,8 @@ def fitted(image: Pixels, size: tuple[int, int] | None) -> Pixels:
     return np.asarray(cv2.resize(image, target, interpolation=smooth), np.uint8)
 
 
-def _folded(text: str, pen: ImageDraw.ImageDraw, font: object, width: float) -> list[str]:
-    """The text in lines of at most so many pixels, as far as its words allow."""
+def _wrapped(text: str, pen: ImageDraw.ImageDraw, font: object, width: float) -> list[str]:
+    """Wrap a text into lines of at most `width` pixels, breaking only at spaces."""
     lines = [""]
     for word in text.split(" "):
         longer = f"{lines[-1]} {word}".strip()

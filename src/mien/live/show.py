@@ -1,7 +1,7 @@
-"""Show a live picture in a window: boxes, bars and rates, and keys that save, record and change it.
+"""Show live video in a window with boxes, bars and the frame rate; keys save pictures, record and change the display.
 
-The window is a `mien.live.window.Screen`, so that anything else that shows pictures and has keys can replace it. Faces
-are analyzed in a thread of their own while the last picture is drawn and shown.
+The window is a `mien.live.window.Screen`, which other displays can implement too. Faces are analyzed in a background
+thread while the last picture is drawn and shown.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ KEYS = "q quit   s snapshot   r record   d details   l labels   h help"
 HIDDEN = "hidden"
 
 POLL = 0.015
-"""Seconds between two looks at the keys."""
+"""Seconds between two checks for a pressed key."""
 REDRAWN = 0.2
-"""Seconds after which the window is drawn again though there is nothing new: notices go, clocks run."""
+"""Seconds after which the window is redrawn without a new picture, to update notices and clocks."""
 NOTICE = 1.5
-"""Seconds that a notice stays."""
+"""Seconds that a notice is shown."""
 STALLED = 2.0
-"""Seconds without a picture after which a live source counts as stalled."""
+"""Seconds without a picture after which a live source is reported as stalled."""
 READ_TIMEOUT = 5.0
 """Seconds without data after which a stream is lost."""
 PATIENCE = 2.0
@@ -60,8 +60,15 @@ PATIENCE = 2.0
 
 @dataclass
 class LiveStats:
-    """What came of it: pictures shown in so many seconds, frames that came too late, losses of the source, and the
-    files that were written."""
+    """Statistics of a live session.
+
+    Attributes:
+        shown: pictures that were shown.
+        seconds: how long the session lasted.
+        dropped: frames that were dropped, since they came too late.
+        losses: how often the source was lost.
+        files: snapshots and recordings that were written.
+    """
 
     shown: int = 0
     seconds: float = 0.0
@@ -71,7 +78,7 @@ class LiveStats:
 
     @property
     def rate(self) -> float:
-        """Pictures a second."""
+        """Pictures shown per second."""
         return self.shown / self.seconds if self.seconds else 0.0
 
 
@@ -83,16 +90,19 @@ def show_live(
     screen: Screen | None = None,
     on_moment: Callable[[Moment], bool | None] | None = None,
 ) -> LiveStats:
-    """Show a camera, stream or video with the emotions of its faces until somebody quits, or it ends.
+    """Show a camera, stream or video with the emotions of its faces until the user quits or the source ends.
 
-    What people should know is logged, at level INFO, by the logger "mien.live".
+    Messages for the user are logged at level INFO by the logger "mien.live".
 
     Args:
-        pipeline: what finds, crops and classifies faces: an `EmotionRecognizer`, for instance.
+        pipeline: detects, crops and classifies faces: an `EmotionRecognizer`, for instance.
         camera: what `mien.video.io.opening.open_source` takes; files are played at their own speed.
-        options: how it is shown.
-        screen: where to show it; None: a window on the desktop.
-        on_moment: called with every moment before it is shown; if it returns False, the show ends.
+        options: how the video is shown.
+        screen: the display; None: a window on the desktop.
+        on_moment: called with every moment before it is shown; if it returns False, the session ends.
+
+    Returns:
+        The statistics of the session.
 
     Raises:
         InputError: there is no display.
@@ -113,7 +123,7 @@ def show_live(
 
 
 def _open(camera: Any, options: LiveOptions) -> Source:
-    """The camera, mirrored if it should be; what is live lasts, if it should."""
+    """Open the camera; mirror it and reconnect it when it is lost, as the options say."""
     mirror = isinstance(camera, int) if options.mirror is None else options.mirror
 
     def opened() -> Source:
@@ -131,7 +141,7 @@ def _leave(analysis: VideoAnalysis) -> None:
 
 
 class _LiveLoop:
-    """The loop: takes the newest moment, draws and shows it, and does what the keys say."""
+    """The loop of a live session: take the newest moment, draw and show it, handle the keys."""
 
     def __init__(
         self,
@@ -151,7 +161,7 @@ class _LiveLoop:
         self._help = True
         first = analysis.analyzer.pipeline.head.name
         others = [name for name in analysis.analyzer.pipeline.bundle.heads if name != first]
-        self._views = deque([first, *(others if rows is None else ()), HIDDEN])  # rows have the labels of their file
+        self._views = deque([first, *(others if rows is None else ()), HIDDEN])  # a file of rows has fixed labels
         self._picture: Pixels | None = None  # the last one, with its faces
         self._moment: Moment | None = None
         self._film: VideoWriter | None = None
@@ -170,6 +180,7 @@ class _LiveLoop:
         }
 
     def run(self) -> LiveStats:
+        """Run until the user quits or the source ends, and return the statistics."""
         began = self._last = self._drawn = time.perf_counter()
         source = self._analysis.source
         moments: Prefetcher[Moment] = Prefetcher((moment for moment in self._analysis), depth=1)
@@ -197,7 +208,7 @@ class _LiveLoop:
         return self.stats
 
     def snapshot(self) -> None:
-        """Saves the picture with its faces, without the lines."""
+        """Save the picture with its faces, without the overlay."""
         if self._picture is None:
             return
         path = unused(Path(self._options.snapshots), ".png")
@@ -209,7 +220,7 @@ class _LiveLoop:
             self._notify(f"saved {path}")
 
     def record(self) -> None:
-        """Begins a recording, or ends it."""
+        """Begin a recording, or end the one that is running."""
         if self._film is not None:
             self.stop_recording()
             return
@@ -223,6 +234,7 @@ class _LiveLoop:
             self._notify(f"recording {path}")
 
     def stop_recording(self) -> None:
+        """End the recording, if one is running, and complete its file."""
         film, self._film = self._film, None
         if film is None:
             return
@@ -236,13 +248,15 @@ class _LiveLoop:
             self._notify(f"saved {film.path}" if film.frames else "nothing came to record")
 
     def turn_details(self) -> None:
+        """Show or hide the bars of the emotions."""
         self._annotator.details = not self._annotator.details
 
     def turn_help(self) -> None:
+        """Show or hide the keys."""
         self._help = not self._help
 
     def next_labels(self) -> None:
-        """The next label set of the model; after the last one no captions, and then the first again."""
+        """Switch to the next label set of the model; after the last one hide the captions, then begin again."""
         self._views.rotate(-1)
         if self._views[0] != HIDDEN:
             analyzer = self._analysis.analyzer
@@ -250,8 +264,8 @@ class _LiveLoop:
         self._notify(f"labels: {self._views[0]}")
 
     def _present(self, moment: Moment) -> bool:
-        """Shows a moment; False if it was the last that is wanted."""
-        wanted = self._on_moment is None or self._on_moment(moment) is not False
+        """Draw, record and show a moment; return False if `on_moment` ends the session."""
+        goes_on = self._on_moment is None or self._on_moment(moment) is not False
         if self._rows is not None:
             self._rows.write(moment)
         self._moment = moment
@@ -265,14 +279,14 @@ class _LiveLoop:
         self._last = now
         self._latency += (0.1 if self.stats.shown else 1.0) * (now - moment.arrived - self._latency)
         self.stats.shown += 1
-        return wanted
+        return goes_on
 
     def _write(self, seconds: float, picture: Pixels) -> None:
         assert self._film is not None
         try:
             self._film.write(seconds, picture)
         except VideoError as error:
-            self._film.__exit__(type(error), error, None)  # nothing is left of it
+            self._film.__exit__(type(error), error, None)  # removes the incomplete file
             self._film = None
             self._notify(f"no recording: {error}")
 
@@ -284,7 +298,7 @@ class _LiveLoop:
             width, height = self._options.window or (960, 540)
             picture = np.full((height, width, 3), 60, np.uint8)
         elif waiting and self._moment is not None and self._moment.image is not None:
-            picture = self._moment.image  # whose faces are no longer known to be there
+            picture = self._moment.image  # without its faces, which may have moved since
         text = OverlayText(
             status=self._status(),
             keys=KEYS if self._help else "",
@@ -295,7 +309,7 @@ class _LiveLoop:
         self._screen.show(draw_overlay(fitted(picture, self._options.window), text))
 
     def _waiting(self, now: float) -> str:
-        """Why there is no new picture, or ""."""
+        """Return why there is no new picture, or ""."""
         source = self._analysis.source
         trouble = source.trouble if isinstance(source, ReconnectingSource) else ""
         if trouble and not self._trouble:
@@ -318,12 +332,12 @@ class _LiveLoop:
         )
 
     def _rate(self) -> float:
-        """Pictures a second, over the last thirty."""
+        """Return the pictures per second, over the last thirty."""
         span = self._times[-1] - self._times[0] if len(self._times) > 1 else 0.0
         return (len(self._times) - 1) / span if span else 0.0
 
     def _handle_key(self, key: str) -> bool:
-        """Does what a key says; False if it says to quit."""
+        """Perform the action of a key; return False if it is quit."""
         if key in ("q", ESCAPE):
             return False
         action = self._actions.get(key.lower())
@@ -333,13 +347,18 @@ class _LiveLoop:
         return True
 
     def _notify(self, text: str) -> None:
-        """On the picture for a moment, and to whoever reads along."""
+        """Show a notice for a moment, and log it."""
         self._notice, self._notice_until = text, time.perf_counter() + NOTICE
         log.info("%s", text)
 
 
 def unused(folder: Path, suffix: str) -> Path:
-    """A name with the time in it that nothing in the folder has."""
+    """Return a path with the time in its name that does not exist yet.
+
+    Args:
+        folder: the folder.
+        suffix: ".png", for instance.
+    """
     stem = f"mien-{datetime.now():%Y-%m-%d-%H%M%S}"
     names = (folder / f"{stem}{'' if number == 1 else f'-{number}'}{suffix}" for number in count(1))
     return next(path for path in names if not path.exists())

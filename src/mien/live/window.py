@@ -1,4 +1,4 @@
-"""A window on the desktop, through OpenCV. Knows pixels and keys; nothing of faces."""
+"""A window on the desktop, with OpenCV. Knows pixels and keys, nothing of faces."""
 
 from __future__ import annotations
 
@@ -23,29 +23,36 @@ _INSTEAD = "Run it on a desktop, or under `xvfb-run`, or read the video without 
 
 
 class Screen(Protocol):
-    """Where pictures are shown and keys come from."""
+    """A display that shows pictures and reports pressed keys."""
 
     @property
     def closed(self) -> bool:
-        """Somebody has closed it."""
+        """Whether the user has closed it."""
         ...
 
     def show(self, image: Pixels) -> None:
-        """Shows RGB uint8 (H, W, 3)."""
+        """Show a picture, RGB uint8 (H, W, 3)."""
         ...
 
     def key(self) -> str:
-        """The key that was pressed since the last call, as its character; "" if none was."""
+        """Return the key that was pressed since the last call, as its character; "" if there was none."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close it."""
+        ...
 
 
 class Window:
-    """A `Screen` on the desktop, made with the first picture. Raises InputError where there can be none.
+    """A window on the desktop, which opens with the first picture; see `Screen` for its methods.
 
-    size        (width, height) in pixels; None: that of the picture
-    fullscreen  without borders, over everything else
+    Args:
+        title: its title.
+        size: (width, height) in pixels; None: that of the picture.
+        fullscreen: fill the screen, without borders.
+
+    Raises:
+        InputError: no window can be opened.
     """
 
     def __init__(self, title: str, size: tuple[int, int] | None = None, fullscreen: bool = False) -> None:
@@ -58,14 +65,16 @@ class Window:
 
     @property
     def closed(self) -> bool:
+        """Whether the user has closed it."""
         if self._made and not self._closed:
             try:
                 self._closed = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
-            except cv2.error:  # Qt, when its last window has gone
+            except cv2.error:  # Qt, when its last window is closed
                 self._closed = True
         return self._closed
 
     def show(self, image: Pixels) -> None:
+        """Show a picture, RGB uint8 (H, W, 3)."""
         if not self._made:
             self._make()
         if image.shape != self._shape:
@@ -74,13 +83,15 @@ class Window:
         cv2.imshow(self._title, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
 
     def key(self) -> str:
+        """Return the key that was pressed since the last call, as its character; "" if there was none."""
         code = cv2.waitKey(1) if self._made else -1
         return chr(code & 0xFF) if code >= 0 else ""
 
     def close(self) -> None:
+        """Close the window."""
         if self._made and not self.closed:
             cv2.destroyWindow(self._title)
-            cv2.waitKey(1)  # the window goes when its events are seen to
+            cv2.waitKey(1)  # the window closes when its events are processed
         self._closed = True
 
     def _make(self) -> None:
@@ -94,9 +105,9 @@ class Window:
 
 
 def check_display() -> None:
-    """Raises InputError, which says what to do, where no window can be opened.
+    """Raise InputError if no window can be opened, with what to do about it.
 
-    On Linux a process of its own tries it: without a display, Qt ends the process that asks for a window.
+    On Linux a separate process tries it, since Qt ends a process that opens a window without a display.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -107,9 +118,9 @@ def check_display() -> None:
             [sys.executable, "-c", _PROBE], capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        return  # whether there is one, the window itself will tell
+        return  # unknown: opening the window itself will show it
     if probe.returncode == 0:
-        os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")  # of fonts, of which none are shown here
+        os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")  # warnings about fonts, which are not used here
         return
     if "not implemented" in probe.stderr or "headless" in probe.stderr:
         raise InputError(
