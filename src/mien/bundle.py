@@ -359,5 +359,6 @@ def softmax(logits: npt.NDArray[np.floating], temperature: float = 1.0) -> npt.N
 
 
 def log_softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Compute the logarithms of the softmax over the last axis, float64 (..., K)."""
     shifted = logits - logits.max(axis=-1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)), np.float64)

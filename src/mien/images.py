@@ -61,8 +61,8 @@ def load_image(source: Any, max_pixels: int = MAX_PIXELS, *, image_format: str =
         source: a path, the bytes of a file, a binary file object, a PIL image, or an array uint8: colour (H, W, 3),
             gray (H, W), or colour with transparency (H, W, 4).
         max_pixels: most pixels, H x W.
-        image_format: order of an array's colours, "RGB" or "BGR" (what `cv2.imread` gives); the two cannot be told
-            apart by their values.
+        image_format: order of an array's colours, "RGB" or "BGR" (what `cv2.imread` gives); the values do not show
+            which of the two it is.
 
     Raises:
         ImageError: the picture cannot be read, or has more than `max_pixels`.
@@ -159,7 +159,7 @@ def _expand(path: Path, recursive: bool) -> list[Path]:
         inside = sorted(path.rglob("*") if recursive else path.iterdir())
         pictures = [file for file in inside if _is_picture(file)]
         if not pictures:
-            hint = "" if recursive else "; --recursive looks into its folders too"
+            hint = "" if recursive else "; --recursive reads its subfolders too"
             raise ImageError(
                 f"expected a folder with pictures ({', '.join(sorted(SUFFIXES))}), found none{hint}", str(path)
             )
@@ -309,7 +309,7 @@ def _to_rgb(image: Image.Image, name: str) -> Pixels:
         return np.repeat(gray.astype(np.uint8)[:, :, None], 3, axis=2)
     if image.mode == "F":
         raise ImageError(
-            "has floating-point pixels, whose range nothing tells. Scale them to 0..255 and convert them to 8 bits",
+            "has floating-point pixels, whose range is not defined. Scale them to 0..255 and convert them to 8 bits",
             name,
         )
     if image.mode in ("La", "RGBa"):  # with premultiplied alpha: Pillow knows no direct way to anything else

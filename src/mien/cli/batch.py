@@ -74,7 +74,7 @@ def _batch(options: argparse.Namespace) -> int:
                 progress=progress,
             )
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("stopped; what is finished is kept, and the same command goes on from there") from None
+        raise KeyboardInterrupt("stopped; finished parts are kept, and the same command continues from there") from None
     print(f"{options.out}: {summary(result)}", file=sys.stderr)
     for part, reason in result.failed.items():
         print(f"mien: {part} is left for the next run: {reason}", file=sys.stderr)

@@ -34,7 +34,7 @@ def _compare(options: argparse.Namespace) -> int:
     from mien.runs import open_model_source
 
     if options.votes and not options.data:
-        raise InputError("--votes: expected --data beside it, the faces that the votes are for")
+        raise InputError("--votes: expected --data too, the faces that the votes are for, got none")
     dataset, split = None, options.split or "PublicTest"
     if options.data:
         dataset = read_data(options, open_model_source(options.models[0]).bundle.heads, set_aside=False)

@@ -85,6 +85,7 @@ class _StandardError(logging.Handler):
     """Write log records to the current standard error, without a prefix: they are messages to the user."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
         print(self.format(record), file=sys.stderr, flush=True)
 
 

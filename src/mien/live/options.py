@@ -15,13 +15,11 @@ from mien.video.options import AnalysisOptions
 class LiveOptions:
     """How live video is shown. Raises InputError for values out of range."""
 
-    mirror: bool | None = option(
-        None, "show it as a mirror would", shown_default="cameras by number yes, everything else no"
-    )
-    details: bool = option(True, "begin with a bar for each emotion at every face", shown_default="yes")
+    mirror: bool | None = option(None, "mirror the picture", shown_default="yes for cameras by number, else no")
+    details: bool = option(True, "begin with bars of all emotions at every face", shown_default="yes")
     snapshots: str | Path = option(
         Path(),
-        "folder of the snapshots (key s) and recordings (key r); it is made with the first of them",
+        "folder of snapshots (key s) and recordings (key r), created with the first of them",
         parse=Path,
         metavar="DIR",
         shown_default="the current folder",
@@ -34,7 +32,7 @@ class LiveOptions:
         shown_default="no file",
     )
     seconds: float | None = option(
-        None, "stop after so many seconds", parse=number, metavar="N", shown_default="when it is closed"
+        None, "seconds after which to stop", parse=number, metavar="N", shown_default="when the window is closed"
     )
     window: tuple[int, int] | None = option(
         None, "width and height of the window in pixels", shown_default="those of the picture"
@@ -42,7 +40,7 @@ class LiveOptions:
     fullscreen: bool = option(False, "fill the screen", shown_default="no")
     reconnect: bool = option(
         True,
-        "open a lost camera or stream again, after pauses of half a second to ten, until it is back",
+        "reconnect a lost camera or stream, after pauses of half a second to ten seconds, until it is back",
         shown_default="yes",
     )
     detect_every: int | None = same_option(AnalysisOptions, "detect_every")

@@ -161,7 +161,7 @@ class _LiveLoop:
         self._help = True
         first = analysis.analyzer.pipeline.head.name
         others = [name for name in analysis.analyzer.pipeline.bundle.heads if name != first]
-        self._views = deque([first, *(others if rows is None else ()), HIDDEN])  # a file of rows has fixed labels
+        self._label_sets = deque([first, *(others if rows is None else ()), HIDDEN])  # a file of rows has fixed labels
         self._picture: Pixels | None = None  # the last one, with its faces
         self._moment: Moment | None = None
         self._film: VideoWriter | None = None
@@ -257,11 +257,11 @@ class _LiveLoop:
 
     def next_labels(self) -> None:
         """Switch to the next label set of the model; after the last one hide the captions, then begin again."""
-        self._views.rotate(-1)
-        if self._views[0] != HIDDEN:
+        self._label_sets.rotate(-1)
+        if self._label_sets[0] != HIDDEN:
             analyzer = self._analysis.analyzer
-            analyzer.switch_to(analyzer.pipeline.with_labels(self._views[0]))
-        self._notify(f"labels: {self._views[0]}")
+            analyzer.switch_to(analyzer.pipeline.with_labels(self._label_sets[0]))
+        self._notify(f"labels: {self._label_sets[0]}")
 
     def _present(self, moment: Moment) -> bool:
         """Draw, record and show a moment; return False if `on_moment` ends the session."""
@@ -270,7 +270,9 @@ class _LiveLoop:
             self._rows.write(moment)
         self._moment = moment
         assert moment.image is not None  # it comes from the camera, not from rows
-        self._picture = self._annotator.draw(moment.time, moment.image, moment.faces, captions=self._views[0] != HIDDEN)
+        self._picture = self._annotator.draw(
+            moment.time, moment.image, moment.faces, captions=self._label_sets[0] != HIDDEN
+        )
         if self._film is not None:
             self._write(moment.time, self._picture)
         self._redraw()

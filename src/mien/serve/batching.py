@@ -75,11 +75,11 @@ class Batcher:
             return
         if group.timer is not None:
             group.timer.cancel()
-        task = asyncio.get_running_loop().create_task(self._read(group))
+        task = asyncio.get_running_loop().create_task(self._classify(group))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _read(self, group: _Group) -> None:
+    async def _classify(self, group: _Group) -> None:
         pictures, futures = zip(*group.waiting, strict=True)
         self._report(len(pictures))
         try:

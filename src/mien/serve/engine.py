@@ -29,7 +29,7 @@ from mien.serve.settings import ServiceSettings
 T = TypeVar("T")
 
 ALWAYS = ("centerface", "whole")
-"""Detectors that need no download: they are always offered, whatever the default is."""
+"""Detectors that need no download: requests may always choose them."""
 
 VIDEO_SIZE = 640
 """Longer side, in pixels, of the frame in which faces are detected in videos and streams, as in `mien video`."""
@@ -127,13 +127,17 @@ class Engine:
         self.bundle = Bundle.load(settings.model, threads=self.cores, providers=settings.provider)
         self.detectors = tuple(dict.fromkeys((settings.detector, *ALWAYS)))
         self._made: dict[tuple[str, int], Detector] = {}
-        self._finders = ThreadPoolExecutor(self.cores, "mien-find")
-        self._reader = ThreadPoolExecutor(1, "mien-read")
-        self._finding = 0
+        self._detection_threads = ThreadPoolExecutor(self.cores, "mien-find")
+        self._classification_thread = ThreadPoolExecutor(1, "mien-read")
+        self._detecting = 0
         self.admitted = 0
         self.streams = 0
         self.batcher = Batcher(
-            self._reader, settings.batch, settings.batch_wait / 1e3, lambda: self._finding, metrics.batches.observe
+            self._classification_thread,
+            settings.batch,
+            settings.batch_wait / 1e3,
+            lambda: self._detecting,
+            metrics.batches.observe,
         )
         self.default = self.recognizer(ReadOptions())
         self.default.predict(np.zeros((64, 64, 3), np.uint8))  # warm up: the first prediction is slow
@@ -189,36 +193,36 @@ class Engine:
         self.admitted += count
         self.metrics.queue.inc(count)
         try:
-            return await asyncio.gather(*(self._read_one(picture, recognizer) for picture in pictures))
+            return await asyncio.gather(*(self._predict_one(picture, recognizer) for picture in pictures))
         finally:
             self.admitted -= count
             self.metrics.queue.dec(count)
 
-    async def _read_one(self, picture: PictureUpload, recognizer: EmotionRecognizer) -> Faces | ImageError:
-        self._finding += 1
+    async def _predict_one(self, picture: PictureUpload, recognizer: EmotionRecognizer) -> Faces | ImageError:
+        self._detecting += 1
         try:
-            found = await self.run(self._find, picture, recognizer)
+            found = await self.run(self._decode_and_detect, picture, recognizer)
         except ImageError as error:
             self.metrics.unread.inc()
             return ImageError(error.reason, picture.name)
         finally:
-            self._finding -= 1
+            self._detecting -= 1
         faces = await self.batcher.answer(recognizer, found)
         self.metrics.pictures.inc()
         self.metrics.faces.inc(len(faces))
         return faces
 
-    def _find(self, picture: PictureUpload, recognizer: EmotionRecognizer) -> FaceCrops:
+    def _decode_and_detect(self, picture: PictureUpload, recognizer: EmotionRecognizer) -> FaceCrops:
         return recognizer.detect_and_crop(load_image(picture.content, self.settings.max_pixels), picture.name)
 
     def run(self, function: Callable[..., T], *arguments: Any) -> Awaitable[T]:
         """Run a function in one of the threads that detect faces."""
-        return asyncio.get_running_loop().run_in_executor(self._finders, function, *arguments)
+        return asyncio.get_running_loop().run_in_executor(self._detection_threads, function, *arguments)
 
     def close(self) -> None:
         """End the threads."""
-        self._finders.shutdown(cancel_futures=True)
-        self._reader.shutdown(cancel_futures=True)
+        self._detection_threads.shutdown(cancel_futures=True)
+        self._classification_thread.shutdown(cancel_futures=True)
 
 
 def usable_cores() -> int:

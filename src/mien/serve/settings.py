@@ -152,7 +152,7 @@ class ServiceSettings:
         if not self.is_local and not self.keys and not self.key_file and not self.no_keys:
             raise InputError(
                 f"host {self.host} can be reached from other machines: expected API keys, got none. Make one with "
-                "`mien serve --new-key`, or say --no-keys if somebody else asks who calls"
+                "`mien serve --new-key`, or use --no-keys if a proxy or platform authenticates the callers"
             )
 
     def _check_numbers(self) -> None:

@@ -158,7 +158,7 @@ class FormParser(Generic[S]):
         open_sink: returns the destination of a file.
 
     Raises:
-        ProblemError: 422, the body is no such form; 413, it has too many files.
+        ProblemError: 422, the body is no valid form; 413, it has too many files.
     """
 
     def __init__(self, content_type: str, field: str, most: int, open_sink: Callable[[], S]) -> None:

@@ -21,7 +21,7 @@ class Sampling:
     every: int = option(1, "analyze each n-th frame", parse=positive, metavar="N")
     fps: float | None = option(
         None,
-        "analyze at most so many frames a second; for a folder of pictures: their rate",
+        "most frames to analyze per second; for a folder of pictures: their frame rate",
         parse=number,
         metavar="RATE",
         shown_default="all frames",
@@ -84,12 +84,12 @@ class AnalysisOptions:
     )
     realtime: bool | None = option(
         None,
-        "keep up with the clock: analyze the newest frame and drop those that come too late; files are played at their "
-        "own speed",
+        "keep up with the clock: analyze the newest frame and drop those that come too late; files are played at "
+        "their own speed",
         shown_default="only for cameras and live streams",
     )
     smoothing: float = option(
-        0.2, "average probabilities over so many seconds; 0: not at all", parse=number, metavar="SECONDS"
+        0.2, "seconds over which probabilities are averaged; 0: no averaging", parse=number, metavar="SECONDS"
     )
     margin: float = option(
         0.1,
@@ -99,12 +99,12 @@ class AnalysisOptions:
     )
     max_gap: float = option(
         2.0,
-        "a person who was out of sight for at most so many seconds keeps the number",
+        "most seconds that a person may be out of sight and keep the number",
         parse=number,
         metavar="SECONDS",
     )
 
-    first_track: int = option(1, "the first number that is given to a person", parse=positive, metavar="N")
+    first_track: int = option(1, "number of the first person", parse=positive, metavar="N")
 
     def __post_init__(self) -> None:
         self.sampling  # noqa: B018  raises what is wrong with those values

@@ -17,7 +17,10 @@ CACHE = {"Cache-Control": "no-cache"}
 
 
 class _Files(StaticFiles):
+    """Static files that browsers check for changes."""
+
     async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return the response for a file, with the caching header."""
         response = await super().get_response(path, scope)
         response.headers.update(CACHE)
         return response

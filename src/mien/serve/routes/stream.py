@@ -107,7 +107,7 @@ class StreamSession:
         self._received = 0
         self._began: float | None = None
         self._waiting: tuple[int, float, bytes] | None = None
-        self._came = asyncio.Event()
+        self._arrived = asyncio.Event()
         self._size: tuple[int, int] | None = None
         self._analyzer = self._new_analyzer()
 
@@ -140,7 +140,7 @@ class StreamSession:
             self.engine.metrics.frames.labels("dropped").inc()
         self._waiting = (self._received, now - self._began, content)
         self._received += 1
-        self._came.set()
+        self._arrived.set()
 
     async def _set(self, text: str) -> None:
         try:
@@ -154,8 +154,8 @@ class StreamSession:
     async def answer(self) -> None:
         """Analyze the newest frame and send the result, repeatedly, until it is cancelled."""
         while True:
-            await self._came.wait()
-            self._came.clear()
+            await self._arrived.wait()
+            self._arrived.clear()
             waiting, self._waiting = self._waiting, None
             if waiting is not None:
                 await self._answer(*waiting)

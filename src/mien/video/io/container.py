@@ -164,7 +164,7 @@ class VideoFile:
                 yield Frame(seconds, number, _upright_rgb(frame, stream.sample_aspect_ratio))
             number, count = number + 1, count + 1
         else:
-            self._judge_end(count, seconds, sampling, clock)
+            self._check_end(count, seconds, sampling, clock)
 
     def _pictures(self, container: Any, stream: Any) -> Iterator[Any]:
         """Yield every picture that can be decoded; note what cannot."""
@@ -174,7 +174,7 @@ class VideoFile:
             try:
                 packet = next(packets, None)
             except av.FFmpegError as error:
-                self.notes.append(f"reading ended early: {_words(error)}. What came before is kept")
+                self.notes.append(f"reading ended early: {_message_of(error)}. What came before is kept")
                 break
             if packet is None:
                 break
@@ -185,13 +185,13 @@ class VideoFile:
         if damaged:
             self.notes.append(f"{damaged} {'piece was' if damaged == 1 else 'pieces were'} damaged and left out")
 
-    def _judge_end(self, count: int, seconds: float | None, sampling: Sampling, clock: _Clock) -> None:
+    def _check_end(self, count: int, seconds: float | None, sampling: Sampling, clock: _Clock) -> None:
         """Raise VideoError if there was no frame; note it if the last one is before the file's declared end."""
         if not count and sampling.start == 0:
             reason = self.notes[-1] if self.notes else "the file says nothing more"
             raise VideoError(f"expected frames, got none ({reason}). Copy or download it again", self.name)
         if clock.jumps:
-            self.notes.append(f"its clock went back {clock.jumps} times; the times here go on from where it was")
+            self.notes.append(f"its clock jumped back {clock.jumps} times; times continue from the last one")
         if self.duration is None or self.live or seconds is None:
             return
         if seconds < self.duration - max(1.0, 3 * clock.step):
@@ -241,7 +241,7 @@ def _upright_rgb(frame: Any, aspect: Fraction | None) -> Pixels:
     return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels  # type: ignore[no-any-return]
 
 
-def _words(error: Exception) -> str:
+def _message_of(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
@@ -256,4 +256,4 @@ def _cannot_open(error: Exception) -> str:
         )
     if name in ("TimeoutError", "ExitError"):
         return f"does not answer within {OPEN_TIMEOUT:.0f} s. Check the address and the network"
-    return f"cannot be opened: {_words(error)}. Check the path or the address, and the permissions"
+    return f"cannot be opened: {_message_of(error)}. Check the path or the address, and the permissions"

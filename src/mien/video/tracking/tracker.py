@@ -74,6 +74,7 @@ class _Track:
 
     @property
     def side(self) -> float:
+        """Side of the square with the area of the box, in pixels."""
         return float(np.sqrt(max(1.0, (self.box[2] - self.box[0]) * (self.box[3] - self.box[1]))))
 
     def centre_at(self, time: float) -> npt.NDArray[np.float64]:
