@@ -32,7 +32,7 @@ from PIL import Image
 from benchmarks.machine import describe, write_results
 from benchmarks.speed import PHOTOGRAPH
 from mien import EmotionRecognizer
-from mien.results import document
+from mien.results import results_document
 from mien.serve.engine import usable_cores
 
 CLIENTS = (1, 16, 128)
@@ -94,7 +94,7 @@ def direct(recognizer: EmotionRecognizer, content: bytes, count: int, threads: i
 
     def read(_: int) -> float:
         began = time.perf_counter()
-        json.dumps(document(recognizer, [recognizer.predict(content)]))
+        json.dumps(results_document(recognizer.bundle.name, recognizer.labels, [recognizer.predict(content)]))
         return time.perf_counter() - began
 
     read(0)

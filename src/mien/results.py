@@ -6,7 +6,7 @@ import html
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,6 @@ from mien.errors import ImageError, InputError, MissingExtraError, describe_valu
 from mien.face import Face
 from mien.labels import UNCERTAIN, LabelSet, color
 from mien.version import __version__
-
-if TYPE_CHECKING:
-    from mien.recognizer import EmotionRecognizer
 
 SCHEMA = 2
 """Version of the documents that mien writes as JSON."""
@@ -334,21 +331,22 @@ class Faces:
         return f"<p>{html.escape(self._headline())}</p>{table}"
 
 
-def document(recognizer: EmotionRecognizer, results: Iterable[Faces | ImageError]) -> dict[str, Any]:
+def results_document(model: str, labels: LabelSet, results: Iterable[Faces | ImageError]) -> dict[str, Any]:
     """Return the JSON document of several pictures.
 
     It holds the schema version, the model, the labels, one object per picture, and the errors with their reasons.
 
     Args:
-        recognizer: what predicted the results.
+        model: the name of the bundle that predicted them.
+        labels: its label set.
         results: results and errors, in any order.
     """
     results = list(results)
     return {
         "schema": SCHEMA,
         "mien": __version__,
-        "model": recognizer.bundle.name,
-        "labels": {"name": recognizer.labels.name, "emotions": list(recognizer.labels.names)},
+        "model": model,
+        "labels": {"name": labels.name, "emotions": list(labels.names)},
         "images": [result.to_dict() for result in results if isinstance(result, Faces)],
         "errors": [
             {"source": error.source, "reason": error.reason} for error in results if isinstance(error, ImageError)

@@ -32,7 +32,7 @@ def test_every_option_is_documented() -> None:
     for each in fields(ServiceSettings):
         default = "" if each.default in ("", (), False) else f"`{each.default}`"
         expected.append(
-            ({"keys": "key"}.get(each.name, each.name).replace("_", "-"), default, each.metadata["meaning"])
+            ({"keys": "key"}.get(each.name, each.name).replace("_", "-"), default, each.metadata["help"])
         )
     assert rows == expected
 

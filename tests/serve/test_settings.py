@@ -121,7 +121,7 @@ def test_help_tells_of_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         make_parser().parse_args(["serve", "--help"])
     text = " ".join(capsys.readouterr().out.split())
     for each in fields(ServiceSettings):
-        assert each.metadata["meaning"][:30].split(";")[0] in text
+        assert each.metadata["help"][:30].split(";")[0] in text
 
 
 def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from rich.text import Text
 from mien.errors import ImageError
 from mien.labels import UNCERTAIN, LabelSet, color
 from mien.recognizer import EmotionRecognizer
-from mien.results import Faces, document
+from mien.results import Faces, results_document
 
 WORTH_A_LINE = 0.005
 """Least probability of an emotion in the table; smaller ones would be rounded to 0 %."""
@@ -21,7 +21,14 @@ WORTH_A_LINE = 0.005
 
 def as_json(recognizer: EmotionRecognizer, results: list[Faces], errors: list[ImageError]) -> str:
     """Return the JSON document of all results and errors."""
-    return json.dumps(document(recognizer, [*results, *errors]), indent=2, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(
+            results_document(recognizer.bundle.name, recognizer.labels, [*results, *errors]),
+            indent=2,
+            ensure_ascii=False,
+        )
+        + "\n"
+    )
 
 
 def as_csv(labels: LabelSet, results: list[Faces]) -> str:

@@ -31,20 +31,20 @@ def add(commands: Any) -> None:
             if isinstance(default, int)
             else f" (default: {default})"
         )
-        meaning = each.metadata["meaning"]
+        description = each.metadata["help"]
         if isinstance(default, bool):
-            parser.add_argument(flag, dest=each.name, action="store_const", const="true", help=meaning)
+            parser.add_argument(flag, dest=each.name, action="store_const", const="true", help=description)
         elif isinstance(default, tuple):
             parser.add_argument(
                 flag,
                 dest=each.name,
                 action="append",
                 metavar=each.metadata["metavar"],
-                help=f"{meaning}; may be repeated",
+                help=f"{description}; may be repeated",
             )
         else:
             metavar = each.metadata["metavar"] or each.name.upper()
-            parser.add_argument(flag, dest=each.name, metavar=metavar, help=(meaning + shown).replace("%", "%%"))
+            parser.add_argument(flag, dest=each.name, metavar=metavar, help=(description + shown).replace("%", "%%"))
     parser.set_defaults(run=_serve)
 
 

@@ -294,6 +294,8 @@ class Jobs:
 
     def _draw(self, summary: Summary, path: Path) -> None:
         """Draw the timeline as a picture, after the job is done, since it takes longest and is rarely requested."""
+        if not path.parent.exists():  # the job was removed, and its folder must not come back
+            return
         try:
             write_timeline(summary, path)
         except (MissingExtraError, OSError) as error:  # matplotlib is missing, or the job was removed

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from mien.errors import InputError, suggest
+from mien.options import option
 
 PREFIX = "MIEN_SERVE_"
 KEY_HASH = re.compile(r"sha256:[0-9a-f]{64}")
@@ -22,18 +23,6 @@ BURST_SECONDS = 60
 """Seconds over which the requests of a client are counted."""
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
-
-
-def option(default: Any, meaning: str, *, parse: Callable[[str], Any], metavar: str = "") -> Any:
-    """Return a dataclass field with its description.
-
-    Args:
-        default: the field's default.
-        meaning: what the option does, for users.
-        parse: converts its text; raises ValueError.
-        metavar: the name of the value on the command line.
-    """
-    return field(default=default, metadata={"meaning": meaning, "parse": parse, "metavar": metavar})
 
 
 def number_of_bytes(text: str) -> int:

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from helpers.service_client import JPEG, png, problem, serving
 from mien import EmotionRecognizer
-from mien.results import document
+from mien.results import results_document
 from mien.serve.schemas import FacesDocument
 
 
@@ -25,7 +25,9 @@ def test_a_picture_as_the_body(client: TestClient, picture: bytes, kind: str, bu
     assert response.headers["content-type"] == "application/json"
     FacesDocument.model_validate(response.json())
     recognizer = EmotionRecognizer(bundle_file, detector="whole")
-    expected = json.loads(json.dumps(document(recognizer, [recognizer.predict(picture)])))
+    expected = json.loads(
+        json.dumps(results_document(recognizer.bundle.name, recognizer.labels, [recognizer.predict(picture)]))
+    )
     expected["images"][0]["source"] = "image"
     assert response.json() == expected
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from mien.errors import ImageError
-from mien.results import document
+from mien.results import results_document
 from mien.serve import uploads
 from mien.serve.engine import MOST_MIN_FACE, Engine, PictureUpload, ReadOptions
 from mien.serve.problems import ProblemError
@@ -76,7 +76,10 @@ async def read_faces(
     if len(unread) == len(results):
         errors = [{"source": error.source, "reason": error.reason} for error in unread]
         raise ProblemError(422, f"none of the pictures could be read: {unread[0]}", "unreadable", errors=errors)
-    return Response(json.dumps(document(recognizer, results), ensure_ascii=False), media_type="application/json")
+    return Response(
+        json.dumps(results_document(recognizer.bundle.name, recognizer.labels, results), ensure_ascii=False),
+        media_type="application/json",
+    )
 
 
 async def _pictures(request: Request, engine: Engine, take: uploads.Take) -> list[PictureUpload]:
