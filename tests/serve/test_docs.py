@@ -31,9 +31,7 @@ def test_every_option_is_documented() -> None:
     expected = []
     for each in fields(ServiceSettings):
         default = "" if each.default in ("", (), False) else f"`{each.default}`"
-        expected.append(
-            ({"keys": "key"}.get(each.name, each.name).replace("_", "-"), default, each.metadata["help"])
-        )
+        expected.append(({"keys": "key"}.get(each.name, each.name).replace("_", "-"), default, each.metadata["help"]))
     assert rows == expected
 
 

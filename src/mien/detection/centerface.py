@@ -39,7 +39,7 @@ class CenterFace:
         self.size = size
         self.threshold = threshold
         self._threads = threads
-        self._session = make_session(_any_input_size(_centerface_file()), threads=threads)
+        self._session = make_session(mended_network(_centerface_file()), threads=threads)
         self._input = self._session.get_inputs()[0].name
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -82,14 +82,20 @@ def _centerface_file() -> Path:
     return path
 
 
-def _any_input_size(path: Path) -> bytes:
-    """Return the network with free width and height, which are fixed to 32 in its file."""
+def mended_network(path: Path) -> bytes:
+    """Return CenterFace's file with free width and height, and with its weights as constants.
+
+    In the file the size is fixed to 32 pixels, and the weights are inputs of the graph too, so that ONNX Runtime may
+    neither fold batch norms into convolutions nor choose its fast layout.
+    """
     import onnx
 
     model = onnx.load(path)
+    weights = {initializer.name for initializer in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
     for value in [*model.graph.input, *model.graph.output]:
-        if value.name in {initializer.name for initializer in model.graph.initializer}:
-            continue
         for axis, dimension in enumerate(value.type.tensor_type.shape.dim):
             if axis != 1:
                 dimension.dim_param = f"{value.name}_{axis}"
