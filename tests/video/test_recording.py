@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,29 @@ def test_resume_ends_where_one_run_would_have(
     assert one["people"][0]["seen"] == pytest.approx(two["people"][0]["seen"], abs=0.01)
     assert one["people"][0]["shares"] == pytest.approx(two["people"][0]["shares"], abs=0.01)
     assert two["frames"] == 40
+
+
+@pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(25)], ids=str)
+@pytest.mark.parametrize("words", [[], ["--fps", "7"], ["--every", "3"], ["--start", "0.3"]], ids=str)
+def test_after_a_stop_no_frame_is_lost_and_none_is_read_twice(
+    rate: Fraction, words: list[str], fast: list[str], tmp_path: Path
+) -> None:
+    """Row times are rounded, frame times are not: at rates like 23.976 they differ."""
+    times = [k / rate for k in range(60)]
+    clip = write_clip(tmp_path / "a.mp4", [float(time) for time in times], levels(60))
+
+    def frames(name: str) -> list[int]:
+        return [int(row["frame"]) for row in rows_of(tmp_path / name)]
+
+    def run(name: str, *more: str) -> None:
+        assert main(["video", str(clip), *fast, "--out", str(tmp_path / name), *words, *more]) == 0
+
+    run("whole.csv")
+    for end in ("1", "1.37", "2"):
+        (tmp_path / "part.csv").unlink(missing_ok=True)
+        run("part.csv", "--end", end)
+        run("part.csv", "--resume")
+        assert frames("part.csv") == frames("whole.csv"), end
 
 
 def test_resume_with_nothing_there_begins(clip: Path, fast: list[str], tmp_path: Path) -> None:

@@ -252,13 +252,17 @@ class VideoAnalysis:
         self.analyzer.close()
 
 
-def analyze(pipeline: FacePipeline, source: Any, options: AnalysisOptions | None = None) -> VideoAnalysis:
+def analyze(
+    pipeline: FacePipeline, source: Any, options: AnalysisOptions | None = None, *, resume: float = 0.0
+) -> VideoAnalysis:
     """Analyze a video and return an iterator over its `Moment`s.
 
     Args:
         pipeline: detects, crops and classifies faces: an `EmotionRecognizer`, for instance.
         source: what `mien.video.io.opening.open_source` takes, or any other `Source`.
         options: how the video is analyzed.
+        resume: time of the frame at which an earlier run stopped, in seconds; frames before it are left out, and the
+            others are those that one run would have analyzed.
 
     Raises:
         VideoError: the source cannot be read.
@@ -276,7 +280,7 @@ def analyze(pipeline: FacePipeline, source: Any, options: AnalysisOptions | None
         Smoother(options.smoothing, options.margin),
         opened.name,
     )
-    return VideoAnalysis(analyzer, opened, options.sampling)
+    return VideoAnalysis(analyzer, opened, replace(options.sampling, resume=resume))
 
 
 @contextmanager

@@ -12,6 +12,9 @@ from mien.options import clock_seconds, documented, number, option, positive, sa
 ROUNDING = 0.0015
 """Seconds by which a frame may be early, since containers round times: Matroska to milliseconds."""
 
+RESUME_TOLERANCE = 1e-5
+"""Seconds by which a frame may be earlier than the time that its rows have, which is rounded to a millionth."""
+
 
 @documented
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Sampling:
         metavar="TIME",
         shown_default="the video's end",
     )
+    resume: float = option(0.0, "time of the frame at which an earlier run stopped, in seconds", parse=number)
 
     def __post_init__(self) -> None:
         if self.every < 1:
@@ -44,6 +48,11 @@ class Sampling:
             raise InputError(f"start: expected seconds from 0, got {self.start}")
         if self.end is not None and not self.end > self.start:
             raise InputError(f"end: expected seconds after the start, {self.start:g}, got {self.end}")
+
+    @property
+    def begin(self) -> float:
+        """Seconds before which no frame is analyzed: the start, or where an earlier run stopped."""
+        return max(self.start, self.resume - RESUME_TOLERANCE)
 
     def chooser(self) -> Callable[[int, float], bool]:
         """Return a function of a frame's number and time (seconds) that returns whether the frame is analyzed.
@@ -61,7 +70,7 @@ class Sampling:
                 if step <= last:
                     return False
                 last = step
-            return True
+            return seconds >= self.begin
 
         return chosen
 

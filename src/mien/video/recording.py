@@ -24,7 +24,7 @@ from mien.video.io.opening import open_source
 from mien.video.io.prefetch import Prefetcher
 from mien.video.io.writer import VideoWriter
 from mien.video.moment import Moment
-from mien.video.options import AnalysisOptions, Sampling
+from mien.video.options import RESUME_TOLERANCE, AnalysisOptions, Sampling
 from mien.video.rows import ResumePoint, RowWriter, check_target, find_resume_point, journal_of, read_rows
 from mien.video.summary import Summary
 from mien.video.timeline.writing import TIMELINES, check_timeline, write_timeline
@@ -205,8 +205,8 @@ def _analysis(
 ) -> Iterator[VideoAnalysis]:
     """Begin the analysis; with `earlier`, at the resume point and with the persons of the last whole frame."""
     if earlier is not None:
-        options = replace(options, start=earlier.resume, first_track=earlier.next_track)
-    analysis = analyze(pipeline, opened, options)
+        options = replace(options, first_track=earlier.next_track)
+    analysis = analyze(pipeline, opened, options, resume=earlier.resume if earlier else 0.0)
     if earlier is not None and earlier.last is not None:
         analysis.analyzer.restore(earlier.last.time, earlier.last.faces)
     with analysis:
@@ -249,7 +249,7 @@ def _replay(
         return
     no_faces = Faces.none(pipeline.labels, with_tracks=True)
     waiting = next(seen, None)
-    frames = Prefetcher(_open(source).frames(replace(sampling, end=earlier.resume)))
+    frames = Prefetcher(_open(source).frames(replace(sampling, end=earlier.resume - RESUME_TOLERANCE)))
     try:
         for frame in frames:
             while waiting is not None and waiting.frame < frame.number:

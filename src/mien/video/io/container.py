@@ -82,7 +82,7 @@ class VideoFile:
         with container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
-            number = self._skip(container, sampling.start) if self._seekable else 0
+            number = self._skip(container, sampling.begin) if self._seekable else 0
             yield from self._decode(container, stream, number, sampling)
 
     def _open(self) -> Any:
@@ -187,7 +187,7 @@ class VideoFile:
 
     def _check_end(self, count: int, seconds: float | None, sampling: Sampling, clock: _Clock) -> None:
         """Raise VideoError if there was no frame; note it if the last one is before the file's declared end."""
-        if not count and sampling.start == 0:
+        if not count and sampling.begin == 0:
             reason = self.notes[-1] if self.notes else "the file says nothing more"
             raise VideoError(f"expected frames, got none ({reason}). Copy or download it again", self.name)
         if clock.jumps:

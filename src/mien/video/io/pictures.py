@@ -40,7 +40,7 @@ class PictureFolder:
             raise InputError(f"{self.name}: pictures in a folder have no times. Give their rate: fps=25, --fps 25")
         for number, file in enumerate(self.files):
             seconds = number / sampling.fps
-            if seconds < sampling.start or number % sampling.every:
+            if seconds < sampling.begin or number % sampling.every:
                 continue
             if sampling.end is not None and seconds >= sampling.end:
                 return
