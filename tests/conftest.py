@@ -43,10 +43,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     return folder
 
 
+NUMBERS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
 @pytest.fixture(autouse=True)
 def own_signals() -> Iterator[None]:
     """Servers, browsers and clusters that a test starts may leave handlers of theirs behind."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in NUMBERS}
     yield
     for number, handler in handlers.items():
         if handler is not None and threading.current_thread() is threading.main_thread():

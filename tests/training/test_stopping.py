@@ -79,7 +79,7 @@ class TestStopping:
         assert "epoch 12/12" in errors
         assert_same_run(whole, out)
 
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     def test_interrupted_it_says_how_to_go_on(
         self, number: signal.Signals, start: Callable[..., subprocess.Popen[str]], tmp_path: Path
     ) -> None:

@@ -231,7 +231,7 @@ def test_resume_with_nothing_there_begins(clip: Path, fast: list[str], tmp_path:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 and Ctrl-C are POSIX's")
-@pytest.mark.parametrize("end", ["kill", "interrupt"])
+@pytest.mark.parametrize("end", ["SIGKILL", "SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_stop_half_way(end: str, tmp_path: Path, fast: list[str]) -> None:
     """Paced by --realtime, so that it is surely not through when it is stopped."""
     clip = write_clip(tmp_path / "a.mp4", [k / 10 for k in range(200)], levels(200, (32, 32)))
@@ -245,13 +245,14 @@ def test_a_stop_half_way(end: str, tmp_path: Path, fast: list[str]) -> None:
     try:
         while not target.exists() or len(target.read_text().splitlines()) < 10:
             assert process.poll() is None
-        process.send_signal(signal.SIGKILL if end == "kill" else signal.SIGINT)
+        process.send_signal(getattr(signal, end))
         _, said = process.communicate(timeout=60)
     finally:
         process.kill()
     seen = len(target.read_text().splitlines()) - 1
     assert seen >= 9
-    if end == "interrupt":
+    if end != "SIGKILL":
+        assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
         assert process.returncode == 130
         assert "--resume goes on from there" in said
         assert len(list(open_source(tmp_path / "b.mp4").frames(Sampling()))) in (seen - 1, seen)

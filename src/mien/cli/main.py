@@ -9,7 +9,9 @@ import argparse
 import io
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 from mien.cli import (
@@ -52,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # file names may hold characters that the encoding cannot represent
             stream.reconfigure(errors="backslashreplace")
     _log_to_stderr()
+    _stop_like_ctrl_c()
     parser = make_parser()
     options = parser.parse_args(arguments)
     if not hasattr(options, "run"):
@@ -87,6 +90,22 @@ class _StandardError(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
         print(self.format(record), file=sys.stderr, flush=True)
+
+
+def _stop_like_ctrl_c() -> None:
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does: what was done until then is written, nothing is left over.
+
+    A signal that is ignored, as `nohup` ignores SIGHUP, or that has a handler stays as it is.
+    """
+
+    def stop(number: int, _: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, stop)
 
 
 def _log_to_stderr() -> None:
