@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from mien.files import replacing, write_atomically
+from mien.errors import InputError
+from mien.files import check_outputs, replacing, write_atomically
 
 
 @pytest.mark.parametrize(
@@ -73,3 +75,70 @@ def test_a_folder_cannot_be_replaced(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="folder"):
         write_atomically(tmp_path / "folder", "x")
     assert [file.name for file in tmp_path.iterdir()] == ["folder"]
+
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="links, pipes and modes are POSIX's")
+
+
+@POSIX
+def test_links_are_written_through(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    for name in ("there.csv", "dangling.csv"):
+        (tmp_path / name).symlink_to(tmp_path / "real" / name)
+    (tmp_path / "real" / "there.csv").write_text("old")
+    for name in ("there.csv", "dangling.csv"):
+        write_atomically(tmp_path / name, "new")
+        assert (tmp_path / name).is_symlink()
+        assert (tmp_path / "real" / name).read_text() == "new"
+
+
+@POSIX
+def test_mode_and_hard_links_are_kept(tmp_path: Path) -> None:
+    path, other = tmp_path / "a.csv", tmp_path / "b.csv"
+    path.write_text("old and longer")
+    path.chmod(0o600)
+    write_atomically(path, "new")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o600)
+    os.link(path, other)
+    write_atomically(path, "newer")
+    assert (other.read_text(), path.stat().st_nlink, path.stat().st_mode & 0o777) == ("newer", 2, 0o600)
+
+
+@POSIX
+def test_pipes_and_devices_are_written_to(tmp_path: Path) -> None:
+    pipe, got = tmp_path / "pipe.csv", list[bytes]()
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader.start()
+    write_atomically(pipe, "through")
+    reader.join(30)
+    assert got == [b"through"]
+    assert pipe.is_fifo()
+    link = tmp_path / "null.csv"
+    link.symlink_to("/dev/null")
+    write_atomically(link, "gone")
+    assert link.is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["null.csv", "pipe.csv"]
+
+
+@POSIX
+def test_an_output_must_not_be_an_input(tmp_path: Path) -> None:
+    source, link, hard = tmp_path / "a.csv", tmp_path / "link.csv", tmp_path / "hard.csv"
+    source.write_text("x")
+    link.symlink_to(source)
+    os.link(source, hard)
+    for output in (source, link, hard, tmp_path / "." / "a.csv"):
+        with pytest.raises(InputError, match="is an input"):
+            check_outputs([output], [source])
+    with pytest.raises(InputError, match="only one of them can be written there"):
+        check_outputs([tmp_path / "b.csv", tmp_path / "b.csv"])
+    check_outputs([None, "-", tmp_path / "new" / "b.csv"], [source, "-", None])
+    assert (tmp_path / "new").is_dir()
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.PNG", "talk.mp4"])
+def test_text_has_no_name_of_a_picture_or_video(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a file for text"):
+        check_outputs([tmp_path / name])
+    check_outputs([tmp_path / name], text=False)
+    check_outputs([tmp_path / "no suffix", tmp_path / "a.txt"])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import stat
 import tempfile
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -15,28 +17,105 @@ from urllib.error import HTTPError
 
 from platformdirs import user_cache_path
 
-from mien.errors import DownloadError
+from mien.errors import DownloadError, InputError
+
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".mts", ".m2ts", ".ogv"}
+)
+"""Suffixes of videos; every other file that is named or listed is read as a picture."""
+
+STANDARD_OUTPUT = "-"
+
+
+def check_outputs(
+    outputs: Iterable[str | Path | None], inputs: Iterable[str | Path | None] = (), *, text: bool = True
+) -> None:
+    """Check, before any work, that no output is an input, a folder, or named twice, and make the outputs' folders.
+
+    Files are compared through links and hard links. None and "-" (standard output) are left out.
+
+    Args:
+        outputs: files that will be written.
+        inputs: files and folders that will be read.
+        text: the outputs are JSON or CSV; the suffix of a picture or a video is then a mistake, such as that of a shell
+            which gives an option the first of the files that were meant as inputs.
+
+    Raises:
+        InputError: an output cannot be written under its name, or would destroy an input.
+    """
+    from mien.images import SUFFIXES
+
+    sources = [Path(source) for source in inputs if source is not None and str(source) != STANDARD_OUTPUT]
+    outputs, taken = list(outputs), list[Path]()
+    if sum(str(output) == STANDARD_OUTPUT for output in outputs) > 1:
+        raise InputError("standard output is named twice: only one of them can be written there")
+    for output in outputs:
+        if output is None or str(output) == STANDARD_OUTPUT:
+            continue
+        path = Path(output)
+        if text and path.suffix.lower() in SUFFIXES | VIDEO_SUFFIXES:
+            raise InputError(
+                f"{path}: expected a file for text, such as .json or .csv, got the name of a picture or video"
+            )
+        if any(_same_file(path, source) for source in sources):
+            raise InputError(f"{path} is an input, which would be lost. Choose another name for the output")
+        if any(_same_file(path, other) for other in taken):
+            raise InputError(f"{path} is named twice: only one of them can be written there")
+        if path.is_dir():
+            raise InputError(f"{path}: expected a file to write, got a folder. Name a file in it")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{path}: its folder cannot be made ({error.strerror}). Choose another") from error
+        taken.append(path)
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
+    except OSError:  # a name that no file can have
+        return False
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path, with the same folder and suffix, that is renamed to `path` at the end of the `with`.
+    """Yield a temporary path with the same suffix, whose content becomes that of `path` at the end of the `with`.
 
-    Missing parent folders are created. On an exception the temporary file is removed and `path` stays as it was.
+    A regular file is replaced whole or not at all; it keeps its mode and, if possible, its owner. Links are followed,
+    a file with several hard links keeps them, and a pipe or a device is written to. Missing parent folders are created.
+    On an exception the temporary file is removed and `path` stays as it was.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    before = path.stat() if path.exists() else None
+    special = before is not None and not stat.S_ISREG(before.st_mode)
+    target = Path(os.path.realpath(path)) if path.is_symlink() and not special else path
+    folder = Path(tempfile.gettempdir()) if special else target.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=folder)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
+        if before is not None and (special or before.st_nlink > 1):
+            with temporary.open("rb") as content, target.open("wb") as file:
+                shutil.copyfileobj(content, file)
+            return
+        _give_rights(temporary, before)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _give_rights(temporary: Path, before: os.stat_result | None) -> None:
+    """Give a new file the mode and the owner of the one that it replaces, or else the usual mode."""
+    if before is None:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        return
+    with suppress(OSError, AttributeError):  # another owner needs rights, and Windows has none
+        os.chown(temporary, before.st_uid, before.st_gid)
+    temporary.chmod(stat.S_IMODE(before.st_mode))
 
 
 def write_atomically(path: str | Path, content: bytes | str) -> Path:

@@ -16,12 +16,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mien.errors import ImageError, InputError, MissingExtraError
+from mien.files import VIDEO_SUFFIXES
 from mien.images import SUFFIXES as PICTURES
-
-VIDEOS = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".mts", ".m2ts", ".ogv"}
-)
-"""Suffixes of videos; every other file that is named or listed is read as a picture."""
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az", "abfss": "az"}
 """Protocol of an address -> the extra that installs its client."""
@@ -38,7 +34,7 @@ PAUSE = 0.5
 
 def is_video(name: str) -> bool:
     """Return whether a file's suffix is that of a video."""
-    return PurePosixPath(name).suffix.lower() in VIDEOS
+    return PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES
 
 
 def open_filesystem(url: str) -> tuple[Any, str]:
@@ -122,15 +118,15 @@ def _inside(system: Any, files: Iterable[str], folder: str, source: str) -> list
     names = [_name(system, file, source) for file in files if _counts(file[len(folder) :])]
     if not names:
         raise InputError(
-            f"{source}: expected pictures ({', '.join(sorted(PICTURES))}) or videos ({', '.join(sorted(VIDEOS))}), "
-            "found none. Name the files, or give a list of them as @FILE"
+            f"{source}: expected pictures ({', '.join(sorted(PICTURES))}) or videos "
+            f"({', '.join(sorted(VIDEO_SUFFIXES))}), found none. Name the files, or give a list of them as @FILE"
         )
     return names
 
 
 def _counts(path: str) -> bool:
     parts = PurePosixPath(path)
-    return parts.suffix.lower() in PICTURES | VIDEOS and not any(part.startswith(".") for part in parts.parts)
+    return parts.suffix.lower() in PICTURES | VIDEO_SUFFIXES and not any(part.startswith(".") for part in parts.parts)
 
 
 def _name(system: Any, path: str, source: str) -> str:

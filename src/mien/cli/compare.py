@@ -31,8 +31,10 @@ def _compare(options: argparse.Namespace) -> int:
         from mien.report.comparison import write_comparison  # first, since the extra may be missing
     from mien.datasets import default_split
     from mien.evaluation.compare import compare
+    from mien.files import check_outputs
     from mien.runs import open_model_source
 
+    check_outputs([options.json], [*options.models, *(options.data or ()), options.votes])
     if options.votes and not options.data:
         raise InputError("--votes: expected --data too, the faces that the votes are for, got none")
     dataset, split = None, options.split or "PublicTest"

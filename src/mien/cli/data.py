@@ -46,7 +46,9 @@ def _describe(options: argparse.Namespace) -> int:
     if options.out:
         from mien.report.data import draw_all  # first, since the extra may be missing
     from mien.datasets.describe import describe
+    from mien.files import check_outputs
 
+    check_outputs([options.json], [*options.data, options.votes])
     dataset = read_data(options)
     with share_bar("comparing the faces") as bar:
         description = describe(dataset, near=not options.no_near, progress=bar)
@@ -67,7 +69,9 @@ def _clean(options: argparse.Namespace) -> int:
     """
     from mien.datasets import near_copies
     from mien.datasets.clean import DEFAULT_REASONS, NEEDS_NEAR, check_reasons, find_unfit, write_list
+    from mien.files import check_outputs
 
+    check_outputs([options.out], [*options.data, options.votes])
     reasons = options.reasons or DEFAULT_REASONS
     check_reasons(reasons)
     dataset = read_data(options)

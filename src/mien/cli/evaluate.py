@@ -33,8 +33,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     """
     from mien.datasets import default_split
     from mien.evaluation.evaluate import evaluate_bundle
+    from mien.files import check_outputs
     from mien.runs import open_model_source
 
+    check_outputs([options.out], [*options.data, options.votes, options.bundle])
     bundle = open_model_source(options.bundle, providers=options.provider).bundle
     dataset = read_data(options, bundle.heads, set_aside=False)
     split = options.split or default_split(dataset)

@@ -35,8 +35,10 @@ def _export(options: argparse.Namespace) -> int:
     """
     from mien.datasets import default_split
     from mien.export import export
+    from mien.files import check_outputs
     from mien.runs import open_model_source
 
+    check_outputs([options.out], [options.bundle, *(options.data or ()), options.votes], text=False)
     bundle = open_model_source(options.bundle).bundle
     dataset = read_data(options, bundle.heads, set_aside=False) if options.data else None
     split = None if dataset is None else options.split or default_split(dataset)

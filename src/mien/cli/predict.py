@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mien.cli.arguments import OK, SOME_FAILED, add_min_confidence, add_reading, positive, recognizer_of
-from mien.errors import ImageError, InputError
+from mien.errors import ImageError
 
 if TYPE_CHECKING:
     from mien.recognizer import EmotionRecognizer
@@ -43,10 +43,11 @@ def _predict(options: argparse.Namespace) -> int:
     Exit code 0: all pictures were read; 1: some were not (each is named, and the others are written); 2: wrong usage.
     """
     from mien.cli.output import AnnotatedNames
+    from mien.files import check_outputs
     from mien.images import find_images, save_image
 
-    _check_targets(options.json, options.csv)
     paths, errors = find_images(options.paths, recursive=options.recursive)
+    check_outputs([options.json, options.csv], [*options.paths, *paths, options.model])
     recognizer = recognizer_of(options)
     results: list[Faces] = []
     names = AnnotatedNames(options.annotate, paths) if options.annotate else None
@@ -66,20 +67,6 @@ def _predict(options: argparse.Namespace) -> int:
         for error in errors:
             print(f"mien: {error}", file=sys.stderr)
     return OK if written and not errors else SOME_FAILED
-
-
-def _check_targets(*targets: str | None) -> None:
-    """Check, before the work, which may take hours, that the files can be written; raise InputError if not."""
-    named = [target for target in targets if target]
-    if len({target if target == STANDARD_OUTPUT else Path(target).resolve() for target in named}) < len(named):
-        raise InputError(f"--json {named[0]} and --csv {named[1]}: only one of them can be written there")
-    for target in named:
-        try:
-            Path(target).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{target}: its folder cannot be made ({error.strerror}). Choose another") from error
-        if Path(target).is_dir():
-            raise InputError(f"{target}: expected a file to write, got a folder. Name a file in it")
 
 
 def _with_progress(recognizer: EmotionRecognizer, paths: list[Path]) -> Iterator[tuple[Path, Faces | ImageError]]:

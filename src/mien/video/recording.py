@@ -16,6 +16,7 @@ from typing import Any
 
 from mien.drawing import VideoAnnotator
 from mien.errors import InputError
+from mien.files import check_outputs
 from mien.pipeline import FacePipeline
 from mien.results import Faces
 from mien.video.analysis import VideoAnalysis, analyze
@@ -163,7 +164,6 @@ def check_files(jobs: Sequence[tuple[Any, RecordingFiles]]) -> None:
         InputError: a file is an input, is named twice, is a folder, or has a name of another kind.
         MissingExtraError: an extra is not installed that a file needs.
     """
-    taken: set[Path] = set()
     inputs = [Path(source) for source, _ in jobs if isinstance(source, str | os.PathLike)]
     for _, files in jobs:
         if files.rows:
@@ -172,18 +172,12 @@ def check_files(jobs: Sequence[tuple[Any, RecordingFiles]]) -> None:
             if path.suffix.lower() not in TIMELINES:
                 raise InputError(f"{path}: expected a timeline's name that ends in {' or '.join(TIMELINES)}")
             check_timeline(path)
-        for path in files.paths:
-            file = path.resolve()
-            if file in taken or any(other.exists() and other.resolve() == file for other in inputs):
-                what = "is an input" if file not in taken else "is named twice"
-                raise InputError(f"{path} {what}. Choose another name; with several videos put {{name}} into it")
-            taken.add(file)
-            if path.is_dir():
-                raise InputError(f"{path}: expected a file to write, got a folder. Name a file in it")
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise InputError(f"{path}: its folder cannot be made ({error.strerror}). Choose another") from error
+    try:
+        check_outputs([path for _, files in jobs for path in files.paths], inputs, text=False)
+    except InputError as error:
+        several = " With several videos put {name} into it" if len(jobs) > 1 else ""
+        raise InputError(f"{error}.{several}" if several else str(error)) from error
+    check_outputs([files.summary for _, files in jobs])
 
 
 def _open(source: Any) -> Source:
