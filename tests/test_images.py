@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import struct
+import subprocess
+import sys
 import threading
 import warnings
 import zlib
@@ -366,3 +368,33 @@ def test_find_reports_each_miss_and_goes_on(album: Path) -> None:
     assert "Check the path" in errors[0].reason
     assert "--recursive" in errors[1].reason
     assert "pattern" in errors[2].reason
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".jp2", ".mpo", ".dib", ".apng", ".avif", ".pbm"])
+def test_less_common_suffixes_are_found_in_folders(suffix: str, tmp_path: Path) -> None:
+    Image.new("RGB", (20, 10), (200, 40, 40)).save(tmp_path / f"a{suffix}")
+    (found,), errors = find_images(tmp_path)
+    assert not errors
+    assert load_image(found).shape == (10, 20, 3)
+
+
+def test_heic_is_read_where_its_extra_is_installed(tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    path = tmp_path / "a.heic"
+    heif.from_pillow(Image.new("RGB", (64, 48), (200, 40, 40))).save(path)
+    pixels = load_image(path)
+    assert pixels.shape == (48, 64, 3)
+    assert abs(pixels.reshape(-1, 3).mean(axis=0) - (200, 40, 40)).max() < 12
+
+
+def test_the_advice_fits_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 200)
+    (tmp_path / "b.txt").write_text("words")
+    code = "import sys; sys.modules['pillow_heif'] = None\nfrom mien.images import load_image\nload_image(sys.argv[1])"
+    said = {
+        name: subprocess.run([sys.executable, "-c", code, tmp_path / name], capture_output=True, text=True).stderr
+        for name in ("a.heic", "b.txt")
+    }
+    assert ".[heif]" in said["a.heic"]
+    assert "heif" not in said["b.txt"]
+    assert "Convert it, or check the file" in said["b.txt"]

@@ -19,6 +19,15 @@ from platformdirs import user_cache_path
 
 from mien.errors import DownloadError, InputError
 
+PICTURE_SUFFIXES = frozenset(
+    (
+        *(".jpg", ".jpeg", ".jfif", ".jpe", ".mpo", ".png", ".apng", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
+        *(".pbm", ".pgm", ".ppm", ".pnm", ".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc", ".avif", ".avifs"),
+        *(".heic", ".heif", ".hif"),
+    )
+)
+"""Suffixes of pictures in a folder; a file that is named itself may have any suffix."""
+
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".mts", ".m2ts", ".ogv"}
 )
@@ -43,8 +52,6 @@ def check_outputs(
     Raises:
         InputError: an output cannot be written under its name, or would destroy an input.
     """
-    from mien.images import SUFFIXES
-
     sources = [Path(source) for source in inputs if source is not None and str(source) != STANDARD_OUTPUT]
     outputs, taken = list(outputs), list[Path]()
     if sum(str(output) == STANDARD_OUTPUT for output in outputs) > 1:
@@ -53,7 +60,7 @@ def check_outputs(
         if output is None or str(output) == STANDARD_OUTPUT:
             continue
         path = Path(output)
-        if text and path.suffix.lower() in SUFFIXES | VIDEO_SUFFIXES:
+        if text and path.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES:
             raise InputError(
                 f"{path}: expected a file for text, such as .json or .csv, got the name of a picture or video"
             )

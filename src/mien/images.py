@@ -8,7 +8,7 @@ import os
 import threading
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,22 +17,17 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from mien.errors import ImageError, InputError
-from mien.files import replacing
+from mien.errors import ImageError, InputError, MissingExtraError
+from mien.files import PICTURE_SUFFIXES, replacing
 
 MAX_PIXELS = 160_000_000
 """Most pixels of a picture, checked before it is decoded. 160 megapixels take half a gigabyte and are more than the
 largest cameras have (151); a 30,000 x 30,000 file of a few kilobytes would take 2.7 GB. Pillow's own limit, which is
 not changed, is 179 megapixels."""
 
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".avif", ".heic"}
-)
-"""Suffixes of pictures in a folder; a file that is named itself may have any suffix."""
-
 # Pillow reads more formats, but some of them start other programs (EPS: Ghostscript), and none holds photographs.
-# HEIF is available only if the user has registered the plugin pillow-heif.
-_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF", "HEIF")
+# HEIF is available where the extra `heif` is installed.
+_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "PPM", "JPEG2000", "AVIF", "HEIF")
 
 _ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -161,7 +156,7 @@ def _expand(path: Path, recursive: bool) -> list[Path]:
         if not pictures:
             hint = "" if recursive else "; --recursive reads its subfolders too"
             raise ImageError(
-                f"expected a folder with pictures ({', '.join(sorted(SUFFIXES))}), found none{hint}", str(path)
+                f"expected a folder with pictures ({', '.join(sorted(PICTURE_SUFFIXES))}), found none{hint}", str(path)
             )
         return pictures
     if path.exists():
@@ -174,7 +169,7 @@ def _expand(path: Path, recursive: bool) -> list[Path]:
 
 def _is_picture(file: Path) -> bool:
     # Hidden files are skipped: macOS writes a "._photo.jpg" with each photo.jpg on disks of other systems.
-    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
+    return file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".") and file.is_file()
 
 
 def _read_object(file: Any, name: str) -> bytes:
@@ -220,8 +215,7 @@ def _open(content: bytes, name: str, max_pixels: int) -> Pixels:
         raise
     except UnidentifiedImageError as error:
         raise ImageError(
-            "expected a picture (JPEG, PNG, WebP, GIF, BMP, TIFF), got something else. Convert it, or check the file; "
-            "for an iPhone's .heic: pip install pillow-heif, and call pillow_heif.register_heif_opener()",
+            f"expected a picture (JPEG, PNG, WebP, GIF, BMP, TIFF), got something else. {_advice(content)}",
             name,
         ) from error
     except Image.DecompressionBombError as error:
@@ -251,9 +245,20 @@ def _damaged(error: Exception, name: str) -> ImageError:
     return ImageError(f"is damaged or cut short ({error or type(error).__name__}). Copy or download it again", name)
 
 
+def _advice(content: bytes) -> str:
+    """Return how to mend a file that is no known picture: HEIC and AVIF say in their first bytes what they are."""
+    if content[4:8] == b"ftyp" and content[8:12] in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"):
+        return str(MissingExtraError("This is a HEIC picture, as iPhones make it, and reading it", "heif"))
+    return "Convert it, or check the file"
+
+
 @cache
 def _formats() -> tuple[str, ...]:
     Image.init()
+    with suppress(ImportError):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
     return tuple(kind for kind in _FORMATS if kind in Image.OPEN)
 
 

@@ -16,8 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mien.errors import ImageError, InputError, MissingExtraError
-from mien.files import VIDEO_SUFFIXES
-from mien.images import SUFFIXES as PICTURES
+from mien.files import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az", "abfss": "az"}
 """Protocol of an address -> the extra that installs its client."""
@@ -118,7 +117,7 @@ def _inside(system: Any, files: Iterable[str], folder: str, source: str) -> list
     names = [_name(system, file, source) for file in files if _counts(file[len(folder) :])]
     if not names:
         raise InputError(
-            f"{source}: expected pictures ({', '.join(sorted(PICTURES))}) or videos "
+            f"{source}: expected pictures ({', '.join(sorted(PICTURE_SUFFIXES))}) or videos "
             f"({', '.join(sorted(VIDEO_SUFFIXES))}), found none. Name the files, or give a list of them as @FILE"
         )
     return names
@@ -126,7 +125,9 @@ def _inside(system: Any, files: Iterable[str], folder: str, source: str) -> list
 
 def _counts(path: str) -> bool:
     parts = PurePosixPath(path)
-    return parts.suffix.lower() in PICTURES | VIDEO_SUFFIXES and not any(part.startswith(".") for part in parts.parts)
+    return parts.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES and not any(
+        part.startswith(".") for part in parts.parts
+    )
 
 
 def _name(system: Any, path: str, source: str) -> str:

@@ -20,7 +20,7 @@ from mien.datasets.faces import TRAINING, Progress, partial_progress
 from mien.datasets.listing import Listing, descend_single_folders, split_of, subfolders
 from mien.datasets.pictures import Box, PictureFile, find_pictures, fingerprint, load_or_make, run_in_threads
 from mien.errors import DataError
-from mien.images import SUFFIXES
+from mien.files import PICTURE_SUFFIXES
 from mien.labels import AFFECTNET
 
 CODES = AFFECTNET.names
@@ -128,7 +128,7 @@ def _header(fields: list[str]) -> list[str]:
 
 def _is_row(fields: list[str]) -> bool:
     """Return whether these fields are a row of data and not a header."""
-    if len(fields) != len(_ALL_COLUMNS) or Path(fields[0].strip()).suffix.lower() not in SUFFIXES:
+    if len(fields) != len(_ALL_COLUMNS) or Path(fields[0].strip()).suffix.lower() not in PICTURE_SUFFIXES:
         return False
     expression = fields[_ALL_COLUMNS.index("expression")].strip()
     return expression.isdecimal() and (int(expression) < len(CODES) or int(expression) in _LEFT_OUT)

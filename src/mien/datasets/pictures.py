@@ -21,8 +21,8 @@ import numpy.typing as npt
 
 from mien.datasets.faces import Progress
 from mien.errors import ImageError
-from mien.files import cache_folder, replacing
-from mien.images import SUFFIXES, load_image
+from mien.files import PICTURE_SUFFIXES, cache_folder, replacing
+from mien.images import load_image
 from mien.preprocess import FRAME, WHOLE_FRAME, crop_faces
 
 _CACHE_VERSION = 1  # Raise it when reading changes: old cache files are then no longer found.
@@ -56,7 +56,7 @@ def find_pictures(folder: Path) -> Iterator[str]:
     for name, is_folder in found:
         if is_folder:
             yield from (f"{name}/{path}" for path in find_pictures(folder / name))
-        elif Path(name).suffix.lower() in SUFFIXES:
+        elif Path(name).suffix.lower() in PICTURE_SUFFIXES:
             yield name
 
 

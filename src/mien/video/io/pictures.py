@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from mien.errors import ImageError, InputError, VideoError
-from mien.images import SUFFIXES, load_image
+from mien.files import PICTURE_SUFFIXES
+from mien.images import load_image
 from mien.video.io.frames import Frame
 from mien.video.options import Sampling
 
@@ -29,10 +30,12 @@ class PictureFolder:
         self.duration: float | None = None
         self.rate: float | None = None
         self.notes: list[str] = []
-        inside = (file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != ".")
+        inside = (file for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES and file.name[0] != ".")
         self.files = sorted(inside, key=lambda file: _natural(file.name))
         if not self.files:
-            raise VideoError(f"expected a folder of pictures ({', '.join(sorted(SUFFIXES))}), found none", self.name)
+            raise VideoError(
+                f"expected a folder of pictures ({', '.join(sorted(PICTURE_SUFFIXES))}), found none", self.name
+            )
 
     def frames(self, sampling: Sampling) -> Iterator[Frame]:
         """Yield the pictures of the sampling; note those that cannot be read. Raise InputError without `fps`."""
