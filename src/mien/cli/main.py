@@ -41,6 +41,7 @@ from mien.errors import (
     MissingExtraError,
     RecipeError,
 )
+from mien.logs import StandardErrorHandler
 from mien.version import __version__
 
 
@@ -84,14 +85,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return SOME_FAILED
 
 
-class _StandardError(logging.Handler):
-    """Write log records to the current standard error, without a prefix: they are messages to the user."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write one record."""
-        print(self.format(record), file=sys.stderr, flush=True)
-
-
 def _stop_like_ctrl_c() -> None:
     """Let SIGTERM and SIGHUP end a command as Ctrl-C does: what was done until then is written, nothing is left over.
 
@@ -111,8 +104,8 @@ def _stop_like_ctrl_c() -> None:
 def _log_to_stderr() -> None:
     """Set up the logger of mien's library code, once in each process."""
     logger = logging.getLogger("mien")
-    if not any(isinstance(handler, _StandardError) for handler in logger.handlers):
-        logger.addHandler(_StandardError())
+    if not any(isinstance(handler, StandardErrorHandler) for handler in logger.handlers):
+        logger.addHandler(StandardErrorHandler())
     logger.setLevel(logging.INFO)
 
 

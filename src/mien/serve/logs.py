@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from mien.logs import StandardErrorHandler
+
 LEVELS = {"mien.serve": logging.INFO, "uvicorn": logging.WARNING}
 
 
@@ -12,7 +14,7 @@ def log_to_stderr() -> None:
 
     `logging.config` is not used, since it closes the handlers of other libraries, and absl's closes standard error.
     """
-    handler = logging.StreamHandler()
+    handler = StandardErrorHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     for name, level in LEVELS.items():
         logger = logging.getLogger(name)
