@@ -13,11 +13,11 @@ demo: $(BASE)/ready
 	@echo "The annotated pictures and faces.json are in out/"
 
 check: $(DEV)/ready lint
-	$(DEV)/bin/python -m pytest -n 2 --dist loadfile -q -m "not slow and not browser and not ray"
+	$(DEV)/bin/python -m pytest -n 2 -q -m "not slow and not browser and not ray"
 
 test: $(DEV)/ready lint
 	@$(DEV)/bin/python tests/helpers/fetch_chromium.py
-	$(DEV)/bin/python -m pytest -n 2 --dist loadfile
+	$(DEV)/bin/python -m pytest -n 2
 
 test-federated: $(FEDERATED)/ready
 	$(FEDERATED)/bin/python -m pytest tests/federated

@@ -78,7 +78,7 @@ def shortened(words: list[str]) -> list[str]:
 
 
 def test_readme_commands_run(newcomer: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from backbones import backbone
+    from helpers.tiny_backbones import backbone
 
     shutil.copytree(backbone("mobilenet-v2"), newcomer / "google" / "mobilenet_v2_1.0_224")
     found = commands(README)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.cli.arguments import OK, add_data, read_data
+from mien.cli.data_label import add_label
 from mien.progress import share_bar
 
 
@@ -35,6 +36,7 @@ def add(commands: Any) -> None:
         help="list faces of validation and test splits too, if they are no faces, flat or in conflict",
     )
     clean.set_defaults(run=_clean)
+    add_label(inner)
 
 
 def _describe(options: argparse.Namespace) -> int:

@@ -19,7 +19,9 @@ from mien.preprocess import InputSpec
 from mien.training.models import NETWORKS
 
 
-class _Section(BaseModel):
+class RecipeSection(BaseModel):
+    """A section of a recipe: unknown keys are errors, values do not change."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -50,7 +52,7 @@ class NetworkRecipe(BaseModel):
         return dict(self.model_extra or {})
 
 
-class DataRecipe(_Section):
+class DataRecipe(RecipeSection):
     """Define the section `data`: validation, folds and sampling."""
 
     validation: Literal["own", "held-out"] = Field(
@@ -77,7 +79,7 @@ class DataRecipe(_Section):
         return self
 
 
-class InputRecipe(_Section):
+class InputRecipe(RecipeSection):
     """Define the section `input`: the network's input spec."""
 
     size: int = Field(44, description="side of the central window of the 48x48 crop that the network reads, in pixels")
@@ -94,7 +96,7 @@ class InputRecipe(_Section):
         return InputSpec(size=self.size, mean=self.mean, std=self.std)
 
 
-class AugmentRecipe(_Section):
+class AugmentRecipe(RecipeSection):
     """Define the section `augment`: the augmentation of the training faces."""
 
     flip: float = Field(0.5, ge=0, le=1, description="probability of a mirror image")
@@ -117,7 +119,7 @@ class AugmentRecipe(_Section):
     )
 
 
-class LossRecipe(_Section):
+class LossRecipe(RecipeSection):
     """Define the section `loss`."""
 
     label_smoothing: float = Field(
@@ -132,7 +134,7 @@ class LossRecipe(_Section):
     focus: float = Field(0.0, ge=0, description="exponent of the focal loss on the label head; 0: plain cross-entropy")
 
 
-class TeacherRecipe(_Section):
+class TeacherRecipe(RecipeSection):
     """Define the section `teacher`: the bundles for distillation."""
 
     bundles: tuple[str, ...] = Field(
@@ -142,7 +144,7 @@ class TeacherRecipe(_Section):
     weight: float = Field(0.5, ge=0, le=1, description="share of each target that is the teachers' prediction")
 
 
-class OptimizerRecipe(_Section):
+class OptimizerRecipe(RecipeSection):
     """Define the section `optimizer`."""
 
     name: Literal["adamw", "adam", "sgd"] = Field("adamw", description="adamw, adam, or sgd with Nesterov momentum")
@@ -159,7 +161,7 @@ class OptimizerRecipe(_Section):
     sam: float = Field(0.0, ge=0, description="radius of sharpness-aware minimisation, which doubles the time; 0: none")
 
 
-class ScheduleRecipe(_Section):
+class ScheduleRecipe(RecipeSection):
     """Define the section `schedule`: the learning rate, frozen layers and progressive resizing."""
 
     name: Literal["cosine", "one-cycle", "plateau", "constant"] = Field(
@@ -183,7 +185,7 @@ class ScheduleRecipe(_Section):
     small_until: float = Field(0.5, ge=0, le=1, description="share of the run, at its start, with `small_size`")
 
 
-class StoppingRecipe(_Section):
+class StoppingRecipe(RecipeSection):
     """Define the section `stopping`: early stopping, and the choice of the best checkpoint."""
 
     monitor: str = Field(
@@ -201,7 +203,7 @@ class StoppingRecipe(_Section):
         return self
 
 
-class Recipe(_Section):
+class Recipe(RecipeSection):
     """Define all settings of a training run, except the data.
 
     Raises:

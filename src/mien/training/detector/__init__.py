@@ -1,0 +1,1 @@
+"""Training of face finders: labels of many forms, teachers, crops, network, assignment, losses, calibration, export."""
