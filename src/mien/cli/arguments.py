@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from mien.datasets import FaceDataset
     from mien.recognizer import EmotionRecognizer
 
-OK, SOME_FAILED, USAGE = 0, 1, 2
-"""Exit codes: all went well; some of the work failed, the rest is done; wrong usage."""
-
-
 LABELS = tuple(LABEL_SETS)
 
 

@@ -6,7 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from mien.cli.arguments import OK, SOME_FAILED, add_options, add_reading, positive
+from mien.cli.arguments import add_options, add_reading, positive
+from mien.cli.exit_codes import OK, SOME_FAILED
 from mien.video.options import AnalysisOptions
 
 if TYPE_CHECKING:

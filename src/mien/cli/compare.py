@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mien.cli.arguments import OK, add_data, read_data
+from mien.cli.arguments import add_data, read_data
+from mien.cli.exit_codes import OK
 from mien.errors import InputError
 from mien.progress import share_bar, stage_bar
 

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mien.cli.arguments import OK, add_data, read_data
+from mien.cli.arguments import add_data, read_data
 from mien.cli.data_label import add_label
+from mien.cli.exit_codes import OK
 from mien.progress import share_bar
 
 

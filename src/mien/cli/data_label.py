@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mien.cli.arguments import OK
+from mien.cli.exit_codes import OK
 from mien.errors import DataError
 from mien.progress import share_bar
 

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mien.cli.arguments import OK, add_data, read_data
+from mien.cli.arguments import add_data, read_data
+from mien.cli.exit_codes import OK
 from mien.progress import stage_bar
 
 FORMATS = ("onnx", "onnx-int8", "onnx-fp16", "openvino", "litert", "torch")

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mien.cli.arguments import OK, add_data, positive, read_data
+from mien.cli.arguments import add_data, positive, read_data
+from mien.cli.exit_codes import OK
 from mien.errors import InputError
 from mien.progress import stage_bar
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mien.cli.arguments import OK, add_provider
+from mien.cli.arguments import add_provider
+from mien.cli.exit_codes import OK
 
 
 def add(commands: Any) -> None:

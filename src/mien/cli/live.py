@@ -6,7 +6,8 @@ import argparse
 import sys
 from typing import Any
 
-from mien.cli.arguments import OK, add_min_confidence, add_options, add_reading, options_of, positive, recognizer_of
+from mien.cli.arguments import add_min_confidence, add_options, add_reading, options_of, positive, recognizer_of
+from mien.cli.exit_codes import OK
 from mien.live.options import LiveOptions
 
 OPTIONS = ("mirror", "details", "fullscreen", "snapshots", "out", "seconds", "reconnect", "detect_every", "smoothing")

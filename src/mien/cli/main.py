@@ -7,31 +7,14 @@ from __future__ import annotations
 
 import argparse
 import io
-import logging
 import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
+from importlib import import_module
 
-from mien.cli import (
-    batch,
-    compare,
-    data,
-    evaluate,
-    export,
-    federated,
-    info,
-    live,
-    models,
-    predict,
-    report,
-    robustness,
-    serve,
-    train,
-    video,
-)
-from mien.cli.arguments import OK, SOME_FAILED, USAGE
+from mien.cli.exit_codes import OK, SOME_FAILED, USAGE
 from mien.errors import (
     BundleError,
     DetectorError,
@@ -41,8 +24,26 @@ from mien.errors import (
     MissingExtraError,
     RecipeError,
 )
-from mien.logs import StandardErrorHandler
 from mien.version import __version__
+
+COMMANDS = (
+    "predict",
+    "models",
+    "info",
+    "video",
+    "batch",
+    "live",
+    "serve",
+    "train",
+    "evaluate",
+    "robustness",
+    "federated",
+    "export",
+    "data",
+    "report",
+    "compare",
+)
+"""The commands, in the order of the help; each is a module of this folder, which is imported when it is needed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,10 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # file names may hold characters that the encoding cannot represent
             stream.reconfigure(errors="backslashreplace")
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given == ["--version"]:  # without building the parsers of all commands
+        print(f"mien {__version__}")
+        return OK
     _log_to_stderr()
     _stop_like_ctrl_c()
-    parser = make_parser()
-    options = parser.parse_args(arguments)
+    parser = make_parser(given[0] if given and given[0] in COMMANDS else None)
+    options = parser.parse_args(given)
     if not hasattr(options, "run"):
         parser.print_help()
         return USAGE
@@ -103,35 +108,23 @@ def _stop_like_ctrl_c() -> None:
 
 def _log_to_stderr() -> None:
     """Set up the logger of mien's library code, once in each process."""
+    import logging
+
+    from mien.logs import StandardErrorHandler
+
     logger = logging.getLogger("mien")
     if not any(isinstance(handler, StandardErrorHandler) for handler in logger.handlers):
         logger.addHandler(StandardErrorHandler())
     logger.setLevel(logging.INFO)
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Return the parser with all commands; a parsed command is in `options.run`."""
+def make_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser with all commands, or with one of them; a parsed command is in `options.run`."""
     parser = argparse.ArgumentParser(
         prog="mien", description="Recognize facial expressions, and train the models for it."
     )
     parser.add_argument("--version", action="version", version=f"mien {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (
-        predict,
-        models,
-        info,
-        video,
-        batch,
-        live,
-        serve,
-        train,
-        evaluate,
-        robustness,
-        federated,
-        export,
-        data,
-        report,
-        compare,
-    ):
-        command.add(commands)
+    for name in COMMANDS if command is None else (command,):
+        import_module(f"mien.cli.{name}").add(commands)
     return parser

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mien.cli.arguments import OK
+from mien.cli.exit_codes import OK
 
 
 def add(commands: Any) -> None:

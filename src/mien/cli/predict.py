@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mien.cli.arguments import OK, SOME_FAILED, add_min_confidence, add_reading, positive, recognizer_of
+from mien.cli.arguments import add_min_confidence, add_reading, positive, recognizer_of
+from mien.cli.exit_codes import OK, SOME_FAILED
 from mien.errors import ImageError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import os
 from dataclasses import fields
 from typing import Any
 
-from mien.cli.arguments import OK
+from mien.cli.exit_codes import OK
 from mien.errors import MissingExtraError
 from mien.serve.settings import ServiceSettings, texts_of
 

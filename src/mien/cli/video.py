@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mien.cli.arguments import OK, SOME_FAILED, add_min_confidence, add_options, add_reading, options_of, recognizer_of
+from mien.cli.arguments import add_min_confidence, add_options, add_reading, options_of, recognizer_of
+from mien.cli.exit_codes import OK, SOME_FAILED
 from mien.video.options import AnalysisOptions
 
 if TYPE_CHECKING:
