@@ -33,6 +33,7 @@ Finder = Callable[[npt.NDArray[np.uint8]], Detections]
 
 SIZE = 640
 SIZES = ((0, 16), (16, 32), (32, 96), (96, 10_000))
+PRECISIONS = (0.97, 0.95, 0.9, 0.8)
 DEFAULTS = {"centerface": 0.4, "yunet-n": 0.6, "mien-face": 0.5}
 LOW = {"centerface": 0.1, "yunet-n": 0.1, "mien-face": 0.002}
 """Thresholds low enough to draw the whole curve."""
@@ -119,6 +120,9 @@ def compare(
             "average_precision": round(own.average_precision(), 4),
             "at_centerface_precision": {"threshold": round(matched, 4), **at(own, matched, of_things)},
             "recall_less_centerface": {name: [round(value, 4) for value in gap] for name, gap in gaps.items()},
+            "recall_at_precision": {
+                str(wanted): round(own.recall(own.threshold_for(wanted)), 4) for wanted in PRECISIONS
+            },
             "landmark_distance": landmark_distance(truth, found[name], DEFAULTS[name]),
             "calibration": calibration(own),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,19 @@ def test_what_lies_in_a_large_face_is_a_part_of_it() -> None:
     second = Detections.of_boxes(np.array([[50, 50, 400, 450, 0.7], [500, 20, 521, 40, 0.9]]))
     joined = finder._joined(first, second, 640)
     assert joined.boxes.tolist() == [[500, 20, 520, 40], [50, 50, 400, 450]]
+
+
+def test_a_doubtful_large_face_takes_nothing_away() -> None:
+    finder = MienFace(toy(TOY.to_json()), threads=1, second_look="always")
+    first = Detections.of_boxes(np.array([[100, 100, 140, 140, 0.9]]))
+    second = Detections.of_boxes(np.array([[50, 50, 400, 450, 0.3]]))
+    assert len(finder._joined(first, second, 640)) == 2
+
+
+def test_a_copy_finds_the_same() -> None:
+    finder = pickle.loads(pickle.dumps(MienFace(toy(TOY.to_json()), threshold=0.3, threads=1)))
+    assert finder.threshold == 0.3
+    assert finder(with_cell(64, 80, 3, 2)).boxes.tolist() == [[24, 16, 32, 24]]
 
 
 def test_looks_have_names() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ class MienFace:
     LARGE = 160
     SECOND_SIZE, SECOND_MARGIN = 256, 0.12
     WITHIN = 0.75
+    SURE = 0.5
 
     def __init__(
         self,
@@ -89,6 +91,13 @@ class MienFace:
         threads: int = 0,
         second_look: str = "needed",
     ) -> None:
+        self._options: dict[str, Any] = {
+            "size": size,
+            "threshold": threshold,
+            "threads": threads,
+            "second_look": second_look,
+        }
+        self._file = file
         content = file if isinstance(file, bytes) else _read(Path(file))
         source = "mien-face" if isinstance(file, bytes) else str(file)
         self._session = make_session(content, threads=threads)
@@ -100,6 +109,10 @@ class MienFace:
         self.metadata = FinderMetadata.from_json(text, source)
         self.size, self.second_look = size, second_look
         self.threshold = self.metadata.threshold if threshold is None else threshold
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy the options; the session is created again."""
+        return partial(MienFace, self._file, **self._options), ()
 
     def __call__(self, image: Pixels) -> Detections:
         """Find the faces of an RGB picture, the surest first."""
@@ -117,7 +130,9 @@ class MienFace:
         """Join two looks: large faces are the second's alone, and what lies in one of those is a part of it."""
         scale = min(1.0, self.size / longer)
         large = second.select(sizes_of(second.boxes) * scale >= self.LARGE / 2)
-        parts = inside_shares(first.boxes, large.boxes).max(axis=1, initial=0.0) > self.WITHIN
+        inside = inside_shares(first.boxes, large.boxes) > self.WITHIN
+        surer = large.scores[None] >= np.minimum(first.scores[:, None], self.SURE)
+        parts = (inside & surer).any(axis=1)
         rest = first.select(~parts & (sizes_of(first.boxes) * scale < self.LARGE))
         both = Detections(
             np.concatenate([rest.boxes, large.boxes]),
