@@ -19,7 +19,7 @@ RESUME_TOLERANCE = 1e-5
 @documented
 @dataclass(frozen=True)
 class Sampling:
-    """Which frames of a video are analyzed. Raises InputError for values out of range."""
+    """Hold which frames of a video are analyzed; values out of range raise InputError."""
 
     every: int = option(1, "analyze each n-th frame", parse=positive, metavar="N")
     fps: float | None = option(
@@ -78,7 +78,7 @@ class Sampling:
 @documented
 @dataclass(frozen=True)
 class AnalysisOptions:
-    """How a video is analyzed. Raises InputError for values out of range."""
+    """Hold the options of a video analysis; values out of range raise InputError."""
 
     every: int = same_option(Sampling, "every")
     fps: float | None = same_option(Sampling, "fps")
