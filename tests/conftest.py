@@ -56,6 +56,16 @@ def own_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@pytest.fixture(autouse=True)
+def own_log_handlers() -> Iterator[None]:
+    """The command line shows the library's messages; the test after it must not see them on standard error."""
+    logger = logging.getLogger("mien")
+    handlers, level = list(logger.handlers), logger.level
+    yield
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
+
+
 @pytest.fixture
 def mien_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """What the library logs, from INFO on."""
