@@ -108,7 +108,7 @@ def test_when_all_die_it_says_so_and_goes_on_from_there(recipe: Recipe, dataset:
         simulate(recipe, dataset, stopped, plan, central=False, device="cpu", make_client=dying(0, 1))
     with pytest.raises(RecipeError, match="holds a run already"):
         simulate(recipe, dataset, stopped, plan, central=False, device="cpu")
-    with pytest.raises(RecipeError, match="another recipe, plan or data"):
+    with pytest.raises(RecipeError, match="another plan or other data"):
         simulate(recipe, dataset, stopped, Plan(3, 3), central=False, device="cpu", resume=True)
     simulate(recipe, dataset, stopped, plan, central=False, device="cpu", resume=True)
     simulate(recipe, dataset, whole, plan, central=False, device="cpu")

@@ -70,14 +70,14 @@ def begin_run(
     }
     text = tomli_w.dumps(values)
     if run.recipe.is_file():
+        before = dict(json.loads(run.facts.read_text(encoding="utf-8")))
+        if (error := difference(before, facts)) is not None:
+            raise error
         if run.recipe.read_text(encoding="utf-8") != text:
             raise RecipeError(
                 f"{run.folder} was started with another recipe, see {run.recipe}: resume with the same recipe and "
                 "options, or choose another --out"
             )
-        before = dict(json.loads(run.facts.read_text(encoding="utf-8")))
-        if (error := difference(before, facts)) is not None:
-            raise error
         return before
     run.checkpoints.mkdir(parents=True, exist_ok=True)
     write_json(run.facts, facts)
