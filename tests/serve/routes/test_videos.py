@@ -321,7 +321,7 @@ def test_rows_expire(bundle_file: str, clip: Path, monkeypatch: pytest.MonkeyPat
         assert client.get(where).status_code == 200
         assert abandoned.exists()
         now = time.time()
-        monkeypatch.setattr(jobs_module.time, "time", lambda: now + 99)
+        monkeypatch.setattr(jobs_module.time, "time", lambda: now + 50)
         jobs.clean()
         assert client.get(where).status_code == 200
         monkeypatch.setattr(jobs_module.time, "time", lambda: now + 1000)
