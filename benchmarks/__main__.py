@@ -25,6 +25,8 @@ NAMES = (
     "accuracy",
     "proxies",
     "robustness",
+    "finder",
+    "finder_training",
 )
 
 if sys.argv[1:2] in (["-h"], ["--help"]):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import subprocess
+import sys
 
 import benchmarks
 import pytest
+
+from helpers.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -16,6 +20,15 @@ NAMES = sorted(each.name for each in pkgutil.iter_modules(benchmarks.__path__) i
 @pytest.mark.parametrize("name", NAMES)
 def test_each_is_imported(name: str) -> None:
     importlib.import_module(f"benchmarks.{name}")
+
+
+def test_each_can_be_named() -> None:
+    """`python -m benchmarks NAME` knows every module that has a `main`."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--help"], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout
+    names = {word.strip() for word in listed.splitlines()[-1].rpartition(":")[2].split(",")}
+    assert {name for name in NAMES if hasattr(importlib.import_module(f"benchmarks.{name}"), "main")} <= names
 
 
 def test_training_steps_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,9 +17,9 @@ from mien.federated.weights import Arrays, arrays_of, load_arrays
 from mien.labels import LABEL_SETS
 from mien.training.batches import Batch, FaceTensors
 from mien.training.fit import precision_of
-from mien.training.library_warnings import quiet_lightning
 from mien.training.module import ExpressionModule
 from mien.training.recipe import Recipe, make_recipe
+from mien.training.silenced_warnings import quiet_lightning
 
 
 class LocalModule(ExpressionModule):

@@ -17,9 +17,9 @@ from mien.federated.weights import Arrays, arrays_of, load_arrays
 from mien.files import replacing
 from mien.runs import Row, Run, write_history
 from mien.training.batches import FaceTensors
-from mien.training.library_warnings import quiet_lightning
 from mien.training.recipe import Recipe
 from mien.training.run_record import start_from
+from mien.training.silenced_warnings import quiet_lightning
 
 RoundResult = Callable[[Row], None]
 

@@ -20,9 +20,9 @@ from mien.evaluation.calibration import ClassScaling, fit_temperature, select_cl
 from mien.labels import FERPLUS, LABEL_SETS
 from mien.preprocess import InputSpec, to_input
 from mien.runtimes.onnx import METADATA_KEY
-from mien.training.library_warnings import quiet_export
 from mien.training.models import Network
 from mien.training.recipe import Recipe
+from mien.training.silenced_warnings import quiet_export
 
 LARGEST_DIFFERENCE = 1e-3
 """Largest difference of a logit that is accepted between the network and the exported file."""

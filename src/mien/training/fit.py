@@ -31,7 +31,6 @@ from mien.training.callbacks import (
     StochasticWeightAveraging,
     warming_ema,
 )
-from mien.training.library_warnings import quiet_lightning
 from mien.training.module import ExpressionModule, logged_metrics, seed_of
 from mien.training.recipe import Recipe
 from mien.training.run_record import (
@@ -43,6 +42,7 @@ from mien.training.run_record import (
     warn_about_seen_faces,
 )
 from mien.training.schedule import TrainingClock
+from mien.training.silenced_warnings import quiet_lightning
 from mien.training.validation import split_for_training
 
 log = logging.getLogger("mien.training")

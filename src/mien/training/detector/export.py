@@ -22,7 +22,7 @@ from mien.training.detector.augment import read
 from mien.training.detector.calibrate import fit_scores
 from mien.training.detector.data import FaceScenes
 from mien.training.detector.network import PIXEL_SCALE, STRIDES, FaceNetwork
-from mien.training.library_warnings import quiet_export
+from mien.training.silenced_warnings import quiet_export
 
 LARGEST_DIFFERENCE = 0.05
 """Of any answer of a cell, between the network and the exported file, whose weights have half the precision."""
@@ -35,7 +35,7 @@ HALVED = 64
 
 
 class _Exported(nn.Module):
-    """Takes pictures uint8 (1, H, W, 3) as they are and answers the maps as a tuple."""
+    """Return the maps of a picture, uint8 (1, H, W, 3), as a tuple."""
 
     def __init__(self, network: FaceNetwork) -> None:
         super().__init__()

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from mien.evaluation.detection import overlaps
 from mien.training.detector.data import FaceScenes
 
 FloatArray = npt.NDArray[np.float32]
@@ -127,17 +128,6 @@ def _groups(found: list[FloatArray], overlap: float) -> list[list[tuple[int, int
                 taken.add(row)
         groups += [[(teacher, row)] for row in range(len(rows)) if row not in taken]
     return groups
-
-
-def overlaps(boxes: FloatArray, others: FloatArray) -> FloatArray:
-    """Return the IoU (n, m) of boxes (n, 4) with others (m, 4)."""
-    upper = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    lower = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = np.clip(lower - upper, 0, None).prod(axis=2)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    other_areas = (others[:, 2:] - others[:, :2]).prod(axis=1)
-    result: FloatArray = shared / np.maximum(areas[:, None] + other_areas[None] - shared, 1e-9)
-    return result
 
 
 def label(seen: Iterable[tuple[Path, FloatArray]], agreement: Agreement = USUAL) -> tuple[FaceScenes, FloatArray]:

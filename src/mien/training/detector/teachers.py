@@ -1,6 +1,6 @@
-"""Faces as teachers see them: face finders on a picture at several sizes and mirrored.
+"""Detect faces with teachers: face detectors that are run on a picture at several sizes and mirrored.
 
-Knows finders and pictures; what is made of the teachers' answers is `label`'s.
+This module knows detectors and pictures; `label` merges their detections.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PART = 50
 
 @dataclass(frozen=True)
 class View:
-    """One way of looking at a picture.
+    """Define one version of a picture that a teacher is run on.
 
     size      the longer side of what the teacher sees, in pixels; pictures are enlarged for it too
     mirrored  left and right change places
@@ -70,7 +70,7 @@ class View:
 
 @dataclass(frozen=True)
 class Teacher:
-    """A face finder and the views in which it looks at each picture."""
+    """Hold a face detector and the views of each picture that it is run on."""
 
     finder: Detector
     views: tuple[View, ...]

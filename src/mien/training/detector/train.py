@@ -25,7 +25,7 @@ from mien.training.detector.module import Budget, FinderModule
 from mien.training.detector.network import FaceNetwork
 from mien.training.detector.recipe import FinderRecipe, load_finder_recipe
 from mien.training.fit import precision_of
-from mien.training.library_warnings import quiet_lightning
+from mien.training.silenced_warnings import quiet_lightning
 
 log = logging.getLogger("mien.training")
 
@@ -46,7 +46,7 @@ def train(
 ) -> Path:
     """Train until the recipe's steps or `seconds` are over; return the file of the averaged weights.
 
-    `initial` is a `weights.pt` to start from; `resume` goes on with the run in `out` itself.
+    `initial` is a `weights.pt` to start from; `resume` continues the run in `out`.
     """
     recipe = load_finder_recipe() if recipe is None else recipe
     folder = Path(out)
@@ -115,7 +115,7 @@ def shape_of(state: dict[str, Tensor], name: str) -> torch.Size | None:
 
 
 class Keeper(pl.Callback):
-    """Keeps averaged weights, checkpoint and history every few minutes, and says how far the run is."""
+    """Write averaged weights, checkpoint and history every few minutes, and log the progress."""
 
     def __init__(self, folder: Path, average: WeightAveraging, every_seconds: float) -> None:
         self.folder, self.average, self.every = folder, average, every_seconds
