@@ -65,7 +65,7 @@ class Scenes:
     starts: Array  # (F + 1,)
     boxes: Array  # (N, 4)
     people: Array  # (N,) who it is, -1 for a false box
-    looks: Array  # (N, D)
+    appearances: Array  # (N, D)
 
 
 def main() -> None:
@@ -121,7 +121,7 @@ def cut_out(folder: Path) -> tuple[list[Head], list[Pixels]]:
 
 
 def gather(heads: list[Head], walls: list[Pixels]) -> Scenes:
-    """All scenes as a tracker gets them: boxes and looks, and who it is."""
+    """All scenes as a tracker gets them: boxes and appearances, and who it is."""
     columns: dict[str, list[Any]] = defaultdict(list)
     starts = [0]
     for number in range(SCENES * len(KINDS)):
@@ -132,9 +132,9 @@ def gather(heads: list[Head], walls: list[Pixels]) -> Scenes:
             columns["times"].append(seconds)
             columns["boxes"].append(boxes)
             columns["people"].append(people)
-            columns["looks"].append(appearance_of(image, boxes))
+            columns["appearances"].append(appearance_of(image, boxes))
             starts.append(starts[-1] + len(boxes))
-    joined = {name: np.concatenate(columns[name]) for name in ("boxes", "people", "looks")}
+    joined = {name: np.concatenate(columns[name]) for name in ("boxes", "people", "appearances")}
     return Scenes(**{name: np.array(columns[name]) for name in ("kinds", "scenes", "times")},
                   starts=np.array(starts), **joined)  # fmt: skip
 
@@ -218,12 +218,12 @@ def detected(rng: np.random.Generator, boxes: Array, visible: Array) -> tuple[Ar
     return inside[order], np.array(kept, np.int64)[order]
 
 
-def ours(scenes: Scenes, looks: bool) -> dict[int, Array]:
+def ours(scenes: Scenes, appearances: bool) -> dict[int, Array]:
     """The numbers (N,) that mien gives at each step; -2 for what is not seen."""
 
     def make() -> Update:
         tracker = Tracker(TrackOptions())
-        return lambda seconds, boxes, look: tracker.update(seconds, boxes, look if looks else None)
+        return lambda seconds, boxes, appearance: tracker.update(seconds, boxes, appearance if appearances else None)
 
     answers = {}
     for step in STEPS:
@@ -232,7 +232,7 @@ def ours(scenes: Scenes, looks: bool) -> dict[int, Array]:
             update = make()
             for frame in np.flatnonzero(scenes.scenes == scene)[::step]:
                 rows = slice(scenes.starts[frame], scenes.starts[frame + 1])
-                answers[step][rows] = update(scenes.times[frame], scenes.boxes[rows], scenes.looks[rows])
+                answers[step][rows] = update(scenes.times[frame], scenes.boxes[rows], scenes.appearances[rows])
     return answers
 
 

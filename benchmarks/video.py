@@ -88,8 +88,8 @@ def speed(runs: int = RUNS, seconds: int = SECONDS) -> dict[str, Any]:
                     **{
                         step: figure([each["steps"][step] for each in annotated], unit)
                         for step, unit in (
-                            ("find", "ms/search"), ("track", "ms/search"), ("follow", "ms/frame"),
-                            ("read", "ms/frame"), ("draw", "ms/frame"), ("encode", "ms/frame"),
+                            ("detect", "ms/search"), ("track", "ms/search"), ("flow", "ms/frame"),
+                            ("classify", "ms/frame"), ("draw", "ms/frame"), ("encode", "ms/frame"),
                         )
                     },
                 },
@@ -100,7 +100,7 @@ def speed(runs: int = RUNS, seconds: int = SECONDS) -> dict[str, Any]:
     return {"clip seconds": seconds, "searched at": SEARCHED_AT, "clips": clips}
 
 
-STEPS = ("decode", "find", "follow", "read", "draw", "encode")
+STEPS = ("decode", "detect", "flow", "classify", "draw", "encode")
 
 
 def write_page(clips: dict[str, Any]) -> None:

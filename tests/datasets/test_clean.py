@@ -33,7 +33,7 @@ def dataset() -> FaceDataset:
 
 def found(dataset: FaceDataset, **options: object) -> dict[int, tuple[str, ...]]:
     unfit = find_unfit(dataset, near_copies(dataset.faces), **options)  # type: ignore[arg-type]
-    return dict(zip(unfit.places.tolist(), unfit.reasons, strict=True))
+    return dict(zip(unfit.indices.tolist(), unfit.reasons, strict=True))
 
 
 def test_every_fault_is_found_in_training_alone(dataset: FaceDataset) -> None:
@@ -95,7 +95,7 @@ def test_the_list_is_obeyed(dataset: FaceDataset, tmp_path: Path) -> None:
     assert rows[4]["reason"] == "conflict; copy"
     assert (rows[0]["name"], rows[0]["split"], rows[0]["label"]) == ("0.png", "Training", "angry")
     rest = leave_out(dataset, path)
-    assert sorted({*rest.names}) == sorted(f"{k}.png" for k in range(26) if k not in unfit.places)
+    assert sorted({*rest.names}) == sorted(f"{k}.png" for k in range(26) if k not in unfit.indices)
     assert rest.notes == ("leave_out.csv: faces left out: 7, all of Training.",)
     shuffled = dataset.take(np.random.default_rng(0).permutation(26))
     assert len(leave_out(shuffled, path)) == 19

@@ -96,7 +96,7 @@ def test_one_face_is_enough() -> None:
 def test_the_real_faces() -> None:
     folder = Path(os.environ["MIEN_DATA"])
     description = describe(load_data(folder / "fer2013.csv", folder / "fer2013new.csv"), near=False)
-    assert description.across(description.copies)["PublicTest"]["Training"] == 280
+    assert description.shared_between(description.copies)["PublicTest"]["Training"] == 280
     agreement = description.agreement()
     assert agreement is not None
     assert agreement["agreement"] == pytest.approx(0.63, abs=0.005)

@@ -123,7 +123,7 @@ class TestRefusals:
 def test_runs_of_one_name_are_told_apart(tmp_path: Path, data: FaceDataset) -> None:
     faces = data.split("PublicTest")
     folders = [write_run(tmp_path / parent / "run", faces) for parent in "ab"]
-    assert list(compare(folders).subjects) == [str(folder) for folder in folders]
+    assert list(compare(folders).models) == [str(folder) for folder in folders]
 
 
 def test_the_command_prints_a_table_and_writes_json(

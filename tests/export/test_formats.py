@@ -161,7 +161,7 @@ def comparison(**values: float) -> ExportComparison:
     ],
 )
 def test_bounds(values: dict[str, float], words: str) -> None:
-    said = comparison(**values).beyond(Tolerance(difference=0.1, agreement=0.95, accuracy=0.0100001))
+    said = comparison(**values).excess(Tolerance(difference=0.1, agreement=0.95, accuracy=0.0100001))
     assert (words in said) if words else said == ""
 
 

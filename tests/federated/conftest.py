@@ -41,7 +41,7 @@ def recipe() -> Recipe:
 
 
 @pytest.fixture
-def words() -> list[str]:
+def sentence() -> list[str]:
     """The tiny recipe as words of the command line."""
     return [word for override in TINY for word in ("--set", override)]
 

@@ -28,7 +28,7 @@ def module(recipe: Recipe, dataset: FaceDataset) -> LocalModule:
 
 
 def config(module: LocalModule, **more: Any) -> dict[str, Any]:
-    base = {"labels": "fer2013", "votes": False, "epoch": 0, "local_epochs": 1, "alike": False}
+    base = {"labels": "fer2013", "votes": False, "epoch": 0, "local_epochs": 1, "equal_weights": False}
     return base | {"recipe": json.dumps(module.recipe.to_dict())} | more
 
 
@@ -105,7 +105,7 @@ def test_the_proximal_term_is_half_mu_times_the_squared_distance(module: LocalMo
 
 def test_under_privacy_all_clients_weigh_alike(module: LocalModule, dataset: FaceDataset) -> None:
     client = Client(dataset.split("Training"), "cpu")
-    _, count, metrics = client.fit(arrays_of(module.network), config(module, alike=True))
+    _, count, metrics = client.fit(arrays_of(module.network), config(module, equal_weights=True))
     assert count == 1
     assert "faces" not in metrics
 

@@ -34,7 +34,7 @@ def test_a_plan_tells_only_what_takes_part() -> None:
         "clients": 3, "rounds": 2, "local_epochs": 1, "strategy": "fedavg", "fraction": 1.0, "split": "iid"
     }  # fmt: skip
     plan = Plan(10, 4, strategy="fedprox", fraction=0.5, dp_noise=0.1, split="dirichlet")
-    assert plan.words() == (
+    assert plan.sentence() == (
         "FedProx (mu 0.01), 10 clients, 5 of them each round, labels divided by Dirichlet(0.5), 4 rounds of 1 local "
         "epoch; noise multiplier 0.1, updates clipped to 1"
     )

@@ -193,7 +193,7 @@ def test_the_first_weights_may_be_those_of_a_run(
     recipe: Recipe, dataset: FaceDataset, tmp_path: Path, unexported: None
 ) -> None:
     first = Federation(recipe, Plan(2, 1), dataset.split("PublicTest"), tmp_path / "first")
-    first.history.judge(1, [weights + 1 for weights in first.history.weights()], {})
+    first.history.evaluate_round(1, [weights + 1 for weights in first.history.weights()], {})
     going_on = make_recipe(recipe.to_dict() | {"initial": str(tmp_path / "first")}, recipe.name)
     second = Federation(going_on, Plan(2, 1), dataset.split("PublicTest"), tmp_path / "second")
     for before, after in zip(first.history.weights(), second.history.weights(), strict=True):

@@ -11,9 +11,9 @@ from mien.live.overlay import LARGEST, LEAST_WIDTH, RED, OverlayText, draw_overl
 PICTURE = gray(120, (640, 360))
 
 
-def changed(hud: OverlayText) -> np.ndarray:
+def changed(overlay: OverlayText) -> np.ndarray:
     """Rows and columns, (n, 2), of what the lines changed."""
-    return np.argwhere((draw_overlay(PICTURE, hud) != PICTURE).any(axis=2))
+    return np.argwhere((draw_overlay(PICTURE, overlay) != PICTURE).any(axis=2))
 
 
 def test_nothing_to_say_nothing_drawn() -> None:
@@ -21,7 +21,7 @@ def test_nothing_to_say_nothing_drawn() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hud", "above", "left"),
+    ("overlay", "above", "left"),
     [
         (OverlayText(status="30.0 frames/s"), False, True),
         (OverlayText(keys="q quit"), False, False),
@@ -29,8 +29,8 @@ def test_nothing_to_say_nothing_drawn() -> None:
     ],
     ids=["status", "keys", "recording"],
 )
-def test_where_the_lines_are(hud: OverlayText, above: bool, left: bool) -> None:
-    rows, columns = changed(hud).T
+def test_where_the_lines_are(overlay: OverlayText, above: bool, left: bool) -> None:
+    rows, columns = changed(overlay).T
     assert (rows.max() < 60) if above else (rows.min() > 300)
     assert (columns.max() < 320) if left else (columns.min() > 320)
 

@@ -26,7 +26,7 @@ def test_squeeze_and_excitation_is_read(run: Path, data: FaceDataset) -> None:
         "blocks.0.scale": (10, 8),
         "blocks.1.scale": (10, 16),
     }
-    assert not attention.places
+    assert not attention.spatial
     with torch.no_grad():
         stem = network.stem(torch.from_numpy(to_input(data.faces[:10], SPEC)))
         expected = network.blocks[0].scale.factors(network.blocks[0].residual(stem)).squeeze().numpy()
@@ -37,9 +37,9 @@ def test_cbam_has_channels_and_places(other_run: Path, data: FaceDataset) -> Non
     network = load_network(open_model_source(other_run))
     attention = saliency.read_attention(network, data.faces[:10], SPEC)
     assert [values.shape for values in attention.channels.values()] == [(10, 8), (10, 16)]
-    assert [maps.shape for maps in attention.places.values()] == [(10, 22, 22), (10, 11, 11)]
-    assert all(0 <= values.min() <= values.max() <= 1 for values in attention.places.values())
-    figure = saliency.spatial_attention(data.faces[:10], attention.places, SPEC)
+    assert [maps.shape for maps in attention.spatial.values()] == [(10, 22, 22), (10, 11, 11)]
+    assert all(0 <= values.min() <= values.max() <= 1 for values in attention.spatial.values())
+    figure = saliency.spatial_attention(data.faces[:10], attention.spatial, SPEC)
     assert figure.axes[0].texts[0].get_text() == "blocks.0"
 
 

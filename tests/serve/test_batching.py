@@ -56,7 +56,7 @@ def read_all(batcher: Callable[[], Batcher], recognizers: list[Counted], values:
     async def run() -> list[Faces]:
         made = batcher()
         pairs = zip(recognizers, values, strict=True)
-        return await asyncio.gather(*(made.answer(one, found(one, value)) for one, value in pairs))
+        return await asyncio.gather(*(made.classify(one, found(one, value)) for one, value in pairs))
 
     return asyncio.run(run())
 

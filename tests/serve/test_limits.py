@@ -91,11 +91,11 @@ def test_pictures_that_wait(bundle_file: str) -> None:
 
 def test_memory_of_bodies() -> None:
     memory = UploadMemory(100)
-    with memory.lease() as take, memory.lease() as other:
-        take(60)
+    with memory.reserve() as reserve, memory.reserve() as other:
+        reserve(60)
         other(40)
         with pytest.raises(ProblemError, match="the 100 bytes that may be held") as caught:
-            take(1)
+            reserve(1)
         assert caught.value.status == 503
         assert caught.value.headers["Retry-After"] == "1"
     assert memory.held == 0

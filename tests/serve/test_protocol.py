@@ -16,7 +16,7 @@ import httpx2 as httpx
 import pytest
 
 from helpers.service_client import JPEG, READY, Address, png, running
-from mien.serve.protocol import MOST_HEAD
+from mien.serve.protocol import MAX_HEAD
 
 pytestmark = pytest.mark.slow
 
@@ -120,7 +120,7 @@ def test_the_second_head_has_its_time_too(server: Address) -> None:
         assert everything(connection).count(b"200 OK") == 1
 
 
-@pytest.mark.parametrize("more", [MOST_HEAD - 1000, MOST_HEAD + 1000])
+@pytest.mark.parametrize("more", [MAX_HEAD - 1000, MAX_HEAD + 1000])
 def test_bytes_of_a_head(server: Address, more: int) -> None:
     with connect(server) as connection:
         lines = b"".join(b"X-%d: %s\r\n" % (number, b"a" * 992) for number in range(more // 1000))
@@ -128,7 +128,7 @@ def test_bytes_of_a_head(server: Address, more: int) -> None:
         time.sleep(0.1)
         with suppress(OSError):
             connection.sendall(b"\r\n")
-        assert status_of(everything(connection)) == (200 if more < MOST_HEAD else 431)
+        assert status_of(everything(connection)) == (200 if more < MAX_HEAD else 431)
 
 
 def test_a_body_that_does_not_come(server: Address) -> None:

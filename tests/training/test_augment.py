@@ -20,7 +20,7 @@ def augmented(crops: Tensor, seed: int = 0, spec: InputSpec = SPEC, size: int | 
     augment = Augment(AugmentRecipe(**(OFF | keys)), spec)
     augment.size = size or spec.size
     torch.manual_seed(seed)
-    return augment.window(augment.spoil(augment(crops)))
+    return augment.window(augment.degrade(augment(crops)))
 
 
 def plain(crops: Tensor, spec: InputSpec = SPEC) -> Tensor:

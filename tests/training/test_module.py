@@ -147,7 +147,7 @@ def test_the_schedule_spans_all_steps_of_the_run(tiny: MakeRecipe, dataset: Face
     rates = []
     for step in range(5 * 3):  # 63 faces are three batches of 16
         rates.append(optimizer.param_groups[0]["lr"])
-        module.pace.done = (step + 1) / 15
+        module.clock.done = (step + 1) / 15
         optimizer.step()
         scheduler.step()
     assert max(rates) == 0.25
@@ -247,7 +247,7 @@ def test_neighbouring_seeds_and_epochs_do_not_meet() -> None:
 def test_the_first_epochs_are_small(epoch: int, size: int, tiny: MakeRecipe, dataset: FaceDataset) -> None:
     recipe = tiny("epochs=4", "schedule.small_size=32", "schedule.small_until=0.5")
     module = module_of(recipe, dataset)
-    module.pace.done = epoch / recipe.epochs
+    module.clock.done = epoch / recipe.epochs
     module.on_train_epoch_start()
     assert module.augment.size == size
 

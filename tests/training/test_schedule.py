@@ -1,4 +1,4 @@
-"""The curves of the learning rate, and a run's pace with and without a budget of time."""
+"""The curves of the learning rate, and a run's clock with and without a budget of time."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def test_a_run_of_one_step_has_every_schedule(name: str, tiny: MakeRecipe) -> No
 class Clock:
     """A run whose epochs take as long as they are told, in batches of ten."""
 
-    def __init__(self, pace: TrainingClock, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.pace, self.now, self.monkeypatch = pace, 0.0, monkeypatch
+    def __init__(self, clock: TrainingClock, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock, self.now, self.monkeypatch = clock, 0.0, monkeypatch
         self.trainer: Any = SimpleNamespace(
             current_epoch=0,
             num_training_batches=10,
@@ -70,13 +70,13 @@ class Clock:
         """Runs an epoch and returns how far the run is after it."""
         module: Any = None
         self.monkeypatch.setattr(schedule.time, "monotonic", lambda: self.now)
-        self.pace.on_train_epoch_start(self.trainer, module)
+        self.clock.on_train_epoch_start(self.trainer, module)
         for batch in range(10):
             self.now += seconds / 10 if first_half is None or batch >= 5 else first_half / 5
-            self.pace.on_train_batch_end(self.trainer, module, None, None, batch)
-        self.pace.on_train_epoch_end(self.trainer, module)
+            self.clock.on_train_batch_end(self.trainer, module, None, None, batch)
+        self.clock.on_train_epoch_end(self.trainer, module)
         self.trainer.current_epoch += 1
-        return self.pace.done
+        return self.clock.done
 
 
 def test_without_a_budget_every_epoch_is_one_step_of_the_way(tiny: MakeRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,14 +108,14 @@ def test_a_slower_machine_shortens_what_is_left(tiny: MakeRecipe, monkeypatch: p
     while not clock.trainer.should_stop:
         clock.epoch(60)
     assert 540 <= clock.now <= 600 + 60
-    assert clock.pace.done == pytest.approx(1)
+    assert clock.clock.done == pytest.approx(1)
 
 
-def test_compiling_at_the_start_is_no_pace(tiny: MakeRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiling_at_the_start_does_not_count_as_speed(tiny: MakeRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(TrainingClock(tiny("epochs=100", "max_minutes=10")), monkeypatch)
     clock.epoch(20, first_half=120)
-    clock.pace.on_train_epoch_start(clock.trainer, None)  # type: ignore[arg-type]
-    assert clock.pace.epochs_left == (600 - 20) // 20
+    clock.clock.on_train_epoch_start(clock.trainer, None)  # type: ignore[arg-type]
+    assert clock.clock.epochs_left == (600 - 20) // 20
 
 
 def test_a_run_resumed_goes_on_with_its_way_and_its_time(tiny: MakeRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ def test_a_run_resumed_goes_on_with_its_way_and_its_time(tiny: MakeRecipe, monke
     for _ in range(3):
         half.epoch(40)
     again = Clock(TrainingClock(recipe), monkeypatch)
-    again.pace.load_state_dict(half.pace.state_dict())
+    again.clock.load_state_dict(half.clock.state_dict())
     again.trainer.current_epoch = 3
     assert [again.epoch(40) for _ in range(4)] == pytest.approx(expected[3:])
     assert again.trainer.should_stop
@@ -136,6 +136,6 @@ def test_a_finished_run_stays_finished(tiny: MakeRecipe, monkeypatch: pytest.Mon
     while not clock.trainer.should_stop:
         clock.epoch(30)
     again = Clock(TrainingClock(tiny("epochs=100", "max_minutes=1")), monkeypatch)
-    again.pace.load_state_dict(clock.pace.state_dict())
-    again.pace.on_train_start(again.trainer, None)  # type: ignore[arg-type]
+    again.clock.load_state_dict(clock.clock.state_dict())
+    again.clock.on_train_start(again.trainer, None)  # type: ignore[arg-type]
     assert again.trainer.should_stop

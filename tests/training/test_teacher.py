@@ -40,14 +40,14 @@ def frames_of(crops: np.ndarray) -> torch.Tensor:
 
 
 def test_a_teacher_answers_what_its_bundle_does(bundles: list[str]) -> None:
-    answers = TeacherEnsemble(TeacherRecipe(bundles=bundles[:1]), HEADS).answers(frames_of(CROPS))
+    answers = TeacherEnsemble(TeacherRecipe(bundles=bundles[:1]), HEADS).predict(frames_of(CROPS))
     bundle = Bundle.load(bundles[0])
     np.testing.assert_allclose(answers["fer2013"], bundle.probabilities(CROPS)["fer2013"], atol=1e-6)
     np.testing.assert_allclose(answers["ferplus"], softmax(bundle.logits(CROPS)["ferplus"], 0.5), atol=1e-6)
 
 
 def test_several_teachers_are_one_by_their_mean(bundles: list[str]) -> None:
-    together = TeacherEnsemble(TeacherRecipe(bundles=bundles), HEADS).answers(frames_of(CROPS))
+    together = TeacherEnsemble(TeacherRecipe(bundles=bundles), HEADS).predict(frames_of(CROPS))
     alone = [Bundle.load(path).probabilities(CROPS)["fer2013"] for path in bundles]
     np.testing.assert_allclose(together["fer2013"], np.mean(alone, 0), atol=1e-6)
 
@@ -55,15 +55,15 @@ def test_several_teachers_are_one_by_their_mean(bundles: list[str]) -> None:
 def test_their_share_of_the_targets_is_the_weight(bundles: list[str]) -> None:
     targets, shares = torch.eye(7).repeat(6, 1)[:40], torch.eye(8).repeat(5, 1)
     teachers = TeacherEnsemble(TeacherRecipe(bundles=bundles, weight=0.3), HEADS)
-    answers = teachers.answers(frames_of(CROPS))
-    mixed, mixed_shares = teachers.beside(frames_of(CROPS), targets, shares)
+    answers = teachers.predict(frames_of(CROPS))
+    mixed, mixed_shares = teachers.mix_into(frames_of(CROPS), targets, shares)
     torch.testing.assert_close(mixed, 0.7 * targets + 0.3 * answers["fer2013"])
     torch.testing.assert_close(mixed_shares, 0.7 * shares + 0.3 * answers["ferplus"])
 
 
 def test_without_votes_only_the_label_head_is_taught(bundles: list[str]) -> None:
     teachers = TeacherEnsemble(TeacherRecipe(bundles=bundles), {"fer2013": 7})
-    targets, none = teachers.beside(frames_of(CROPS), torch.eye(7).repeat(6, 1)[:40], torch.zeros(40, 8))
+    targets, none = teachers.mix_into(frames_of(CROPS), torch.eye(7).repeat(6, 1)[:40], torch.zeros(40, 8))
     assert targets.max() < 1
     assert not none.any()
 

@@ -71,8 +71,8 @@ def test_a_face_is_followed_and_keeps_its_number(recognizer: EmotionRecognizer, 
 
 def test_stages_are_timed(recognizer: EmotionRecognizer) -> None:
     first, second = list(recognizer.track(portraits(2, seconds=0.04)))
-    assert set(first.stages) == {"wait", "find", "track", "read"}
-    assert set(second.stages) == {"wait", "follow", "read"}
+    assert set(first.stages) == {"wait", "detect", "track", "classify"}
+    assert set(second.stages) == {"wait", "flow", "classify"}
     assert all(value >= 0 for value in first.stages.values())
 
 
@@ -202,11 +202,11 @@ def test_leaving_a_loop_early_ends_the_thread(whole: EmotionRecognizer) -> None:
 def test_schedule(realtime: bool) -> None:
     """In real time the search is put off until its cost fits between the frames, but not for ever."""
     schedule = DetectionSchedule(None, realtime, period=1 / 30)
-    schedule.learn({"find": 0.2, "read": 0.01, "wait": 9})
+    schedule.learn({"detect": 0.2, "classify": 0.01, "wait": 9})
     schedule.detected(0)
     due = next(k / 30 for k in range(1, 100) if schedule.due(k / 30))
     assert due == pytest.approx(0.3 if realtime else DETECT_SECONDS + 1 / 60, abs=1 / 50)
-    schedule.learn({"find": 9.0, "read": 0.03})
+    schedule.learn({"detect": 9.0, "classify": 0.03})
     schedule.detected(10)
     assert schedule.due(10.51)
 

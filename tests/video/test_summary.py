@@ -14,7 +14,7 @@ from PIL import Image
 from helpers.made_up_faces import faces
 from helpers.video_clips import gray
 from mien.labels import FERPLUS
-from mien.video.summary import MOMENTS, MOST_BINS, Summary, clock, thumbnail
+from mien.video.summary import MOST_BINS, PEAKS_PER_EMOTION, Summary, clock, thumbnail
 
 
 def watched(step: float = 0.1) -> Summary:
@@ -45,8 +45,8 @@ def test_transitions_and_strongest_moments() -> None:
     assert one.transitions == {("happy", "sad"): 1}
     best = one.strongest(2)
     assert [peak.emotion for peak in best] == ["happy", "sad"]  # one of each emotion before two of the same
-    assert (best[0].time, best[0].strength) == (pytest.approx(2.0), pytest.approx(0.9))
-    assert len(one.strongest(100)) <= 2 * MOMENTS
+    assert (best[0].time, best[0].probability) == (pytest.approx(2.0), pytest.approx(0.9))
+    assert len(one.strongest(100)) <= 2 * PEAKS_PER_EMOTION
 
 
 def test_a_frame_without_anybody_is_a_frame() -> None:
@@ -60,12 +60,12 @@ def test_a_frame_without_anybody_is_a_frame() -> None:
 
 def test_stretches_follow_the_probabilities_and_break_where_nobody_is() -> None:
     summary = watched()
-    (whole,) = summary.stretches(summary.people[1])
+    (whole,) = summary.segments(summary.people[1])
     assert (whole.edges[0], whole.edges[-1]) == (pytest.approx(0), pytest.approx(6, abs=0.1))
     assert [FERPLUS.names[column] for *_, column in whole.spans()] == ["happy", "sad"]
     assert whole.spans()[0][1] == pytest.approx(4, abs=0.1)
     np.testing.assert_allclose(whole.probabilities.sum(axis=1), 1, atol=1e-3)
-    first, second = summary.stretches(summary.people[2])
+    first, second = summary.segments(summary.people[2])
     assert first.edges[-1] < 2.1
     assert second.start == pytest.approx(4, abs=0.1)
 
@@ -78,7 +78,7 @@ def test_memory_does_not_grow_with_time() -> None:
         summary.add(float(k), faces((1, str(rng.choice(FERPLUS.names)), rng.uniform(0.3, 1))), picture)
     person = summary.people[1]
     assert len(person.bins) <= MOST_BINS
-    assert sum(len(peaks) for peaks in person.peaks.values()) <= MOMENTS * len(FERPLUS)
+    assert sum(len(peaks) for peaks in person.peaks.values()) <= PEAKS_PER_EMOTION * len(FERPLUS)
     assert sum(len(peak.picture) for peaks in person.peaks.values() for peak in peaks) < 200_000
     assert sum(sums[-1] for sums in person.bins.values()) == 20_000  # coarser steps lose nothing
 
@@ -95,7 +95,7 @@ def test_the_table() -> None:
 def test_a_glimpse_is_counted_apart() -> None:
     summary = watched()
     summary.add(6.0, faces((1, "sad", 0.7), (9, "fear", 0.5)))
-    assert [person.number for person in summary.present()] == [1, 2]
+    assert [person.number for person in summary.listed_people()] == [1, 2]
     assert "and 1 seen for less than 0.5 s" in summary.table()
 
 
@@ -126,6 +126,6 @@ def test_uncertain_times_are_a_share_of_their_own_and_have_no_column() -> None:
         summary.add(k / 10, replace(faces((1, "happy", 0.9 if k < 10 else 0.4)), min_confidence=0.5))
     person = summary.people[1]
     assert person.shares == {"happy": pytest.approx(0.5, abs=0.06), "uncertain": pytest.approx(0.5, abs=0.06)}
-    spans = [FERPLUS.at(column) for stretch in summary.stretches(person) for *_, column in stretch.spans()]
+    spans = [FERPLUS.at(column) for segment in summary.segments(person) for *_, column in segment.spans()]
     assert spans == ["happy", "uncertain"]
     assert ("happy", "uncertain") in person.transitions

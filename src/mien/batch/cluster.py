@@ -29,8 +29,8 @@ BLOCKS = 10_000
 class RayReader:
     """Adapt a `Reader` to Ray Data, which passes a part as a row and gets its report as a row."""
 
-    def __init__(self, order: ReaderConfig, out: str, threads: int, version: str) -> None:
-        self._reader = Reader(order, out, threads, version)
+    def __init__(self, config: ReaderConfig, out: str, threads: int, version: str) -> None:
+        self._reader = Reader(config, out, threads, version)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         return asdict(self._reader.read(BatchPart(row["name"], tuple(row["sources"]))))
@@ -84,7 +84,7 @@ def workers_ready(workers: int | None, threads: int, address: str | None) -> Ite
 
 
 def read_parts(
-    parts: Sequence[BatchPart], order: ReaderConfig, out: str, workers: int, threads: int, version: str
+    parts: Sequence[BatchPart], config: ReaderConfig, out: str, workers: int, threads: int, version: str
 ) -> Iterator[PartReport]:
     """Read parts on several workers, in any order, and yield a report when a part is done.
 
@@ -92,7 +92,7 @@ def read_parts(
 
     Args:
         parts: the parts.
-        order: the configuration of the workers.
+        config: the configuration of the workers.
         out: path or address of the output folder.
         workers: number of workers.
         threads: threads per worker.
@@ -102,7 +102,7 @@ def read_parts(
         InputError: no worker can start.
     """
     ray = import_ray()
-    arguments = (list(parts), order, out, workers, threads, version)
+    arguments = (list(parts), config, out, workers, threads, version)
     if not ray.util.client.ray.is_connected():
         yield from _reports(*arguments)
         return
@@ -123,7 +123,7 @@ class ClusterDriver:
 
 
 def _reports(
-    parts: Sequence[BatchPart], order: ReaderConfig, out: str, workers: int, threads: int, version: str
+    parts: Sequence[BatchPart], config: ReaderConfig, out: str, workers: int, threads: int, version: str
 ) -> Iterator[PartReport]:
     ray = import_ray()
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
@@ -138,7 +138,7 @@ def _reports(
         context.execution_no_progress_timeout_s = -1  # a long video takes long
         reports = dataset.map(
             RayReader,
-            fn_constructor_args=(order, out, threads, version),
+            fn_constructor_args=(config, out, threads, version),
             compute=ray.data.ActorPoolStrategy(size=min(workers, len(rows)), max_tasks_in_flight_per_actor=1),
             num_cpus=threads,
             max_task_retries=RETRIES,

@@ -40,7 +40,7 @@ PARTS = 64
 
 @dataclass(frozen=True)
 class BatchPart:
-    """Name files that are read together, in this order.
+    """Name files that are read together, in this config.
 
     Attributes:
         name: name of the Parquet file.
@@ -73,23 +73,23 @@ def make_parts(sources: Sequence[str], key: str) -> list[BatchPart]:
     return [BatchPart(f"part-{_digest([key, *group])}.parquet", group) for group in groups]
 
 
-def open_manifest(store: Store, order: ReaderConfig, labels: Sequence[str]) -> dict[str, Any]:
+def open_manifest(store: Store, config: ReaderConfig, labels: Sequence[str]) -> dict[str, Any]:
     """Create the manifest, or return the existing one if it has the same settings.
 
     Args:
         store: the output folder.
-        order: the configuration of the workers.
+        config: the configuration of the workers.
         labels: the emotions.
 
     Raises:
         InputError: the folder has other settings, or parts without a manifest.
     """
-    wanted = {"schema": SCHEMA, "emotions": list(labels), "settings": order.to_dict()}
+    wanted = {"schema": SCHEMA, "emotions": list(labels), "settings": config.to_dict()}
     content = store.read(MANIFEST)
     if content is None:
         if any(name.startswith("part-") for name in store.names()):
             raise InputError(f"{store.url} has parts, but no {MANIFEST}. Choose an empty folder")
-        manifest = {"mien": __version__, "model": order.source, **wanted, "complete": None}
+        manifest = {"mien": __version__, "model": config.source, **wanted, "complete": None}
         store.write(MANIFEST, _json(manifest))
         return manifest
     try:
@@ -106,14 +106,14 @@ def open_manifest(store: Store, order: ReaderConfig, labels: Sequence[str]) -> d
     return dict(manifest)
 
 
-def plan_parts(store: Store, sources: Sequence[str], order: ReaderConfig) -> list[BatchPart]:
+def plan_parts(store: Store, sources: Sequence[str], config: ReaderConfig) -> list[BatchPart]:
     """Return all parts: those of the existing plans, and new ones, in a new plan, for files that are in none."""
     plans = [store.read(f"{PLANS}/{name}") for name in store.names(PLANS)]
     parts = [part for content in plans if content is not None for part in _read_plan(content)]
     known = {source for part in parts for source in part.sources}
     new = [source for source in sources if source not in known]
     if new:
-        added = make_parts(new, _digest([json.dumps(order.to_dict(), sort_keys=True), str(SCHEMA)]))
+        added = make_parts(new, _digest([json.dumps(config.to_dict(), sort_keys=True), str(SCHEMA)]))
         store.write(f"{PLANS}/{_digest(new)}.parquet", _write_plan(added))
         parts += added
     return parts
@@ -173,7 +173,7 @@ def _read_plan(content: bytes) -> list[BatchPart]:
 
 
 def _digest(words: Iterable[str]) -> str:
-    """Return sixteen hexadecimal digits of the SHA-256 of strings in their order."""
+    """Return sixteen hexadecimal digits of the SHA-256 of strings in their config."""
     hashed = hashlib.sha256()
     for word in words:
         hashed.update(word.encode(errors="surrogateescape") + b"\0")

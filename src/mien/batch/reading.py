@@ -55,7 +55,7 @@ class Reader:
     """Read parts with one recognizer.
 
     Args:
-        order: the configuration.
+        config: the configuration.
         out: path or address of the output folder.
         threads: threads of the recognizer.
         version: version of mien that this machine must have.
@@ -64,12 +64,12 @@ class Reader:
         InputError: this machine has another version.
     """
 
-    def __init__(self, order: ReaderConfig, out: str, threads: int = 1, version: str = __version__) -> None:
+    def __init__(self, config: ReaderConfig, out: str, threads: int = 1, version: str = __version__) -> None:
         if version != __version__:
             raise InputError(f"expected mien {version} on every machine, got {__version__} on {socket.gethostname()}")
         cv2.setNumThreads(threads)
-        self._settings = order.settings
-        self._recognizer = order.recognizer(threads)
+        self._settings = config.settings
+        self._recognizer = config.recognizer(threads)
         self._store = Store(out)
 
     def read(self, part: BatchPart) -> PartReport:

@@ -86,15 +86,15 @@ def run_batch(
         MissingExtraError: Ray, or the client of a store, is not installed.
     """
     cluster.check_ray()
-    order = ReaderConfig.of(settings or ReadSettings())
-    labels = order.recognizer(threads).labels
+    config = ReaderConfig.of(settings or ReadSettings())
+    labels = config.recognizer(threads).labels
     store = Store(out)
     files = find_files(sources)
     if any(map(is_video, files)):
         pyav()
-    manifest = plan.open_manifest(store, order, labels.names)
-    store.sweep()
-    parts = plan.plan_parts(store, files, order)
+    manifest = plan.open_manifest(store, config, labels.names)
+    store.delete_hidden()
+    parts = plan.plan_parts(store, files, config)
     left = plan.unfinished_parts(store, parts)
     count = sum(len(part.sources) for part in left)
     tally = BatchProgress(count, len(left), before=sum(len(part.sources) for part in parts) - count)
@@ -103,7 +103,7 @@ def run_batch(
         with cluster.workers_ready(workers, threads, address) as tally.workers:
             began = time.monotonic()
             progress(tally, None)
-            for report in cluster.read_parts(left, order, store.url, tally.workers, threads, __version__):
+            for report in cluster.read_parts(left, config, store.url, tally.workers, threads, __version__):
                 tally.add(report)
                 tally.seconds = time.monotonic() - began
                 progress(tally, report)

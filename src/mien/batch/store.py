@@ -74,7 +74,7 @@ class Store:
             self._system.pipe_file(temporary, content)
             self._system.mv(temporary, path)
 
-    def sweep(self) -> None:
+    def delete_hidden(self) -> None:
         """Remove the incomplete hidden files of killed processes, on a local disk only."""
         if self._local:
             for pattern in (".part-*.parquet", "._manifest-*.json", "_plan/.*.parquet"):

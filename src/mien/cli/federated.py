@@ -144,7 +144,7 @@ def _server(options: argparse.Namespace) -> int:
             resume=options.resume,
             device=options.device,
             round_timeout=options.round_timeout,
-            told=lambda row: bar(describe_round(row, plan.rounds), row["epoch"] / plan.rounds),
+            on_round=lambda row: bar(describe_round(row, plan.rounds), row["epoch"] / plan.rounds),
         )
     return _wrote(bundle, options.out)
 
@@ -165,7 +165,7 @@ def _client(options: argparse.Namespace) -> int:
         faces = faces.take(divide(faces.labels, parts, options.split, options.alpha, options.seed)[part - 1])
     with stage_bar() as bar:
         bar(f"{len(faces):,} faces for the server at {options.address}", 0.0)
-        run_client(faces, options.address, authority=options.tls, device=options.device, told=bar)
+        run_client(faces, options.address, authority=options.tls, device=options.device, on_progress=bar)
     return OK
 
 

@@ -42,11 +42,11 @@ def _robustness(options: argparse.Namespace) -> int:
     from mien.evaluation.robustness import measure_robustness
     from mien.runs import open_model_source
 
-    subjects = [open_model_source(model, providers=options.provider) for model in options.models]
-    dataset = read_data(options, subjects[0].bundle.heads, set_aside=False)
+    sources = [open_model_source(model, providers=options.provider) for model in options.models]
+    dataset = read_data(options, sources[0].bundle.heads, set_aside=False)
     split = options.split or default_split(dataset)
     measured = {}
-    for subject in subjects:
+    for subject in sources:
         name = subject.name if subject.name not in measured else str(subject.path)
         with share_bar(f"{name} on spoilt faces") as bar:
             measured[name] = measure_robustness(subject.bundle, dataset, split, bar, options.seed)

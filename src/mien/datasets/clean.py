@@ -48,19 +48,19 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class LeaveOut:
+class Exclusions:
     """List the faces to leave out.
 
     Attributes:
-        places: indices in the data set, int64 (M,), ascending.
+        indices: of the faces in the data set, int64 (M,), ascending.
         reasons: the reasons of each face, keys of `REASONS`.
     """
 
-    places: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int64]
     reasons: list[tuple[str, ...]]
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.indices)
 
     def counts(self) -> dict[str, int]:
         """Count the faces of each reason; a face with several reasons counts for each of them."""
@@ -104,7 +104,7 @@ def find_unfit(
     near: NearCopies | None = None,
     reasons: Sequence[str] = DEFAULT_REASONS,
     all_splits: bool = False,
-) -> LeaveOut:
+) -> Exclusions:
     """Find the faces to leave out for any of the given reasons.
 
     Only Training faces are left out, so that scores stay comparable.
@@ -136,15 +136,15 @@ def find_unfit(
     }
     applied = {reason: mask for reason, mask in found.items() if reason in reasons}
     places = np.flatnonzero(np.any([np.zeros(len(dataset), np.bool_), *applied.values()], axis=0))
-    return LeaveOut(places, [tuple(reason for reason, mask in applied.items() if mask[place]) for place in places])
+    return Exclusions(places, [tuple(reason for reason, mask in applied.items() if mask[place]) for place in places])
 
 
-def write_list(path: str | Path, dataset: FaceDataset, unfit: LeaveOut) -> Path:
+def write_list(path: str | Path, dataset: FaceDataset, unfit: Exclusions) -> Path:
     """Write the list of faces to leave out, one row each: name, source, split, label, digest of the face, reasons."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_HEADER)
-    for place, reasons in zip(unfit.places.tolist(), unfit.reasons, strict=True):
+    for place, reasons in zip(unfit.indices.tolist(), unfit.reasons, strict=True):
         label = dataset.label_set.names[dataset.labels[place]]
         where = (dataset.names[place], dataset.sources[place], dataset.splits[place])
         writer.writerow([*where, label, _digest(dataset.faces[place]), "; ".join(reasons)])

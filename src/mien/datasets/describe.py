@@ -38,20 +38,20 @@ class Description:
         dataset: the data set, N faces.
         copies: the group of identical faces that each face is in, int64 (N,).
         near: the pairs of near copies; None: not searched for.
-        alike: the group of identical or nearly identical faces that each face is in, int64 (N,).
+        near_copies: the group of identical or nearly identical faces that each face is in, int64 (N,).
         flat: which faces are one shade, bool (N,).
         no_face: which faces FER+ says are no faces, bool (N,).
-        opinions: the plurality of the FER+ votes as an index into the label set, int64 (N,), -1 without votes for an
+        plurality: the plurality of the FER+ votes as an index into the label set, int64 (N,), -1 without votes for an
             emotion. None: the data set has no votes.
     """
 
     dataset: FaceDataset
     copies: Indices
     near: NearCopies | None
-    alike: Indices
+    near_copies: Indices
     flat: npt.NDArray[np.bool_]
     no_face: npt.NDArray[np.bool_]
-    opinions: Indices | None
+    plurality: Indices | None
 
     @property
     def splits(self) -> list[str]:
@@ -99,7 +99,7 @@ class Description:
                 counts.setdefault(source, {})[split] = dict(zip(emotions, numbers, strict=True))
         return counts
 
-    def across(self, groups: Indices) -> dict[str, dict[str, int]]:
+    def shared_between(self, groups: Indices) -> dict[str, dict[str, int]]:
         """Count the faces of one split (outer key) that have a face of their group in another split (inner key)."""
         splits = self.dataset.splits
         return {
@@ -129,13 +129,13 @@ class Description:
 
         Only faces with a vote for an emotion count. Contempt is folded as the label set does. None without votes.
         """
-        if self.opinions is None or not (self.opinions >= 0).any():
+        if self.plurality is None or not (self.plurality >= 0).any():
             return None
         labels, emotions = self.dataset.labels, self.dataset.label_set.names
-        voted = self.opinions >= 0
-        same = self.opinions == labels
+        voted = self.plurality >= 0
+        same = self.plurality == labels
         table = np.zeros((len(emotions), len(emotions)), np.int64)
-        np.add.at(table, (labels[voted], self.opinions[voted]), 1)
+        np.add.at(table, (labels[voted], self.plurality[voted]), 1)
 
         def share(chosen: npt.NDArray[np.bool_]) -> float | None:
             return round(float(same[chosen & voted].mean()), 4) if (chosen & voted).any() else None
@@ -159,7 +159,7 @@ class Description:
             "redundant_within": {
                 split: int((splits == split).sum()) - len(np.unique(groups[splits == split])) for split in self.splits
             },
-            "found_also_in": self.across(groups),
+            "found_also_in": self.shared_between(groups),
             "groups_with_several_labels": len(np.unique(groups[contradicting])),
             "faces_with_several_labels": int(contradicting.sum()),
             "label_pairs": self.label_pairs(groups),
@@ -167,7 +167,7 @@ class Description:
 
     def _near(self, near: NearCopies) -> dict[str, Any]:
         counts = {"pairs": len(near), "mirrored_pairs": int(near.mirrored.sum())}
-        return counts | {"with_exact_copies": self._copies_in(self.alike)}
+        return counts | {"with_exact_copies": self._copies_in(self.near_copies)}
 
     def _by_split(self, mask: npt.NDArray[np.bool_]) -> dict[str, int]:
         return {split: int((mask & (self.dataset.splits == split)).sum()) for split in self.splits}
@@ -175,7 +175,7 @@ class Description:
     def _copies_table(self) -> str:
         kinds = {"identical": self.copies}
         if self.near is not None:
-            kinds["identical or nearly"] = self.alike
+            kinds["identical or nearly"] = self.near_copies
         rows = [["copies", "redundant", "groups", "largest", "with several labels", "faces in these"]]
         for kind, groups in kinds.items():
             found = self._copies_in(groups)
@@ -192,7 +192,7 @@ class Description:
                 for other in self.splits:
                     if other != one:
                         rows.append(
-                            [one, other, *(f"{self.across(groups)[one][other]:,}" for groups in kinds.values())]
+                            [one, other, *(f"{self.shared_between(groups)[one][other]:,}" for groups in kinds.values())]
                         )
             tables.append(align(rows))
         return "\n\n".join(tables)
@@ -219,21 +219,21 @@ def describe(dataset: FaceDataset, near: bool = True, progress: Progress | None 
         dataset=dataset,
         copies=copies,
         near=found,
-        alike=copies if found is None else join_groups(copies, found.pairs),
+        near_copies=copies if found is None else join_groups(copies, found.pairs),
         flat=is_flat(dataset.faces),
         no_face=is_no_face(dataset),
-        opinions=_opinions(dataset),
+        plurality=_plurality(dataset),
     )
 
 
-def _opinions(dataset: FaceDataset) -> Indices | None:
+def _plurality(dataset: FaceDataset) -> Indices | None:
     if dataset.votes is None:
         return None
     indices, labels = plurality(dataset.votes)
     columns = np.array([dataset.label_set.index(emotion) for emotion in FERPLUS.names], np.int64)
-    opinions = np.full(len(dataset), -1, np.int64)
-    opinions[indices] = columns[labels]
-    return opinions
+    result = np.full(len(dataset), -1, np.int64)
+    result[indices] = columns[labels]
+    return result
 
 
 def _pairs_table(title: str, pairs: dict[str, int]) -> str:

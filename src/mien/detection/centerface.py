@@ -59,7 +59,7 @@ class CenterFace:
         heat, sizes, offsets, points = (output[0] for output in outputs)
         found = self._decode(heat[0], sizes, offsets, points)
         factors = np.array([image.shape[1] / width, image.shape[0] / height], np.float32)
-        return Detections(found.boxes * np.tile(factors, 2), found.scores, found.landmarks * factors).inside(image)
+        return Detections(found.boxes * np.tile(factors, 2), found.scores, found.landmarks * factors).clip_to(image)
 
     def _decode(self, heat: FloatArray, sizes: FloatArray, offsets: FloatArray, points: FloatArray) -> Detections:
         """Decode cells above the threshold to boxes in the scaled picture; maps are (C, h, w), y before x in each."""

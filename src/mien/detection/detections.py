@@ -57,7 +57,7 @@ class Detections:
         """Return the faces of a mask, or of indices in their order."""
         return replace(self, boxes=self.boxes[rows], scores=self.scores[rows], landmarks=self.landmarks[rows])
 
-    def inside(self, image: Pixels) -> Detections:
+    def clip_to(self, image: Pixels) -> Detections:
         """Return the detections with boxes clipped to the picture, without those outside it."""
         height, width = image.shape[:2]
         boxes = np.clip(self.boxes, 0, np.array([width, height, width, height], np.float32))

@@ -119,7 +119,7 @@ class MienFace:
         found = self._look(image, self.size, 0.0)
         if self._second_wanted(found, max(image.shape[:2])):
             found = self._joined(found, self._look(image, self.SECOND_SIZE, self.SECOND_MARGIN), max(image.shape[:2]))
-        return found.inside(image)
+        return found.clip_to(image)
 
     def _second_wanted(self, found: Detections, longer: int) -> bool:
         if self.second_look != "needed" or not len(found):

@@ -53,4 +53,4 @@ class _Checked:
     def __call__(self, image: Pixels) -> Detections:
         result = self._function(image)
         found = result if isinstance(result, Detections) else Detections.of_boxes(result)
-        return found.inside(image)
+        return found.clip_to(image)

@@ -60,7 +60,7 @@ class YuNet:
         with self._lock:
             self._network.setInputSize((width, height))
             _, rows = self._network.detect(bgr)
-        return self.parse(np.zeros((0, 15), np.float32) if rows is None else rows, scale).inside(image)
+        return self.parse(np.zeros((0, 15), np.float32) if rows is None else rows, scale).clip_to(image)
 
     @staticmethod
     def parse(rows: npt.NDArray[Any], scale: float) -> Detections:

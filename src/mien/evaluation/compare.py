@@ -81,7 +81,7 @@ class ModelComparison:
     Attributes:
         split: name of the split.
         digest: digest of its faces, labels and splits.
-        subjects: name -> model.
+        models: name -> model.
         test_sets: the results, one test set each.
         facts: model -> fact -> value (network, parameters, epochs, ...).
         recipes: recipe key -> model -> value, for the keys that differ.
@@ -89,7 +89,7 @@ class ModelComparison:
 
     split: str
     digest: str
-    subjects: dict[str, ModelSource]
+    models: dict[str, ModelSource]
     test_sets: tuple[TestSet, ...]
     facts: dict[str, dict[str, Any]]
     recipes: dict[str, dict[str, Any]]
@@ -150,13 +150,13 @@ def compare(
     """
     if len(sources) < 2:
         raise InputError(f"expected at least two runs or bundles to compare, got {len(sources)}")
-    subjects = _named([open_model_source(source) for source in sources])
+    models = _named([open_model_source(source) for source in sources])
     faces = None if dataset is None else dataset.split(split)
     predictions: dict[str, Predictions] = {}
-    for number, (name, subject) in enumerate(subjects.items()):
+    for number, (name, subject) in enumerate(models.items()):
 
         def share(part: float, number: int = number) -> None:
-            progress("reading the faces", 0.8 * (number + part) / len(subjects))
+            progress("reading the faces", 0.8 * (number + part) / len(models))
 
         predictions[name] = _predictions_of(name, subject, faces, split, share)
     first = next(iter(predictions))
@@ -171,18 +171,18 @@ def compare(
     return ModelComparison(
         predictions[first].split,
         predictions[first].digest,
-        subjects,
+        models,
         tuple(test_sets),
-        {name: _facts(subject) for name, subject in subjects.items()},
-        _recipe_differences(subjects),
+        {name: _facts(subject) for name, subject in models.items()},
+        _recipe_differences(models),
     )
 
 
-def _named(subjects: Sequence[ModelSource]) -> dict[str, ModelSource]:
+def _named(models: Sequence[ModelSource]) -> dict[str, ModelSource]:
     """Name the models by folder or file name, or by path where two names are the same."""
-    names = [subject.name for subject in subjects]
+    names = [subject.name for subject in models]
     found: dict[str, ModelSource] = {}
-    for name, subject in zip(names, subjects, strict=True):
+    for name, subject in zip(names, models, strict=True):
         unique = name if names.count(name) == 1 else str(subject.folder or subject.path)
         if unique in found:
             raise InputError(f"{unique} is given twice: expected different runs or bundles")
@@ -277,9 +277,9 @@ def _facts(subject: ModelSource) -> dict[str, Any]:
     }
 
 
-def _recipe_differences(subjects: dict[str, ModelSource]) -> dict[str, dict[str, Any]]:
+def _recipe_differences(models: dict[str, ModelSource]) -> dict[str, dict[str, Any]]:
     """Return key -> model -> value for the keys in which recipes differ; None where a recipe lacks the key."""
-    recipes = {name: flatten(subject.recipe) for name, subject in subjects.items() if subject.recipe}
+    recipes = {name: flatten(subject.recipe) for name, subject in models.items() if subject.recipe}
     keys = dict.fromkeys(key for recipe in recipes.values() for key in recipe if key not in ("name", "description"))
     rows = {key: {name: recipe.get(key) for name, recipe in recipes.items()} for key in keys}
     return {key: row for key, row in rows.items() if any(value != next(iter(row.values())) for value in row.values())}

@@ -33,12 +33,12 @@ class Corruption:
     Attributes:
         strengths: the strength at each of the five levels.
         unit: the unit of the strengths.
-        spoil: corrupts a crop, uint8 (48, 48), given the strength and a random generator.
+        apply: corrupts a crop, uint8 (48, 48), given the strength and a random generator.
     """
 
     strengths: tuple[float, ...]
     unit: str
-    spoil: Callable[[Crop, float, np.random.Generator], Crop]
+    apply: Callable[[Crop, float, np.random.Generator], Crop]
 
 
 def corrupt(crops: npt.NDArray[np.uint8], name: str, level: int, seed: int = 0) -> npt.NDArray[np.uint8]:
@@ -68,7 +68,7 @@ def corrupt(crops: npt.NDArray[np.uint8], name: str, level: int, seed: int = 0) 
     strength = corruption.strengths[level - 1]
     corrupted = np.empty_like(crops)
     for place, crop in enumerate(crops):
-        corrupted[place] = corruption.spoil(crop, strength, rng)
+        corrupted[place] = corruption.apply(crop, strength, rng)
     return corrupted
 
 

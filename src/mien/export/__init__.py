@@ -96,7 +96,7 @@ def export(
     progress("comparing", 0.3)
     trial, _ = packed({})
     comparison = compare(bundle, trial, faces, labels)
-    if complaint := comparison.beyond(chosen.bound):
+    if complaint := comparison.excess(chosen.bound):
         raise ExportError(f"{format_name}: {complaint}. Nothing was written")
     card = {
         **{key: value for key, value in bundle.metadata.card.items() if key != "metrics"},

@@ -59,7 +59,7 @@ class ExportComparison:
         """Return the comparisons as plain lists and dicts, for JSON."""
         return [asdict(head) for head in self.heads]
 
-    def beyond(self, bound: Tolerance) -> str:
+    def excess(self, bound: Tolerance) -> str:
         """Describe what exceeds the tolerance; "" if nothing does."""
         for head in self.heads:
             if not head.difference <= bound.difference:

@@ -52,18 +52,18 @@ class Client(NumPyClient):
     Args:
         faces: the client's Training faces.
         device: "auto", "cpu" or "cuda".
-        told: called after each round with a line for people and the share of all epochs done, 0 to 1.
+        on_progress: called after each round with a line for people and the share of all epochs done, 0 to 1.
     """
 
     def __init__(
         self,
         faces: FaceDataset,
         device: str = "auto",
-        told: Callable[[str, float], None] = lambda stage, share: None,
+        on_progress: Callable[[str, float], None] = lambda stage, share: None,
     ) -> None:
         self.dataset = faces
         self.device = device
-        self.told = told
+        self.on_progress = on_progress
         self._own = int(faces.faces_digest[:8], 16) % 2**20
 
     def fit(self, parameters: Arrays, config: dict[str, Any]) -> tuple[Arrays, int, dict[str, Any]]:
@@ -85,10 +85,10 @@ class Client(NumPyClient):
         load_arrays(module.network, parameters)
         loss = train_epochs(module, int(config["epoch"]), int(config["local_epochs"]), self.device)
         done = int(config["epoch"]) + int(config["local_epochs"])
-        self.told(f"epoch {done}/{recipe.epochs}: loss {loss:.4f}", done / recipe.epochs)
-        alike = bool(config["alike"])  # differential privacy needs equal weights of all clients
-        known = {} if alike else {"faces": len(self.dataset)}
-        return arrays_of(module.network), 1 if alike else len(self.dataset), {"train_loss": loss, **known}
+        self.on_progress(f"epoch {done}/{recipe.epochs}: loss {loss:.4f}", done / recipe.epochs)
+        equal_weights = bool(config["equal_weights"])  # differential privacy needs equal weights of all clients
+        known = {} if equal_weights else {"faces": len(self.dataset)}
+        return arrays_of(module.network), 1 if equal_weights else len(self.dataset), {"train_loss": loss, **known}
 
     def _check(self, config: dict[str, Any]) -> None:
         if config["labels"] != self.dataset.label_set.name:
@@ -118,14 +118,14 @@ def train_epochs(module: LocalModule, epoch: int, epochs: int, device: str = "au
     Returns:
         The mean loss of the last epoch.
     """
-    recipe, pace = module.recipe, module.pace
-    pace.done, pace.share = epoch / recipe.epochs, 1 / recipe.epochs  # where the schedule continues
+    recipe, clock = module.recipe, module.clock
+    clock.done, clock.share = epoch / recipe.epochs, 1 / recipe.epochs  # where the schedule continues
     with quiet_lightning():
         trainer = trainer_on(
             device,
             recipe,
             max_epochs=epoch + epochs,
-            callbacks=[pace],
+            callbacks=[clock],
             limit_val_batches=0,
             gradient_clip_val=recipe.optimizer.gradient_clip or None,
             reload_dataloaders_every_n_epochs=1,

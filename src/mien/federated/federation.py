@@ -31,7 +31,7 @@ class Federation:
             in `validation`.
         resume: continue an existing run.
         device: "auto", "cpu" or "cuda".
-        told: called with the metrics of each round.
+        on_round: called with the metrics of each round.
 
     Raises:
         RecipeError: another run is in `out`, or the recipe cannot be trained by clients.
@@ -47,27 +47,27 @@ class Federation:
         training: FaceDataset | None = None,
         resume: bool = False,
         device: str = "auto",
-        told: RoundResult = lambda row: None,
+        on_round: RoundResult = lambda row: None,
     ) -> None:
         self.run = Run(Path(out))
         self.run.check_unused(resume)
         self.recipe, self.plan = recipe_for_clients(recipe, plan), plan
         self.validation, self.training = validation, training
         watched = self.recipe.stopping.monitor
-        judged = [
+        measured = [
             name for name in logged_metrics(validation.label_set, validation.votes is not None) if name[:4] == "val_"
         ]
-        if watched not in judged:
+        if watched not in measured:
             raise RecipeError(
-                f"stopping.monitor: {watched!r} is not measured after a round; {suggest(watched, judged)}"
+                f"stopping.monitor: {watched!r} is not measured after a round; {suggest(watched, measured)}"
             )
         new = not self.run.recipe.is_file()
         facts = {} if new else self._begin()
-        self.history = RoundHistory(self.run, self.recipe, validation, device, told)
+        self.history = RoundHistory(self.run, self.recipe, validation, device, on_round)
         self.facts = self._begin() if new else facts
 
     @property
-    def left(self) -> int:
+    def rounds_left(self) -> int:
         """Return the number of rounds that are not done."""
         return self.plan.rounds - self.history.done
 
@@ -84,7 +84,7 @@ class Federation:
             self.validation.label_set.name,
             self.validation.votes is not None,
             self.history.weights(),
-            self.history.judge,
+            self.history.evaluate_round,
             self.history.done,
         )
         server = FederatedServer(
@@ -120,7 +120,7 @@ class Federation:
 
     def _described(self) -> dict[str, Any]:
         """Return the recipe with a description that includes the plan."""
-        described = f"{self.recipe.description} Federated: {self.plan.words()}.".strip()
+        described = f"{self.recipe.description} Federated: {self.plan.sentence()}.".strip()
         return self.recipe.to_dict() | {"description": described}
 
     def _begin(self) -> dict[str, Any]:

@@ -35,11 +35,11 @@ class RoundHistory:
         recipe: the recipe.
         validation: the validation faces.
         device: "auto", "cpu" or "cuda".
-        told: called with the metrics of each round.
+        on_round: called with the metrics of each round.
     """
 
-    def __init__(self, run: Run, recipe: Recipe, validation: FaceDataset, device: str, told: RoundResult) -> None:
-        self.run, self.recipe, self.device, self.told = run, recipe, device, told
+    def __init__(self, run: Run, recipe: Recipe, validation: FaceDataset, device: str, on_round: RoundResult) -> None:
+        self.run, self.recipe, self.device, self.on_round = run, recipe, device, on_round
         torch.manual_seed(recipe.seed)  # for the initial weights
         faces = FaceTensors.of(validation)
         self.module = LocalModule(
@@ -75,7 +75,7 @@ class RoundHistory:
         """Start the clock, and read the numbers of clients from this server from now on."""
         self.server, self._started = server, time.monotonic()
 
-    def judge(self, number: int, arrays: Arrays, _: dict[str, Any]) -> tuple[float, dict[str, Any]]:
+    def evaluate_round(self, number: int, arrays: Arrays, _: dict[str, Any]) -> tuple[float, dict[str, Any]]:
         """Validate the weights at the end of a round, and record the round.
 
         Args:
@@ -97,7 +97,7 @@ class RoundHistory:
         row |= {name: float(value) for name, value in measured.items()}
         self.rows.append(row)
         self._write()
-        self.told(row)
+        self.on_round(row)
         return row["val_loss"], {"accuracy": row["val_accuracy"]}
 
     def best(self) -> Row:

@@ -40,7 +40,7 @@ def run_server(
     device: str = "auto",
     wait: int = WAIT,
     round_timeout: float | None = None,
-    told: RoundResult = lambda row: None,
+    on_round: RoundResult = lambda row: None,
 ) -> Path:
     """Wait for the plan's clients, train with them, and return the bundle's path.
 
@@ -55,7 +55,7 @@ def run_server(
         device: "auto", "cpu" or "cuda".
         wait: seconds to wait for all clients.
         round_timeout: seconds after which a client without an answer has failed in a round. None: no limit.
-        told: called with the metrics of each round.
+        on_round: called with the metrics of each round.
 
     Raises:
         InputError: other machines can reach the address, and there are no certificates.
@@ -65,13 +65,13 @@ def run_server(
     _check_address(address, certificates is not None, "--tls CA CERTIFICATE KEY")
     logging.getLogger("flwr").setLevel(logging.ERROR)
     dataset, split = split_for_training(dataset, recipe)
-    federation = Federation(recipe, plan, dataset.split(split), out, resume=resume, device=device, told=told)
-    if federation.left > 0:
+    federation = Federation(recipe, plan, dataset.split(split), out, resume=resume, device=device, on_round=on_round)
+    if federation.rounds_left > 0:
         files = None if certificates is None else tuple(_content(path) for path in certificates)
         start_server(
             server_address=address,
             server=federation.server(SimpleClientManager(), wait),
-            config=ServerConfig(federation.left, round_timeout),
+            config=ServerConfig(federation.rounds_left, round_timeout),
             certificates=files,  # type: ignore[arg-type]
         )
     bundle = federation.finish()
@@ -86,7 +86,7 @@ def run_client(
     authority: Path | None = None,
     device: str = "auto",
     wait: float = WAIT,
-    told: Callable[[str, float], None] = lambda stage, share: None,
+    on_progress: Callable[[str, float], None] = lambda stage, share: None,
 ) -> None:
     """Train for the server at an address until it ends the training.
 
@@ -96,7 +96,7 @@ def run_client(
         authority: certificate of the authority that signed the server's.
         device: "auto", "cpu" or "cuda".
         wait: seconds to wait for the server.
-        told: called after each of this client's rounds with a line for people and the share of all rounds done, 0 to 1.
+        on_progress: called after each of this client's rounds with a line of text and the share of rounds done, 0 to 1.
 
     Raises:
         InputError: there are too few faces, or the address is on another machine and there is no certificate.
@@ -111,7 +111,7 @@ def run_client(
     try:
         start_client(
             server_address=address,
-            client=Client(faces, device, told).to_client(),
+            client=Client(faces, device, on_progress).to_client(),
             root_certificates=certificate,
             insecure=authority is None,
         )

@@ -83,7 +83,7 @@ class Plan:
         unused += [] if self.private else ["dp_noise", "dp_clip"]
         return {name: value for name, value in asdict(self).items() if name not in unused and value is not None}
 
-    def words(self) -> str:
+    def sentence(self) -> str:
         """Return the plan as one line for people."""
         divided = {None: "", "iid": ", faces dealt out evenly"}.get(
             self.split, f", labels divided by Dirichlet({self.alpha:g})"

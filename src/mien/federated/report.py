@@ -50,7 +50,7 @@ def write_report(
         sections,
         name=folder.resolve().name,
         split=facts["data"]["validation"],
-        under=f"{plan.words()}.",
+        under=f"{plan.sentence()}.",
         tiles=[_tile(f"{name} ({result['n']:,} faces)", result) for name, result in results.items()],
         notes=list(_notes(plan, history, central is not None)),
         facts=[

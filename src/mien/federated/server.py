@@ -55,7 +55,7 @@ class DifferentialPrivacy(DifferentialPrivacyServerSideFixedClipping):
 
 
 def make_strategy(
-    plan: Plan, recipe: Recipe, labels: str, votes: bool, start: Arrays, judged: Judged, done: int = 0
+    plan: Plan, recipe: Recipe, labels: str, votes: bool, start: Arrays, measured: Judged, done: int = 0
 ) -> Strategy:
     """Return the plan's strategy, which sends the recipe to the clients in each round.
 
@@ -65,7 +65,7 @@ def make_strategy(
         labels: name of the label set.
         votes: whether the network has a head for FER+'s votes.
         start: the weights to start from.
-        judged: called with the round, the weights and {}; returns loss and metrics.
+        measured: called with the round, the weights and {}; returns loss and metrics.
         done: number of rounds that are finished.
     """
 
@@ -76,18 +76,18 @@ def make_strategy(
             "votes": votes,
             "epoch": (server_round - 1) * plan.local_epochs,
             "local_epochs": plan.local_epochs,
-            "alike": plan.private,
+            "equal_weights": plan.private,
         }
 
-    def judge(server_round: int, arrays: Arrays, _: dict[str, Any]) -> tuple[float, dict[str, Any]] | None:
-        return judged(done + server_round, arrays, {}) if server_round else None
+    def evaluate_round(server_round: int, arrays: Arrays, _: dict[str, Any]) -> tuple[float, dict[str, Any]] | None:
+        return measured(done + server_round, arrays, {}) if server_round else None
 
     words: dict[str, Any] = {
         "fraction_fit": plan.fraction,
         "fraction_evaluate": 0.0,
         "min_fit_clients": 1,
         "min_available_clients": 1,
-        "evaluate_fn": judge,
+        "evaluate_fn": evaluate_round,
         "on_fit_config_fn": config,
         "initial_parameters": ndarrays_to_parameters(start),
         "fit_metrics_aggregation_fn": mean_loss,

@@ -100,7 +100,7 @@ def simulate(
         training=training,
         resume=resume,
         device=device,
-        told=lambda row: progress(
+        on_round=lambda row: progress(
             describe_round(row, plan.rounds), (0.6 if central else 0.95) * row["epoch"] / plan.rounds
         ),
     )
@@ -108,10 +108,10 @@ def simulate(
     for number, part in enumerate(parts):
         client = make_client(number, part) if make_client else Client(part, device)
         manager.register(InProcessClient(f"{number:04}", client))
-    if federation.left > 0:
+    if federation.rounds_left > 0:
         server = federation.server(manager, wait=1)
         server.set_max_workers(1)
-        server.fit(federation.left, None)
+        server.fit(federation.rounds_left, None)
     progress("exporting", 0.6 if central else 0.95)
     bundle = federation.finish()
     pooled = None

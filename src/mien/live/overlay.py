@@ -39,9 +39,9 @@ class OverlayText:
     stale: bool = False
 
 
-def draw_overlay(image: Pixels, hud: OverlayText) -> Pixels:
-    """Return a copy of the picture, RGB uint8 (H, W, 3), with the texts of an overlay, `hud`."""
-    canvas = Image.fromarray(image // 3 if hud.stale else image)
+def draw_overlay(image: Pixels, overlay: OverlayText) -> Pixels:
+    """Return a copy of the picture, RGB uint8 (H, W, 3), with the texts of an overlay, `overlay`."""
+    canvas = Image.fromarray(image // 3 if overlay.stale else image)
     pen = ImageDraw.Draw(canvas, "RGBA")
     width, height = canvas.size
     size = max(12, round(min(width / 70, height / 36)))
@@ -51,18 +51,18 @@ def draw_overlay(image: Pixels, hud: OverlayText) -> Pixels:
         pen.rectangle((left, upper, left + pen.textlength(words, font=font) + 2 * pad, upper + step), fill=(*INK, 170))
         pen.text((left + pad, upper + step / 2), words, fill=PAPER, font=font, anchor="lm")
 
-    if hud.status:
-        line(hud.status, 0, height - step)
-    if hud.keys:
-        free = width - pen.textlength(hud.keys, font=font) - 2 * pad
-        above = free < pen.textlength(hud.status, font=font) + 2 * pad
-        line(hud.keys, max(0.0, free), height - (1 + above) * step)
-    if hud.notice:
-        for row, part in enumerate(_wrapped(hud.notice, pen, font, width - 4 * pad)):
-            line(part, (width - pen.textlength(part, font=font)) / 2 - pad, (row + 0.5 + hud.stale) * step)
-    if hud.recording:
-        left = width - pen.textlength(hud.recording, font=font) - 2 * pad
-        line(hud.recording, left, 0)
+    if overlay.status:
+        line(overlay.status, 0, height - step)
+    if overlay.keys:
+        free = width - pen.textlength(overlay.keys, font=font) - 2 * pad
+        above = free < pen.textlength(overlay.status, font=font) + 2 * pad
+        line(overlay.keys, max(0.0, free), height - (1 + above) * step)
+    if overlay.notice:
+        for row, part in enumerate(_wrapped(overlay.notice, pen, font, width - 4 * pad)):
+            line(part, (width - pen.textlength(part, font=font)) / 2 - pad, (row + 0.5 + overlay.stale) * step)
+    if overlay.recording:
+        left = width - pen.textlength(overlay.recording, font=font) - 2 * pad
+        line(overlay.recording, left, 0)
         middle, radius = (left - size, step / 2), size * 0.5
         pen.ellipse((middle[0] - radius, middle[1] - radius, middle[0] + radius, middle[1] + radius), fill=RED)
     return np.asarray(canvas)

@@ -54,7 +54,7 @@ STALLED = 2.0
 """Seconds without a picture after which a live source is reported as stalled."""
 READ_TIMEOUT = 5.0
 """Seconds without data after which a stream is lost."""
-PATIENCE = 2.0
+CLOSE_TIMEOUT = 2.0
 """Seconds that closing waits for a stream that does not answer."""
 
 
@@ -137,7 +137,7 @@ def _open(camera: Any, options: LiveOptions) -> Source:
 def _leave(analysis: VideoAnalysis) -> None:
     if isinstance(analysis.source, ReconnectingSource):
         analysis.source.close()
-    analysis.close(PATIENCE)
+    analysis.close(CLOSE_TIMEOUT)
 
 
 class _LiveLoop:
@@ -174,9 +174,9 @@ class _LiveLoop:
         self._actions: dict[str, Callable[[], None]] = {
             "s": self.snapshot,
             "r": self.record,
-            "d": self.turn_details,
+            "d": self.toggle_details,
             "l": self.next_labels,
-            "h": self.turn_help,
+            "h": self.toggle_help,
         }
 
     def run(self) -> LiveStats:
@@ -196,13 +196,13 @@ class _LiveLoop:
                 if self._options.seconds is not None and time.perf_counter() - began >= self._options.seconds:
                     break
         finally:
-            moments.leave()
+            moments.request_stop()
             self.stats.seconds = time.perf_counter() - began
             self.stats.dropped = self._analysis.dropped
             self.stats.losses = source.losses if isinstance(source, ReconnectingSource) else 0
             self._screen.close()
             _leave(self._analysis)
-            moments.close(PATIENCE)
+            moments.close(CLOSE_TIMEOUT)
         for note in source.notes:
             log.info("%s", f"{source.name}: {note}")
         return self.stats
@@ -247,11 +247,11 @@ class _LiveLoop:
                 self.stats.files.append(film.path)
             self._notify(f"saved {film.path}" if film.frames else "nothing came to record")
 
-    def turn_details(self) -> None:
+    def toggle_details(self) -> None:
         """Show or hide the bars of the emotions."""
         self._annotator.details = not self._annotator.details
 
-    def turn_help(self) -> None:
+    def toggle_help(self) -> None:
         """Show or hide the keys."""
         self._help = not self._help
 

@@ -52,7 +52,7 @@ def write_comparison(
         Path(out) / "compare.html",
         list(_sections(comparison)),
         progress,
-        names=list(comparison.subjects),
+        names=list(comparison.models),
         split=comparison.split,
         digest=comparison.digest[:16],
         emotions=set(),
@@ -89,7 +89,7 @@ def _sections(comparison: ModelComparison) -> Iterator[Section]:
             )
         ],
     )
-    histories = {name: subject.history for name, subject in comparison.subjects.items() if subject.history}
+    histories = {name: subject.history for name, subject in comparison.models.items() if subject.history}
     if histories:
         yield Section(
             "training",
@@ -98,7 +98,7 @@ def _sections(comparison: ModelComparison) -> Iterator[Section]:
                 Plot(
                     "compare-curves",
                     "Validation curves",
-                    draw_curves(histories, list(comparison.subjects)),
+                    draw_curves(histories, list(comparison.models)),
                     "Each run's validation scores by epoch; the dot is its best epoch of each curve.",
                     f"Validation curves of {', '.join(histories)}",
                 )
@@ -122,7 +122,7 @@ def _table(rows: list[list[str]], caption: str) -> PageTable:
 def draw_accuracies(comparison: ModelComparison) -> Figure:
     """Draw a panel per test set with a line per model: accuracy, interval, and the p-value against the first model."""
     sets = comparison.test_sets
-    figure = new_figure(WIDE, 0.75 + 0.42 * len(comparison.subjects))
+    figure = new_figure(WIDE, 0.75 + 0.42 * len(comparison.models))
     for axes, test_set in zip(figure.subplots(1, len(sets), squeeze=False)[0], sets, strict=True):
         names = list(test_set.results)
         against_first = {pair.second: pair for pair in test_set.pairs if pair.first == names[0]}
@@ -152,7 +152,7 @@ def _with_sign(text: str) -> str:
 
 
 def _color(comparison: ModelComparison, name: str) -> str:
-    return SERIES[list(comparison.subjects).index(name) % len(SERIES)]
+    return SERIES[list(comparison.models).index(name) % len(SERIES)]
 
 
 @styled

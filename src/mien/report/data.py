@@ -118,7 +118,7 @@ def draw_across_splits(description: Description, seed: int = 0) -> Figure | None
     first = data.splits == description.splits[0]
     pairs = []
     for place in np.flatnonzero(~first):
-        if (twins := np.flatnonzero(first & (description.alike == description.alike[place]))).size:
+        if (twins := np.flatnonzero(first & (description.near_copies == description.near_copies[place]))).size:
             pairs.append((int(twins[0]), int(place)))
     return _pairs(description, _some(pairs, seed), data.splits)
 

@@ -62,14 +62,14 @@ class Section:
     Attributes:
         name: anchor of the chapter.
         title: title.
-        words: the text.
+        text: the text.
         tables: the tables.
         plots: the figures.
     """
 
     name: str
     title: str
-    words: str = ""
+    text: str = ""
     tables: Sequence[PageTable] = ()
     plots: Sequence[Plot] = ()
 

@@ -103,14 +103,14 @@ class Attention:
 
     Attributes:
         channels: factors of the channels, (N, C).
-        places: maps over positions, (N, h, w).
+        spatial: maps over positions, (N, h, w).
     """
 
     channels: dict[str, FloatArray]
-    places: dict[str, FloatArray]
+    spatial: dict[str, FloatArray]
 
     def __bool__(self) -> bool:
-        return bool(self.channels or self.places)
+        return bool(self.channels or self.spatial)
 
 
 def read_attention(network: nn.Module, crops: FaceArray, spec: InputSpec) -> Attention:
@@ -122,7 +122,7 @@ def read_attention(network: nn.Module, crops: FaceArray, spec: InputSpec) -> Att
     import torch
 
     channels: dict[str, FloatArray] = {}
-    places: dict[str, FloatArray] = {}
+    spatial: dict[str, FloatArray] = {}
 
     def into(found: dict[str, FloatArray], name: str, axes: tuple[int, ...]) -> Callable[..., None]:
         def keep(_: Any, __: Any, output: Any) -> None:
@@ -138,13 +138,13 @@ def read_attention(network: nn.Module, crops: FaceArray, spec: InputSpec) -> Att
         elif kind == "ChannelAttention":
             hooks.append(module.register_forward_hook(into(channels, name, (2, 3))))
         elif kind == "SpatialAttention":
-            hooks.append(module.register_forward_hook(into(places, name, (1,))))
+            hooks.append(module.register_forward_hook(into(spatial, name, (1,))))
     if hooks:
         with torch.no_grad():
             network(torch.from_numpy(to_input(crops, spec)))
     for hook in hooks:
         hook.remove()
-    return Attention(channels, places)
+    return Attention(channels, spatial)
 
 
 @styled

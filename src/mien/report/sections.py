@@ -301,15 +301,15 @@ def _attention(network: Any, view: HeadEvaluation, subject: ModelSource) -> Iter
                 f"Channel attention of {len(attention.channels)} blocks on {len(chosen)} faces; medians {medians}",
             )
         )
-    if attention.places:
+    if attention.spatial:
         plots.append(
             Plot(
                 "attention-places",
                 "Positions",
-                saliency.spatial_attention(view.faces[chosen], attention.places, spec),
+                saliency.spatial_attention(view.faces[chosen], attention.spatial, spec),
                 "The factors of spatial attention, block by block, from the lowest (dark) to the highest (bright); the "
                 "numbers are these two.",
-                f"Spatial attention of {len(attention.places)} blocks, on the mean of {len(chosen)} faces and on some",
+                f"Spatial attention of {len(attention.spatial)} blocks, on the mean of {len(chosen)} faces and on some",
             )
         )
     if plots:

@@ -49,7 +49,7 @@ class Batcher:
         self._groups: dict[Kind, _Group] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def answer(self, recognizer: EmotionRecognizer, found: FaceCrops) -> Faces:
+    async def classify(self, recognizer: EmotionRecognizer, found: FaceCrops) -> Faces:
         """Return the classified faces of one picture.
 
         Args:

@@ -28,14 +28,14 @@ from mien.serve.settings import ServiceSettings
 
 T = TypeVar("T")
 
-ALWAYS = ("centerface", "whole")
+BUILT_IN = ("centerface", "whole")
 """Detectors that need no download: requests may always choose them."""
 
 VIDEO_SIZE = 640
 """Longer side, in pixels, of the frame in which faces are detected in videos and streams, as in `mien video`."""
 
 
-MOST_MIN_FACE = 100_000
+MAX_MIN_FACE = 100_000
 """Upper limit of `min_face`, in pixels."""
 
 
@@ -53,7 +53,7 @@ class PictureUpload:
 
 
 @dataclass(frozen=True)
-class ReadOptions:
+class RequestOptions:
     """Options of a request; None is the service's default. Raises InputError for values out of range.
 
     Attributes:
@@ -71,8 +71,8 @@ class ReadOptions:
     flip: bool = False
 
     def __post_init__(self) -> None:
-        if self.min_face is not None and not 0 <= self.min_face <= MOST_MIN_FACE:
-            raise InputError(f"min_face: expected pixels from 0 to {MOST_MIN_FACE:,}, got {self.min_face}")
+        if self.min_face is not None and not 0 <= self.min_face <= MAX_MIN_FACE:
+            raise InputError(f"min_face: expected pixels from 0 to {MAX_MIN_FACE:,}, got {self.min_face}")
         if self.min_confidence is not None and not 0 <= self.min_confidence <= 1:
             raise InputError(f"min_confidence: expected a probability from 0 to 1, got {self.min_confidence}")
 
@@ -125,7 +125,7 @@ class Engine:
         self.metrics = metrics
         self.cores = settings.threads or usable_cores()
         self.bundle = Bundle.load(settings.model, threads=self.cores, providers=settings.provider)
-        self.detectors = tuple(dict.fromkeys((settings.detector, *ALWAYS)))
+        self.detectors = tuple(dict.fromkeys((settings.detector, *BUILT_IN)))
         self._made: dict[tuple[str, int], Detector] = {}
         self._detection_threads = ThreadPoolExecutor(self.cores, "mien-find")
         self._classification_thread = ThreadPoolExecutor(1, "mien-read")
@@ -139,29 +139,29 @@ class Engine:
             lambda: self._detecting,
             metrics.batches.observe,
         )
-        self.default = self.recognizer(ReadOptions())
+        self.default = self.recognizer(RequestOptions())
         self.default.predict(np.zeros((64, 64, 3), np.uint8))  # warm up: the first prediction is slow
 
-    def recognizer(self, choice: ReadOptions, size: int | None = None) -> EmotionRecognizer:
+    def recognizer(self, options: RequestOptions, size: int | None = None) -> EmotionRecognizer:
         """Return a recognizer of the shared model and detector with the options of a request; it costs little.
 
         Args:
-            choice: the options of the request.
+            options: the options of the request.
             size: longer side of the picture in which faces are detected, in pixels; None: the service's default.
 
         Raises:
             InputError: the detector or the head is unknown.
         """
-        name = choice.detector or self.settings.detector
+        name = options.detector or self.settings.detector
         if name not in self.detectors:
             raise InputError(f"detector {name!r}: not one of this service's; {suggest(name, self.detectors)}")
         return EmotionRecognizer(
             self.bundle,
             detector=self._detector(name, size or self.settings.size),
-            labels=choice.labels or self.settings.labels or None,
-            min_face=self.settings.min_face if choice.min_face is None else choice.min_face,
-            min_confidence=(self.settings.min_confidence if choice.min_confidence is None else choice.min_confidence),
-            flip=choice.flip,
+            labels=options.labels or self.settings.labels or None,
+            min_face=self.settings.min_face if options.min_face is None else options.min_face,
+            min_confidence=(self.settings.min_confidence if options.min_confidence is None else options.min_confidence),
+            flip=options.flip,
         )
 
     def _detector(self, name: str, size: int) -> Detector:
@@ -171,7 +171,9 @@ class Engine:
             self._made[key] = AdaptiveDetector(wide, narrow)
         return self._made[key]
 
-    async def read(self, pictures: Sequence[PictureUpload], recognizer: EmotionRecognizer) -> list[Faces | ImageError]:
+    async def predict(
+        self, pictures: Sequence[PictureUpload], recognizer: EmotionRecognizer
+    ) -> list[Faces | ImageError]:
         """Predict several pictures.
 
         Args:
@@ -207,7 +209,7 @@ class Engine:
             return ImageError(error.reason, picture.name)
         finally:
             self._detecting -= 1
-        faces = await self.batcher.answer(recognizer, found)
+        faces = await self.batcher.classify(recognizer, found)
         self.metrics.pictures.inc()
         self.metrics.faces.inc(len(faces))
         return faces

@@ -11,7 +11,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-MOST_HEAD = 65_536
+MAX_HEAD = 65_536
 """Most bytes of a request's first line and headers."""
 
 _TOO_LARGE = (
@@ -24,7 +24,7 @@ _DETAIL = (
 )
 
 
-class PatientProtocol(HttpToolsProtocol):
+class HeadTimeoutProtocol(HttpToolsProtocol):
     """HTTP/1.1 on httptools, with a time limit for the head of a request.
 
     Args:
@@ -48,10 +48,10 @@ class PatientProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Answer 431 if the head is larger than MOST_HEAD."""
+        """Answer 431 if the head is larger than MAX_HEAD."""
         self._head_bytes += len(data)
         super().data_received(data)
-        if self._head_timer is not None and self._head_bytes > MOST_HEAD and not self.transport.is_closing():
+        if self._head_timer is not None and self._head_bytes > MAX_HEAD and not self.transport.is_closing():
             self.transport.write(_TOO_LARGE % (len(_DETAIL), _DETAIL))
             self.transport.close()
 

@@ -121,7 +121,7 @@ class JobDocument(_Document):
     schema_: Literal[2] = Field(alias="schema")
     id: str
     name: str = Field(description="the name that the client gave, or 'video'")
-    status: Literal["queued", "running", "done", "failed", "cancelled"]
+    status: Literal["queued", "running", "done", "failed"]
     progress: float | None = Field(description="0 to 1; null where the duration is not known")
     seconds: float = Field(description="seconds of the video that were analyzed")
     duration: float | None = Field(description="seconds of the video; null if unknown")

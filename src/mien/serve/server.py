@@ -23,7 +23,7 @@ from mien.serve.app import create_app
 from mien.serve.jobs import FOLDER_VARIABLE
 from mien.serve.logs import log_to_stderr
 from mien.serve.middleware.keys import hashes_of
-from mien.serve.protocol import PatientProtocol
+from mien.serve.protocol import HeadTimeoutProtocol
 from mien.serve.settings import ServiceSettings
 
 BACKLOG = 2048
@@ -85,7 +85,7 @@ def config_of(settings: ServiceSettings, app: Any) -> uvicorn.Config:
         port=settings.port,
         factory=isinstance(app, str),
         workers=settings.workers,
-        http=partial(PatientProtocol, head_seconds=settings.head_seconds),  # type: ignore[arg-type]
+        http=partial(HeadTimeoutProtocol, head_seconds=settings.head_seconds),  # type: ignore[arg-type]
         ws="websockets-sansio",
         ws_max_size=settings.max_frame,
         ws_per_message_deflate=False,

@@ -19,16 +19,16 @@ from starlette.requests import ClientDisconnect, Request
 
 from mien.serve.problems import CLOSE, ProblemError, too_large
 
-PATIENCE = 5.0
+DISCARD_SECONDS = 5.0
 """Most seconds for which the rest of a too large body is read and discarded."""
-THROWN_AWAY = 50_000_000
+DISCARD_BYTES = 50_000_000
 """Most bytes of the rest that are read and discarded."""
 
-MOST_PARTS = 4
+MAX_OTHER_PARTS = 4
 """Most parts of a form that are no files; they are skipped."""
 
 
-Take = Callable[[int], None]
+Reserve = Callable[[int], None]
 
 
 class UploadMemory:
@@ -39,11 +39,11 @@ class UploadMemory:
         self.held = 0
 
     @contextmanager
-    def lease(self) -> Iterator[Take]:
+    def reserve(self) -> Iterator[Reserve]:
         """Yield a function that reserves a number of bytes, or raises a 503; the end of the `with` frees them all."""
         taken = 0
 
-        def take(count: int) -> None:
+        def reserve(count: int) -> None:
             nonlocal taken
             if self.held + count > self.limit:
                 raise ProblemError(
@@ -56,7 +56,7 @@ class UploadMemory:
             taken += count
 
         try:
-            yield take
+            yield reserve
         finally:
             self.held -= taken
 
@@ -105,8 +105,8 @@ async def _discard_rest(request: Request) -> None:
         return
     discarded = 0
     with suppress(TimeoutError, ClientDisconnect):
-        async with asyncio.timeout(PATIENCE):
-            while discarded < THROWN_AWAY:
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while discarded < DISCARD_BYTES:
                 message = await request.receive()
                 discarded += len(message.get("body", b""))
                 if message["type"] != "http.request" or not message.get("more_body", False):
@@ -221,14 +221,14 @@ class FormParser(Generic[S]):
         field = options.get(b"name", b"").decode(errors="replace")
         if kind != b"form-data" or field != self._field or b"filename" not in options:
             self._skipped += 1
-            if self._skipped > MOST_PARTS:
+            if self._skipped > MAX_OTHER_PARTS:
                 raise ProblemError(422, f"form: expected parts called {self._field!r}, got others", "input", CLOSE)
             return
         if len(self.files) >= self._most:
             raise ProblemError(
                 413, f"form: expected at most {self._most} files, got more. Send them apart", "too-large", CLOSE
             )
-        name = label_of(options[b"filename"].decode(errors="replace"))
+        name = printable_name(options[b"filename"].decode(errors="replace"))
         self._part = FormFile(name, self._open_sink())
         self.files.append(self._part)
 
@@ -251,7 +251,7 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def label_of(name: str) -> str:
+def printable_name(name: str) -> str:
     """Return a client's name for a file as a label: its last part, printable characters only, at most 200.
 
     It is shown and written into documents, and never used as a path.

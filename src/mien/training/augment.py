@@ -16,7 +16,7 @@ from mien.training.recipe import AugmentRecipe
 class Augment(nn.Module):
     """Augment crops uint8 (N, 48, 48) to frames float32 (N, 1, 48, 48) in [0, 1], each face at random.
 
-    `spoil` degrades frames, and `window` turns them into the network's input. The geometry is changed on the full frame
+    `degrade` spoils frames, `window` turns them into the network's input. The geometry is changed on the full frame
     and the central window is cut out afterwards, so that a rotated or shifted face is filled up with real pixels where
     the frame has them.
     """
@@ -44,24 +44,24 @@ class Augment(nn.Module):
         if recipe.erasing:
             steps.append(K.RandomErasing((0.02, 0.15), (0.4, 2.5), value=0.5, p=recipe.erasing))
         self.steps = nn.Sequential(*steps)
-        spoiling: list[nn.Module] = []
+        degradations: list[nn.Module] = []
         if recipe.coarse:
-            spoiling.append(RandomApply(recipe.coarse, lower_resolution))
+            degradations.append(RandomApply(recipe.coarse, lower_resolution))
         if recipe.blur:
-            spoiling.append(K.RandomGaussianBlur((9, 9), (0.3, 2.0), p=recipe.blur))
+            degradations.append(K.RandomGaussianBlur((9, 9), (0.3, 2.0), p=recipe.blur))
         if recipe.dark:
-            spoiling.append(RandomApply(recipe.dark, reduce_light))
+            degradations.append(RandomApply(recipe.dark, reduce_light))
         if recipe.noise:
-            spoiling.append(RandomApply(recipe.noise, add_noise))
-        self.spoiling = nn.Sequential(*spoiling)
+            degradations.append(RandomApply(recipe.noise, add_noise))
+        self.degradations = nn.Sequential(*degradations)
 
     def forward(self, crops: Tensor) -> Tensor:
         """Return the augmented frames, float32 (N, 1, 48, 48) in [0, 1], of crops uint8 (N, 48, 48)."""
         return self.steps(crops[:, None].float() / 255)  # type: ignore[no-any-return]
 
-    def spoil(self, frames: Tensor) -> Tensor:
+    def degrade(self, frames: Tensor) -> Tensor:
         """Degrade frames at random: low resolution, blur, little light, noise. Teachers get the frames before this."""
-        return self.spoiling(frames)  # type: ignore[no-any-return]
+        return self.degradations(frames)  # type: ignore[no-any-return]
 
     def window(self, frames: Tensor) -> Tensor:
         """Return frames as network input, float32 (N, 1, size, size)."""

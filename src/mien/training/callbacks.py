@@ -73,7 +73,7 @@ class StochasticWeightAveraging(WeightAveraging):
         if self.taken > 1:
             batches = islice(module.train_dataloader(), BATCHES_FOR_NORMS)
             with trainer.precision_plugin.forward_context():
-                update_bn((module.augmented(batch, taught=False)[0] for batch in batches), module.network)
+                update_bn((module.augmented(batch, with_teachers=False)[0] for batch in batches), module.network)
 
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {"taken": self.taken}

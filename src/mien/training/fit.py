@@ -122,14 +122,14 @@ def train(
     checkpoint_path = run.last if resume and run.last.is_file() else None
     with quiet_lightning():
         pl.seed_everything(seed_of(recipe.seed, -1), verbose=False)
-        pace = TrainingClock(recipe)
+        clock = TrainingClock(recipe)
         module = ExpressionModule(
             recipe,
             FaceTensors.of(training),
             FaceTensors.of(validation),
             dataset.label_set,
             with_votes=dataset.votes is not None,
-            pace=pace,
+            clock=clock,
         )
         if recipe.initial and checkpoint_path is None:
             start = Run(Path(recipe.initial))
@@ -139,7 +139,7 @@ def train(
         facts = _begin(run, recipe, dataset, training, validation_split) if first else {}
         if resume and checkpoint_path is None and first:
             log.warning("%s has no finished epoch to go on from: it starts at the beginning", run.folder)
-        trainer = _trainer(recipe, run, hardware, pace, callbacks, loggers)
+        trainer = _trainer(recipe, run, hardware, clock, callbacks, loggers)
         with _stopping_on_ctrl_c(trainer):
             trainer.fit(module, ckpt_path=checkpoint_path, weights_only=False)
     if trainer.is_global_zero:
@@ -195,21 +195,21 @@ def _trainer(
     recipe: Recipe,
     run: Run,
     hardware: Hardware,
-    pace: TrainingClock,
+    clock: TrainingClock,
     own_callbacks: Sequence[pl.Callback],
     own_loggers: Sequence[Logger],
 ) -> pl.Trainer:
     accelerator = {"cuda": "gpu"}.get(hardware.device, hardware.device)
     watched: dict[str, Any] = {"monitor": recipe.stopping.monitor, "mode": recipe.stopping.mode}
     every_epoch: dict[str, Any] = {"enable_version_counter": False, "save_on_train_epoch_end": True}
-    callbacks: list[pl.Callback] = [pace, History(run.history)]
+    callbacks: list[pl.Callback] = [clock, History(run.history)]
     if recipe.ema:
         callbacks.append(WeightAveraging(avg_fn=warming_ema(recipe.ema)))
     if recipe.swa:
         callbacks.append(StochasticWeightAveraging())
     callbacks += [
         EarlyStopping(**watched, patience=recipe.stopping.patience),
-        RunProgress(pace),
+        RunProgress(clock),
         ModelCheckpoint(run.checkpoints, run.best.stem, **watched, **every_epoch),
         ModelCheckpoint(run.checkpoints, run.last.stem, **every_epoch),
         *own_callbacks,

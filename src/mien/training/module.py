@@ -63,7 +63,7 @@ class ExpressionModule(pl.LightningModule):
         validation: the validation faces.
         label_set: the label set of the labels.
         with_votes: add a head that learns the FER+ votes.
-        pace: says which share of the run is done. None: by epochs.
+        clock: says which share of the run is done. None: by epochs.
     """
 
     def __init__(
@@ -74,14 +74,14 @@ class ExpressionModule(pl.LightningModule):
         label_set: LabelSet,
         *,
         with_votes: bool,
-        pace: TrainingClock | None = None,
+        clock: TrainingClock | None = None,
     ) -> None:
         super().__init__()
         self.recipe = recipe
         self.spec = recipe.input.spec()
         self.label_head = label_set.name
         self.with_votes = with_votes
-        self.pace = pace or TrainingClock(recipe)
+        self.clock = clock or TrainingClock(recipe)
         heads = {self.label_head: len(label_set)} | ({FERPLUS.name: len(FERPLUS)} if with_votes else {})
         self.network: Network = build(recipe.network.name, recipe.network.options, heads, recipe.input.size)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -97,7 +97,7 @@ class ExpressionModule(pl.LightningModule):
     @property
     def progress(self) -> float:
         """Return the share of the run that is done, 0 to 1."""
-        return self.pace.at(self._fraction)
+        return self.clock.progress_at(self._fraction)
 
     @property
     def averaging(self) -> bool:
@@ -139,12 +139,12 @@ class ExpressionModule(pl.LightningModule):
         small = schedule.small_size and self.progress < schedule.small_until
         self.augment.size = schedule.small_size if small else self.spec.size
 
-    def augmented(self, batch: Batch, *, taught: bool = True) -> tuple[Tensor, list[Tensor]]:
+    def augmented(self, batch: Batch, *, with_teachers: bool = True) -> tuple[Tensor, list[Tensor]]:
         """Augment a batch.
 
         Args:
             batch: the crops and targets.
-            taught: mix the teachers' predictions into the targets, if there are teachers.
+            with_teachers: mix the teachers' predictions into the targets, if there are teachers.
 
         Returns:
             faces: network input, float32 (N, 1, size, size).
@@ -153,9 +153,9 @@ class ExpressionModule(pl.LightningModule):
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             given = [batch.targets, batch.shares, batch.weights]
             frames, (targets, shares, weights) = mix(self.recipe.augment, self.augment(batch.crops), given)
-            if self.teachers and taught:
-                targets, shares = self.teachers.beside(frames, targets, shares)
-            return self.augment.window(self.augment.spoil(frames)), [targets, shares, weights]
+            if self.teachers and with_teachers:
+                targets, shares = self.teachers.mix_into(frames, targets, shares)
+            return self.augment.window(self.augment.degrade(frames)), [targets, shares, weights]
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         faces, (targets, shares, weights) = self.augmented(batch)

@@ -260,9 +260,9 @@ class Recipe(RecipeSection):
             raise ValueError(
                 f"schedule.small_size: expected 0, since {self.network.name} accepts one size only, got {small}"
             )
-        wants = NETWORKS[self.network.name].wants
-        if wants and self.input.spec() != wants:
-            raise ValueError(f"input: {self.network.name} needs {wants.to_dict()}, got {self.input.spec().to_dict()}")
+        spec, required = self.input.spec(), NETWORKS[self.network.name].required_input
+        if required and spec != required:
+            raise ValueError(f"input: {self.network.name} needs {required.to_dict()}, got {spec.to_dict()}")
         if self.swa and self.ema:
             raise ValueError("expected ema or swa, got both: set one of them to 0")
         if self.optimizer.sam and self.precision == "16-mixed":

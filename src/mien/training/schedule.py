@@ -77,11 +77,11 @@ class TrainingClock(pl.Callback):
         """Return the state's key in a checkpoint: the class's first name, so that older checkpoints can be read."""
         return "Pace"
 
-    def at(self, fraction: float) -> float:
+    def progress_at(self, fraction: float) -> float:
         """Return the share of the run that is done when `fraction` of the current epoch is done."""
         return self.done + self.share * fraction
 
-    def fitting(self) -> int:
+    def epochs_that_fit(self) -> int:
         """Return how many more epochs fit into the budget, at the median time of an epoch; at least 1."""
         return max(1, int((self.budget - sum(self._took)) / statistics.median(self._took)))
 
@@ -96,7 +96,7 @@ class TrainingClock(pl.Callback):
             self.done, self.share = trainer.current_epoch / self.epochs, 1 / self.epochs
             return
         if self._took:
-            self.epochs_left = trainer.strategy.broadcast(min(self.epochs_left, self.fitting()))
+            self.epochs_left = trainer.strategy.broadcast(min(self.epochs_left, self.epochs_that_fit()))
         self.share = (1 - self.done) / self.epochs_left
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *rest: Any) -> None:
@@ -110,7 +110,7 @@ class TrainingClock(pl.Callback):
         self.done += self.share
         self.epochs_left -= 1
         if self.budget and self.epochs_left:  # for the progress bar, until the next epoch starts
-            self.epochs_left = min(self.epochs - trainer.current_epoch - 1, self.fitting())
+            self.epochs_left = min(self.epochs - trainer.current_epoch - 1, self.epochs_that_fit())
         elif self.budget:
             trainer.should_stop = True
 

@@ -54,7 +54,7 @@ class TeacherEnsemble:
             )
         return bundle
 
-    def beside(self, frames: Tensor, targets: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    def mix_into(self, frames: Tensor, targets: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
         """Mix the teachers' predictions into the targets.
 
         Args:
@@ -65,14 +65,14 @@ class TeacherEnsemble:
         Returns:
             The mixed targets and the mixed shares.
         """
-        answers = self.answers(frames)
+        answers = self.predict(frames)
         label_head = self.heads[0]
         targets = targets.lerp(answers[label_head].to(targets), self.weight)
         if FERPLUS.name in self.heads[1:]:
             shares = shares.lerp(answers[FERPLUS.name].to(shares), self.weight)
         return targets, shares
 
-    def answers(self, frames: Tensor) -> dict[str, Tensor]:
+    def predict(self, frames: Tensor) -> dict[str, Tensor]:
         """Return the mean probabilities, head -> float32 (N, K), for frames float32 (N, 1, 48, 48) in [0, 1]."""
         pixels = frames.cpu() * 255
         mean: dict[str, Tensor] = {}

@@ -19,13 +19,13 @@ import numpy.typing as npt
 from mien.detection.detections import Detections, non_maximum_suppression
 from mien.pipeline import FacePipeline, pick_vote_shares
 from mien.results import Faces
+from mien.video.background import BackgroundDetection
 from mien.video.io.frames import OPEN_TIMEOUT, Frame, Source
 from mien.video.io.opening import open_source
 from mien.video.io.prefetch import PREFETCHED, Prefetcher
 from mien.video.moment import Moment
 from mien.video.options import AnalysisOptions, Sampling
 from mien.video.schedule import DetectionSchedule
-from mien.video.search import BackgroundSearch
 from mien.video.tracking.flow import FaceFlow, move_faces
 from mien.video.tracking.smoothing import Smoother
 from mien.video.tracking.tracker import Tracker, TrackOptions, appearance_of
@@ -64,7 +64,7 @@ class FrameAnalyzer:
         self._flow = FaceFlow()
         self._faces: Detections | None = None  # those of the last frame, with their numbers
         self._numbers = np.zeros(0, np.int64)
-        self._search = BackgroundSearch()  # used where the schedule says so
+        self._detection = BackgroundDetection()  # used where the schedule says so
         self._next: tuple[FacePipeline, Smoother] | None = None
 
     def switch_to(self, pipeline: FacePipeline, smoothing: float | None = None) -> None:
@@ -92,7 +92,7 @@ class FrameAnalyzer:
             (self.pipeline, self.smoother), self._next = self._next, None
         due = self.schedule.due(frame.time)
         background = self.schedule.in_background and self._faces is not None and not self._faces.are_frames
-        tracked = self._follow(frame, stages, keep=not self._search.done) if background or not due else None
+        tracked = self._follow(frame, stages, keep=not self._detection.done) if background or not due else None
         detected = tracked is None
         if tracked is None:
             tracked = self._detect(frame, stages)
@@ -103,7 +103,7 @@ class FrameAnalyzer:
         faces, numbers = tracked
         order = np.argsort(-(faces.boxes[:, 2:] - faces.boxes[:, :2]).prod(axis=1), kind="stable")
         self._faces, self._numbers = faces.select(order), numbers[order]
-        with _timed(stages, "read"):
+        with _timed(stages, "classify"):
             classified = self._classify(frame, self._faces, self._numbers)
         self.schedule.learn(stages)
         return Moment(frame.time, frame.number, classified, frame.image, detected, stages, arrived)
@@ -121,7 +121,7 @@ class FrameAnalyzer:
 
     def close(self) -> None:
         """End the thread that detects in the background."""
-        self._search.close()
+        self._detection.close()
 
     def _follow(self, frame: Frame, stages: dict[str, float], keep: bool = True) -> Tracked | None:
         """Move the faces of the last frame into this one; return None if they must be detected instead.
@@ -133,7 +133,7 @@ class FrameAnalyzer:
         """
         if self._faces is None or self._faces.are_frames:
             return None
-        with _timed(stages, "follow"):
+        with _timed(stages, "flow"):
             faces, lost = self._flow.move(self._faces, frame.image)
             seen = np.flatnonzero(~lost)
             apart = non_maximum_suppression(faces.boxes[seen], faces.scores[seen], OVERLAP)
@@ -142,28 +142,28 @@ class FrameAnalyzer:
             kept = seen[apart]
             faces, numbers = faces.select(kept), self._numbers[kept]
             if keep:
-                self.tracker.keep(frame.time, faces.boxes, numbers)
+                self.tracker.update_positions(frame.time, faces.boxes, numbers)
         return faces, numbers
 
     def _detect(self, frame: Frame, stages: dict[str, float]) -> Tracked:
-        with _timed(stages, "find"):
+        with _timed(stages, "detect"):
             faces = self.pipeline.find(frame.image)
         self._flow.remember(frame.image)
-        self._search.drop()
+        self._detection.discard()
         self.schedule.detected(frame.time)
         return faces, self._track(frame, faces, stages)
 
     def _detect_in_background(self, frame: Frame, due: bool, stages: dict[str, float]) -> Tracked | None:
         """Begin a detection if it is due; if one has ended, return its faces, moved into this frame."""
         assert self._flow.last is not None
-        found = self._search.take(self._flow.last)
-        if due and not self._search.running:
-            self._search.begin(self.pipeline, frame.image, self._flow.last)
+        found = self._detection.take(self._flow.last)
+        if due and not self._detection.running:
+            self._detection.begin(self.pipeline, frame.image, self._flow.last)
             self.schedule.detected(frame.time)
         if found is None:
             return None
-        stages["find"], faces, pictures = found
-        with _timed(stages, "follow"):
+        stages["detect"], faces, pictures = found
+        with _timed(stages, "flow"):
             for before, after in pairwise(pictures):
                 faces, lost = move_faces(faces, before, after)
                 faces = faces.select(np.flatnonzero(~lost))
@@ -215,7 +215,7 @@ class VideoAnalysis:
         self.source = source
         realtime = analyzer.schedule.realtime
         self._frames = Prefetcher(
-            source.frames(sampling), prefetched, latest=realtime, pace=realtime and not source.live
+            source.frames(sampling), prefetched, latest=realtime, paced=realtime and not source.live
         )
 
     @property
@@ -244,7 +244,7 @@ class VideoAnalysis:
 
     def __del__(self) -> None:
         if hasattr(self, "_frames"):
-            self._frames.leave()
+            self._frames.request_stop()
 
     def close(self, patience: float = OPEN_TIMEOUT) -> None:
         """Stop and free the video; wait at most `patience` seconds for a stream that does not answer."""

@@ -21,8 +21,8 @@ class Moment:
         image: the frame, RGB uint8 (H, W, 3); None where the moment was read back from rows.
         detected: whether faces were detected in this frame (in real time: or in one just before it), not only tracked
             into it.
-        stages: seconds that each stage took: wait (for the frame), find, follow, track, read. In real time faces may be
-            detected in the background; "find" is then in the moment that uses the detection.
+        stages: seconds that each stage took: wait (for the frame), detect, flow, track, classify. In real time faces
+            may be detected in the background; "detect" is then in the moment that uses the detection.
         arrived: when the frame was ready to be analyzed, in seconds of `time.perf_counter`.
     """
 

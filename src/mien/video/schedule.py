@@ -59,7 +59,7 @@ class DetectionSchedule:
 
     def learn(self, stages: dict[str, float]) -> None:
         """Update the mean costs with the seconds that the stages of a frame took."""
-        if "find" in stages:
-            self.find += 0.2 * (stages["find"] - self.find) if self.find else stages["find"]
-        rest = sum(value for name, value in stages.items() if name not in ("wait", "find"))
+        if "detect" in stages:
+            self.find += 0.2 * (stages["detect"] - self.find) if self.find else stages["detect"]
+        rest = sum(value for name, value in stages.items() if name not in ("wait", "detect"))
         self.rest += 0.2 * (rest - self.rest) if self.rest else rest

@@ -28,18 +28,18 @@ MOST_BINS = 600
 FIRST_BIN = 0.05
 """Seconds of a time step at the beginning of a video."""
 
-MOST_STEPS = 3
+MAX_GAP_FRAMES = 3
 """A person counts as seen between two sightings that are at most this number of analyzed frames apart."""
 
 THUMBNAIL = 96
 """Pixels of a thumbnail's side."""
 
-MOMENTS = 3
+PEAKS_PER_EMOTION = 3
 """Strongest moments that are kept per emotion."""
-APART = 1.0
+MIN_PEAK_DISTANCE = 1.0
 """Least seconds between two strongest moments of the same emotion."""
 
-BRIEF = 0.5
+MIN_SECONDS_SEEN = 0.5
 """Seconds; persons who are seen for less are counted, but not listed or drawn."""
 
 
@@ -50,13 +50,13 @@ class EmotionPeak:
     Attributes:
         time: seconds from the video's start.
         emotion: the reported emotion.
-        strength: its probability, 0 to 1.
+        probability: its probability, 0 to 1.
         picture: the face as a JPEG, or empty.
     """
 
     time: float
     emotion: str
-    strength: float
+    probability: float
     picture: bytes = b""
 
 
@@ -98,7 +98,7 @@ class Person:
 
     def strongest(self, count: int) -> list[EmotionPeak]:
         """Return at most `count` of the strongest moments: first the strongest of each emotion, then the others."""
-        ranks = [(rank, -peak.strength, peak) for peaks in self.peaks.values() for rank, peak in enumerate(peaks)]
+        ranks = [(rank, -peak.probability, peak) for peaks in self.peaks.values() for rank, peak in enumerate(peaks)]
         return [peak for *_, peak in sorted(ranks, key=lambda item: item[:2])[:count]]
 
 
@@ -177,16 +177,16 @@ class Summary:
                 sums[count + self.labels.index(face.emotion)] += 1
             sums[-1] += 1
 
-    def stretches(self, person: Person) -> list[TrackSegment]:
-        """Return the parts of a track without gaps; gaps of up to MOST_STEPS analyzed frames are interpolated."""
+    def segments(self, person: Person) -> list[TrackSegment]:
+        """Return the parts of a track without gaps; gaps of up to MAX_GAP_FRAMES analyzed frames are interpolated."""
         count, found = len(self.labels), list[list[int]]()
-        bridged = max(1.0, MOST_STEPS * self._step / self.width)
+        bridged = max(1.0, MAX_GAP_FRAMES * self._step / self.width)
         for step in sorted(person.bins):
             if found and step - found[-1][-1] <= bridged:
                 found[-1].append(step)
             else:
                 found.append([step])
-        stretches = []
+        segments = []
         for steps in found:
             sums = np.stack([person.bins[step] for step in steps])
             every = np.arange(steps[0], steps[-1] + 1)
@@ -196,13 +196,13 @@ class Summary:
             counts = sums[nearest, count : 2 * count]
             reported = np.where(counts.any(axis=1), counts.argmax(axis=1), -1)
             start = (self.first or 0.0) + steps[0] * self.width
-            stretches.append(TrackSegment(start, self.width, between.astype(np.float32), reported))
-        return stretches
+            segments.append(TrackSegment(start, self.width, between.astype(np.float32), reported))
+        return segments
 
-    def present(self) -> list[Person]:
-        """Return the persons who were seen for at least BRIEF seconds, in order of appearance; all if there is none."""
+    def listed_people(self) -> list[Person]:
+        """Return the persons seen for at least MIN_SECONDS_SEEN, in order of appearance; all if there is none."""
         people = sorted(self.people.values(), key=lambda person: (person.first, person.number))
-        return [person for person in people if person.seen >= BRIEF] or people
+        return [person for person in people if person.seen >= MIN_SECONDS_SEEN] or people
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values for JSON; times in seconds, shares from 0 to 1."""
@@ -221,8 +221,12 @@ class Summary:
                     "frames": person.frames,
                     "shares": {name: round(share, 4) for name, share in person.shares.items()},
                     "strongest": [
-                        {"time": round(peak.time, 3), "emotion": peak.emotion, "probability": round(peak.strength, 4)}
-                        for peak in person.strongest(MOMENTS * 2)
+                        {
+                            "time": round(peak.time, 3),
+                            "emotion": peak.emotion,
+                            "probability": round(peak.probability, 4),
+                        }
+                        for peak in person.strongest(PEAKS_PER_EMOTION * 2)
                     ],
                     "transitions": [
                         {"from": before, "to": after, "count": count}
@@ -242,14 +246,14 @@ class Summary:
         if not self.people:
             return "nobody was seen"
         rows = [["person", "first", "last", "seen", "emotions, share of the time seen"]]
-        present = self.present()
-        for person in present:
+        listed = self.listed_people()
+        for person in listed:
             shares = ", ".join(f"{name} {share:.0%}" for name, share in person.shares.items() if share >= 0.005)
             rows.append([f"#{person.number}", clock(person.first), clock(person.last), f"{person.seen:.1f} s", shares])
         text = [_left_last(rows)]
-        for person in present:
+        for person in listed:
             peaks = ", ".join(
-                f"{peak.emotion} {peak.strength:.0%} at {clock(peak.time)}" for peak in person.strongest(4)
+                f"{peak.emotion} {peak.probability:.0%} at {clock(peak.time)}" for peak in person.strongest(4)
             )
             text.append(f"#{person.number} strongest: {peaks}")
             if person.transitions:
@@ -258,14 +262,14 @@ class Summary:
                     for (before, after), count in person.transitions.most_common(6)
                 )
                 text.append(f"#{person.number} changes: {changes}")
-        brief = len(self.people) - len(present)
+        brief = len(self.people) - len(listed)
         if brief:
-            text.append(f"and {brief} seen for less than {BRIEF} s")
+            text.append(f"and {brief} seen for less than {MIN_SECONDS_SEEN} s")
         return "\n".join(text)
 
     def _count(self, person: Person, time: float, face: Face) -> None:
         passed = time - person.last
-        spent = passed if person.frames and passed <= MOST_STEPS * self._step else self._step
+        spent = passed if person.frames and passed <= MAX_GAP_FRAMES * self._step else self._step
         person.seen += spent
         before = person.emotion or face.emotion
         person.times[before] = person.times.get(before, 0.0) + spent
@@ -277,15 +281,15 @@ class Summary:
     def _keep_peak(self, person: Person, time: float, face: Face, image: npt.NDArray[np.uint8] | None) -> None:
         """Add the face to the strongest moments of its emotion if it is one of them."""
         peaks = person.peaks.setdefault(face.emotion, [])
-        near = next((peak for peak in peaks if abs(peak.time - time) < APART), None)
-        rival = near or (peaks[-1] if len(peaks) == MOMENTS else None)
-        if rival is not None and rival.strength >= face.confidence:
+        near = next((peak for peak in peaks if abs(peak.time - time) < MIN_PEAK_DISTANCE), None)
+        rival = near or (peaks[-1] if len(peaks) == PEAKS_PER_EMOTION else None)
+        if rival is not None and rival.probability >= face.confidence:
             return
         if rival is not None:
             peaks.remove(rival)
         picture = b"" if image is None else thumbnail(image, face.box)
         peaks.append(EmotionPeak(time, face.emotion, face.confidence, picture))
-        peaks.sort(key=lambda peak: -peak.strength)
+        peaks.sort(key=lambda peak: -peak.probability)
 
     def _coarsen(self) -> None:
         """Double the width of the time steps and merge them in pairs."""

@@ -146,9 +146,9 @@ def test_damaged_forms_are_refused(client: TestClient, kind: str, body: bytes, w
     ],
 )
 def test_file_names_are_labels(name: str, label: str) -> None:
-    from mien.serve.uploads import label_of
+    from mien.serve.uploads import printable_name
 
-    assert (label_of(name) or "image") == label
+    assert (printable_name(name) or "image") == label
 
 
 def test_pictures_never_touch_the_disk(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -189,7 +189,7 @@ def test_a_failure_of_the_service_is_a_problem_without_words(
     async def fail(*_: object) -> None:
         raise RuntimeError("secret words of a picture")
 
-    monkeypatch.setattr(client.app.state.engine, "read", fail)  # type: ignore[attr-defined]
+    monkeypatch.setattr(client.app.state.engine, "predict", fail)  # type: ignore[attr-defined]
     values = problem(client.post("/v1/faces", content=png(8, 8), headers=JPEG), 500)
     assert "secret" not in str(values)
     assert "RuntimeError at" in caplog.text

@@ -311,7 +311,7 @@ def test_latest_gives_the_newest_and_counts_what_was_dropped() -> None:
 
 def test_a_paced_file_plays_at_its_own_speed() -> None:
     began = time.monotonic()
-    assert len(list(Prefetcher(numbered(4, []), latest=True, pace=True))) == 4
+    assert len(list(Prefetcher(numbered(4, []), latest=True, paced=True))) == 4
     assert 0.25 < time.monotonic() - began < 5
 
 

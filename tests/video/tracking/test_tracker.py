@@ -16,12 +16,12 @@ Path2 = Callable[[float], tuple[float, float] | None]
 SIDE = 60.0
 
 
-def look(seed: int) -> np.ndarray:
+def appearance(seed: int) -> np.ndarray:
     values = np.random.default_rng(seed).normal(size=108)
     return (values / np.linalg.norm(values)).astype(np.float32)
 
 
-def follow(people: list[Path2], *, seconds: float = 4, step: float = 0.1, looks: bool = False) -> list[list[int]]:
+def follow(people: list[Path2], *, seconds: float = 4, step: float = 0.1, appearances: bool = False) -> list[list[int]]:
     """The numbers that each person was given, in order of time; a person is a path of centres, None: not visible.
 
     The order of the detections changes from frame to frame, and boxes are a few percent off, as detectors' are.
@@ -36,7 +36,7 @@ def follow(people: list[Path2], *, seconds: float = 4, step: float = 0.1, looks:
             [[x - SIDE / 2, y - SIDE / 2, x + SIDE / 2, y + SIDE / 2] for _, (x, y) in seen], np.float32
         ).reshape(-1, 4)
         boxes += rng.normal(0, 0.02 * SIDE, boxes.shape).astype(np.float32)
-        descriptions = np.stack([look(who) for who, _ in seen]) if looks and seen else None
+        descriptions = np.stack([appearance(who) for who, _ in seen]) if appearances and seen else None
         for (who, _), number in zip(seen, tracker.update(float(time), boxes, descriptions), strict=True):
             given[who].append(int(number))
     return given
@@ -61,7 +61,7 @@ SCENES: dict[str, tuple[list[Path2], bool]] = {
     "walking behind a pillar": ([hidden(moving(50, 120), (1.5, 2.2))], False),
     "crossing, both visible": ([moving(100, 80), moving(420, -80, 120)], False),
     "crossing, one hidden by the other": ([moving(100, 80), hidden(moving(420, -80), (1.6, 2.4))], False),
-    "meeting and turning back, told apart by looks": (
+    "meeting and turning back, with different appearance": (
         [
             lambda time: (200 - 80 * abs(time - 2), 100),
             hidden(lambda time: (220 + 80 * abs(time - 2), 100), (1.7, 2.3)),
@@ -74,8 +74,8 @@ SCENES: dict[str, tuple[list[Path2], bool]] = {
 @pytest.mark.parametrize("name", SCENES)
 @pytest.mark.parametrize("step", [1 / 30, 0.1, 0.2])
 def test_everybody_keeps_one_number(name: str, step: float) -> None:
-    people, looks = SCENES[name]
-    given = follow(people, step=step, looks=looks)
+    people, appearances = SCENES[name]
+    given = follow(people, step=step, appearances=appearances)
     assert all(len(set(numbers)) == 1 for numbers in given), given
     assert len({numbers[0] for numbers in given}) == len(people)
 
@@ -89,8 +89,8 @@ def test_somebody_else_in_the_same_place_is_somebody_new() -> None:
     """After a cut: another look, half a face away."""
     tracker = Tracker()
     boxes = np.array([[0, 0, 60, 60]], np.float32)
-    assert tracker.update(0, boxes, look(1)[None]).tolist() == [1]
-    assert tracker.update(0.1, boxes + 30, -look(1)[None]).tolist() == [2]
+    assert tracker.update(0, boxes, appearance(1)[None]).tolist() == [1]
+    assert tracker.update(0.1, boxes + 30, -appearance(1)[None]).tolist() == [2]
     assert tracker.update(0.2, boxes + 500, None).tolist() == [3]
 
 
@@ -112,7 +112,7 @@ def test_restore_goes_on_with_the_same_people() -> None:
     assert tracker.update(3.2, boxes + 400).tolist() == [13, 14]
 
 
-def test_looks_ignore_brightness_and_tell_colours_apart() -> None:
+def test_appearance_ignores_brightness_and_differs_by_colour() -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(60, 120, (100, 100, 3), np.uint8)
     image[:50, :, 0] += 100
@@ -129,7 +129,9 @@ def test_looks_ignore_brightness_and_tell_colours_apart() -> None:
     assert np.isfinite(appearance_of(image, outside)).all()
 
 
-@pytest.mark.parametrize("wrong", [{"max_gap": -1}, {"reach": float("nan")}, {"look": float("inf")}], ids=str)
+@pytest.mark.parametrize(
+    "wrong", [{"max_gap": -1}, {"reach": float("nan")}, {"appearance_weight": float("inf")}], ids=str
+)
 def test_options_that_make_no_sense(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=f"expected {next(iter(wrong))} from 0"):
         TrackOptions(**wrong)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from mien.errors import ImageError
 from mien.results import results_document
 from mien.serve import uploads
-from mien.serve.engine import MOST_MIN_FACE, Engine, PictureUpload, ReadOptions
+from mien.serve.engine import MAX_MIN_FACE, Engine, PictureUpload, RequestOptions
 from mien.serve.problems import ProblemError
 from mien.serve.schemas import FacesDocument
 from mien.serve.state import engine_of, memory_of
@@ -27,7 +27,7 @@ MinConfidence = Annotated[
     float | None, Query(ge=0, le=1, description="report 'uncertain' below this probability of the emotion")
 ]
 MinFace = Annotated[
-    float | None, Query(ge=0, le=MOST_MIN_FACE, allow_inf_nan=False, description="leave out smaller faces, in pixels")
+    float | None, Query(ge=0, le=MAX_MIN_FACE, allow_inf_nan=False, description="leave out smaller faces, in pixels")
 ]
 Flip = Annotated[bool, Query(description="average each face with its mirror image")]
 
@@ -68,10 +68,10 @@ async def read_faces(
     status 422.
     """
     engine = engine_of(request)
-    recognizer = engine.recognizer(ReadOptions(labels, detector, min_face, min_confidence, flip))
-    with memory_of(request).lease() as take:
-        pictures = await _pictures(request, engine, take)
-        results = await engine.read(pictures, recognizer)
+    recognizer = engine.recognizer(RequestOptions(labels, detector, min_face, min_confidence, flip))
+    with memory_of(request).reserve() as reserve:
+        pictures = await _pictures(request, engine, reserve)
+        results = await engine.predict(pictures, recognizer)
     unread = [result for result in results if isinstance(result, ImageError)]
     if len(unread) == len(results):
         errors = [{"source": error.source, "reason": error.reason} for error in unread]
@@ -82,7 +82,7 @@ async def read_faces(
     )
 
 
-async def _pictures(request: Request, engine: Engine, take: uploads.Take) -> list[PictureUpload]:
+async def _pictures(request: Request, engine: Engine, reserve: uploads.Reserve) -> list[PictureUpload]:
     """Return the pictures of a request's body, in memory."""
     settings = engine.settings
     kind = uploads.media_type(request)
@@ -90,18 +90,18 @@ async def _pictures(request: Request, engine: Engine, take: uploads.Take) -> lis
     if kind == FORM:
         form = uploads.FormParser(request.headers["content-type"], FIELD, settings.max_images, uploads.BytesSink)
         async for piece in pieces:
-            take(len(piece))
+            reserve(len(piece))
             form.write(piece)
         return [PictureUpload(part.sink.content, part.name or "image") for part in form.finish()]
     if not kind.startswith("image/") and kind != "application/octet-stream":
         raise ProblemError(
             415,
             f"expected a picture (Content-Type: image/jpeg, application/octet-stream) or a form ({FORM}), got "
-            f"{uploads.label_of(kind) or 'no content type'}. Say what the body is",
+            f"{uploads.printable_name(kind) or 'no content type'}. Say what the body is",
             "media-type",
         )
     content = bytearray()
     async for piece in pieces:
-        take(len(piece))
+        reserve(len(piece))
         content += piece
     return [PictureUpload(content, "image")]

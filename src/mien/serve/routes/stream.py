@@ -17,7 +17,7 @@ from mien.errors import ImageError, InputError, suggest
 from mien.images import load_image
 from mien.recognizer import EmotionRecognizer
 from mien.results import SCHEMA
-from mien.serve.engine import VIDEO_SIZE, Engine, ReadOptions
+from mien.serve.engine import VIDEO_SIZE, Engine, RequestOptions
 from mien.serve.middleware.keys import SUBPROTOCOL
 from mien.serve.problems import ProblemError
 from mien.serve.state import engine_of
@@ -54,9 +54,9 @@ class StreamSettings:
     flip: bool = False
     smoothing: float = AnalysisOptions.smoothing
 
-    def read_options(self) -> ReadOptions:
+    def request_options(self) -> RequestOptions:
         """Return the options of the recognizer."""
-        return ReadOptions(self.labels, self.detector, self.min_face, self.min_confidence, self.flip)
+        return RequestOptions(self.labels, self.detector, self.min_face, self.min_confidence, self.flip)
 
     def changed(self, values: Any) -> StreamSettings:
         """Return the settings with the values of a JSON object; raise InputError for a wrong name or value."""
@@ -112,7 +112,7 @@ class StreamSession:
         self._analyzer = self._new_analyzer()
 
     def _recognizer(self, settings: StreamSettings) -> EmotionRecognizer:
-        return self.engine.recognizer(settings.read_options(), self.engine.settings.size or VIDEO_SIZE)
+        return self.engine.recognizer(settings.request_options(), self.engine.settings.size or VIDEO_SIZE)
 
     def _new_analyzer(self, first: int = 1) -> FrameAnalyzer:
         smoother = Smoother(self.settings.smoothing)

@@ -20,7 +20,7 @@ from mien.labels import LabelSet
 from mien.options import help_of
 from mien.results import SCHEMA
 from mien.serve import uploads
-from mien.serve.engine import VIDEO_SIZE, ReadOptions
+from mien.serve.engine import VIDEO_SIZE, RequestOptions
 from mien.serve.jobs import DONE, TIMELINES, Job, rows_after
 from mien.serve.problems import ProblemError
 from mien.serve.routes.faces import FORM, DetectorName, LabelsQuery, MinConfidence, MinFace
@@ -105,12 +105,12 @@ async def begin(
     """
     engine, jobs = engine_of(request), jobs_of(request)
     recognizer = engine.recognizer(
-        ReadOptions(labels, detector, min_face, min_confidence), engine.settings.size or VIDEO_SIZE
+        RequestOptions(labels, detector, min_face, min_confidence), engine.settings.size or VIDEO_SIZE
     )
     jobs.reserve()
     folder = jobs.new_folder()
     try:
-        label = await _receive(request, folder / "video") or uploads.label_of(name) or "video"
+        label = await _receive(request, folder / "video") or uploads.printable_name(name) or "video"
         job = await asyncio.to_thread(jobs.submit, folder, label, recognizer, every)
     except BaseException:
         jobs.discard(folder)
@@ -143,7 +143,7 @@ async def _receive(request: Request, path: Path) -> str:
             raise ProblemError(
                 415,
                 f"expected a video (Content-Type: video/mp4, application/octet-stream) or a form ({FORM}), got "
-                f"{uploads.label_of(kind) or 'no content type'}. Say what the body is",
+                f"{uploads.printable_name(kind) or 'no content type'}. Say what the body is",
                 "media-type",
             )
         await upload.drain(least=0)
@@ -155,7 +155,7 @@ async def _receive(request: Request, path: Path) -> str:
 def _disposed(request: Request) -> str:
     """Return the file name of the header Content-Disposition as a label, or ""."""
     _, options = parse_options_header(request.headers.get("content-disposition", ""))
-    return uploads.label_of(options.get(b"filename", b"").decode(errors="replace"))
+    return uploads.printable_name(options.get(b"filename", b"").decode(errors="replace"))
 
 
 @router.get("/{id}", response_model=JobDocument, summary="Status and progress of a job")

@@ -28,7 +28,7 @@ class Network(nn.Module):
 
     Attributes:
         any_size: whether the network also accepts other input sizes, as progressive resizing needs.
-        wants: the input spec that the network needs, or None.
+        required_input: the input spec that the network needs, or None.
     """
 
     class Options(BaseModel):
@@ -37,7 +37,7 @@ class Network(nn.Module):
         model_config = ConfigDict(extra="forbid", frozen=True)
 
     any_size: ClassVar[bool] = False
-    wants: ClassVar[InputSpec | None] = None
+    required_input: ClassVar[InputSpec | None] = None
 
     def __init__(self, options: Any, heads: dict[str, int], size: int) -> None:
         super().__init__()

@@ -35,7 +35,7 @@ class Transfer(Network):
         dropout: float = Field(0.2, ge=0, lt=1, description="dropout probability before the heads")
 
     any_size = True
-    wants = InputSpec(48, 0.0, 255.0)
+    required_input = InputSpec(48, 0.0, 255.0)
 
     def __init__(self, options: Options, heads: dict[str, int], size: int) -> None:
         super().__init__(options, heads, size)
@@ -57,7 +57,7 @@ class Transfer(Network):
         """Predict one face, so that an input size that the backbone cannot use is reported before training."""
         try:
             with torch.no_grad():
-                self.eval()(torch.zeros(1, 1, self.wants.size, self.wants.size))
+                self.eval()(torch.zeros(1, 1, self.required_input.size, self.required_input.size))
         except (ValueError, RuntimeError) as error:
             raise RecipeError(
                 f"network.backbone {options.backbone!r} cannot read pictures of {self.side} pixels "

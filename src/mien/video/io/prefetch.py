@@ -36,20 +36,20 @@ class Prefetcher(Generic[Item]):
         frames: the iterator that the thread consumes.
         depth: most items that wait to be taken.
         latest: keep only the newest item and drop those that were not taken in time, as live video needs.
-        pace: hold each item back until its time, so that a file is played at its own speed.
+        paced: hold each item back until its time, so that a file is played at its own speed.
 
     Attributes:
         dropped: number of items that were dropped.
         arrived: when the item that was taken last was ready, in seconds of `time.perf_counter`.
     """
 
-    def __init__(self, frames: Iterator[Item], depth: int = PREFETCHED, *, latest: bool = False, pace: bool = False):
+    def __init__(self, frames: Iterator[Item], depth: int = PREFETCHED, *, latest: bool = False, paced: bool = False):
         self.dropped = 0
         self.arrived = 0.0
         self._frames = frames
         self._waiting: deque[tuple[float, Item]] = deque()
         self._depth = 1 if latest else depth
-        self._latest, self._pace = latest, pace
+        self._latest, self._paced = latest, paced
         self._change = threading.Condition()
         self._done = self._closed = False
         self._error: BaseException | None = None
@@ -94,23 +94,23 @@ class Prefetcher(Generic[Item]):
         with self._change:
             return (self._done or self._closed) and not self._waiting
 
-    def leave(self) -> None:
+    def request_stop(self) -> None:
         """Ask the thread to end, without waiting for it."""
         with self._change:
             self._closed = True
             self._waiting.clear()
             self._change.notify_all()
 
-    def close(self, patience: float = OPEN_TIMEOUT) -> None:
-        """End the thread, and wait for it at most `patience` seconds, since a stream that does not answer blocks it."""
-        self.leave()
-        self._thread.join(timeout=patience)
+    def close(self, timeout: float = OPEN_TIMEOUT) -> None:
+        """End the thread, and wait for it at most `timeout` seconds, since a stream that does not answer blocks it."""
+        self.request_stop()
+        self._thread.join(timeout=timeout)
 
     def _read(self) -> None:
         began = None
         try:
             for frame in self._frames:
-                if self._pace:
+                if self._paced:
                     began = time.monotonic() - frame.time if began is None else began
                     with self._change:
                         self._change.wait_for(lambda: self._closed, timeout=began + frame.time - time.monotonic())

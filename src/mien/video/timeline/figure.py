@@ -44,8 +44,8 @@ def _figure(summary: Summary) -> Any:
     present = {
         name
         for person in people
-        for stretch in summary.stretches(person)
-        for name, most in zip(summary.labels.names, stretch.probabilities.max(axis=0), strict=True)
+        for segment in summary.segments(person)
+        for name, most in zip(summary.labels.names, segment.probabilities.max(axis=0), strict=True)
         if most >= 0.02
     }
     handles = [Patch(color=hex_color(name), label=name) for name in summary.labels.names if name in present]
@@ -90,10 +90,10 @@ def _draw_person(
     left, width = 0.06, 0.925
     strip = figure.add_axes((left, foot + 0.4 / height, width, 0.1 / height))
     areas = figure.add_axes((left, foot + 0.52 / height, width, 0.66 / height), sharex=strip)
-    for stretch in summary.stretches(person):
-        times, values = points_of(stretch, last)
+    for segment in summary.segments(person):
+        times, values = points_of(segment, last)
         areas.stackplot(times, values.T, colors=[hex_color(name) for name in names], linewidth=0)
-        for start, end, column in stretch.spans():
+        for start, end, column in segment.spans():
             strip.axvspan(start, min(end, last), color=hex_color(summary.labels.at(column)), linewidth=0)
     areas.set(xlim=(first, last), ylim=(0, 1), yticks=[0, 0.5, 1])
     areas.set_yticklabels(["0", "50%", "100%"], fontsize=7)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mien.labels import color
-from mien.video.summary import BRIEF, EmotionPeak, Person, Summary, TrackSegment, clock
+from mien.video.summary import MIN_SECONDS_SEEN, EmotionPeak, Person, Summary, TrackSegment, clock
 from mien.video.timeline.layout import drawn_people, headline, pictures_of, points_of, spread, ticks
 
 _WIDTH, _LEFT, _RIGHT = 1000, 40, 12
@@ -105,7 +105,7 @@ def as_html(summary: Summary) -> str:
 
 
 def _part(summary: Summary, person: Person, first: float, last: float) -> str:
-    stretches = summary.stretches(person)
+    segments = summary.segments(person)
     peaks = pictures_of(person)
     top = _FACE + 14 if peaks else 4
     foot = top + _AREA + _GAP + _STRIP
@@ -114,20 +114,20 @@ def _part(summary: Summary, person: Person, first: float, last: float) -> str:
         return round(_LEFT + (time - first) / (last - first) * (_WIDTH - _LEFT - _RIGHT), 2)
 
     parts = [_axis(x, top, foot, first, last)]
-    parts += [_areas(summary, stretch, x, top, last) for stretch in stretches]
+    parts += [_areas(summary, segment, x, top, last) for segment in segments]
     parts += [
         f'<rect x="{x(start)}" y="{foot - _STRIP}" width="{max(0.5, x(min(end, last)) - x(start)):.2f}" '
         f'height="{_STRIP}" fill="rgb{color(summary.labels.at(column))}"><title>{summary.labels.at(column)}, '
         f"{clock(start)} to {clock(end)}</title></rect>"
-        for stretch in stretches
-        for start, end, column in stretch.spans()
+        for segment in segments
+        for start, end, column in segment.spans()
     ]
     parts += _faces(peaks, x, top)
     parts.append(f'<line class="cursor" y1="{top}" y2="{foot}"></line>')
     steps = ",".join(
-        f'{{"start":{stretch.start:.3f},"width":{stretch.width:.4g},"values":'
-        f"{np.round(stretch.probabilities * 100).astype(int).tolist()}}}"
-        for stretch in stretches
+        f'{{"start":{segment.start:.3f},"width":{segment.width:.4g},"values":'
+        f"{np.round(segment.probabilities * 100).astype(int).tolist()}}}"
+        for segment in segments
     ).replace(" ", "")
     return (
         f"<section data-steps='[{steps}]'><h2>Person {person.number}<small>{html.escape(headline(person))}</small></h2>"
@@ -151,9 +151,9 @@ def _axis(x: Any, top: float, foot: float, first: float, last: float) -> str:
     return "".join([*lines, *marks])
 
 
-def _areas(summary: Summary, stretch: TrackSegment, x: Any, top: float, last: float) -> str:
+def _areas(summary: Summary, segment: TrackSegment, x: Any, top: float, last: float) -> str:
     """Return the stacked areas as SVG, the first label at the bottom."""
-    times, values = points_of(stretch, last)
+    times, values = points_of(segment, last)
     heights = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
     heights /= np.maximum(heights[:, -1:], 1e-6)
     across = [x(time) for time in times]
@@ -175,7 +175,7 @@ def _faces(peaks: list[EmotionPeak], x: Any, top: float) -> list[str]:
         f'fill="rgb{color(peak.emotion)}"></rect>'
         f'<image x="{place - _FACE / 2:.1f}" y="0" width="{_FACE}" height="{_FACE}" '
         f'preserveAspectRatio="xMidYMid slice" href="data:image/jpeg;base64,{base64.b64encode(peak.picture).decode()}">'
-        f"<title>{peak.emotion} {peak.strength:.0%} at {clock(peak.time)}</title></image>"
+        f"<title>{peak.emotion} {peak.probability:.0%} at {clock(peak.time)}</title></image>"
         for peak, place in zip(peaks, places, strict=True)
     ]
 
@@ -186,7 +186,7 @@ def _count(people: int) -> str:
 
 def _more(summary: Summary, people: list[Person]) -> str:
     left = len(summary.people) - len(people)
-    brief = sum(person.seen < BRIEF for person in summary.people.values() if person not in people)
+    brief = sum(person.seen < MIN_SECONDS_SEEN for person in summary.people.values() if person not in people)
     if not left:
         return ""
-    return f"Not drawn: {left} more, {brief} of them seen for less than {BRIEF} s."
+    return f"Not drawn: {left} more, {brief} of them seen for less than {MIN_SECONDS_SEEN} s."

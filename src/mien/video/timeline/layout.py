@@ -22,9 +22,9 @@ _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600
 
 def drawn_people(summary: Summary) -> list[Person]:
     """Return the persons who were seen longest, at most MOST_PEOPLE, in order of appearance."""
-    present = summary.present()
-    longest = sorted(present, key=lambda person: -person.seen)[:MOST_PEOPLE]
-    return [person for person in present if person in longest]
+    listed = summary.listed_people()
+    longest = sorted(listed, key=lambda person: -person.seen)[:MOST_PEOPLE]
+    return [person for person in listed if person in longest]
 
 
 def ticks(first: float, last: float, most: int = 10) -> list[tuple[float, str]]:
@@ -56,14 +56,14 @@ def pictures_of(person: Person) -> list[EmotionPeak]:
     return sorted((peak for peak in person.strongest(PICTURES) if peak.picture), key=lambda peak: peak.time)
 
 
-def points_of(stretch: TrackSegment, last: float) -> tuple[Any, Any]:
+def points_of(segment: TrackSegment, last: float) -> tuple[Any, Any]:
     """Return times (n + 2,) and probabilities (n + 2, K) at the middles of the steps and at both ends.
 
     Args:
-        stretch: the segment, of n steps.
+        segment: the segment, of n steps.
         last: time in seconds after which nothing is drawn.
     """
-    middles = stretch.start + (np.arange(len(stretch.reported)) + 0.5) * stretch.width
-    end = max(min(stretch.edges[-1], last), middles[-1])
-    values = stretch.probabilities
-    return np.concatenate([[stretch.start], middles, [end]]), np.concatenate([values[:1], values, values[-1:]])
+    middles = segment.start + (np.arange(len(segment.reported)) + 0.5) * segment.width
+    end = max(min(segment.edges[-1], last), middles[-1])
+    values = segment.probabilities
+    return np.concatenate([[segment.start], middles, [end]]), np.concatenate([values[:1], values, values[-1:]])

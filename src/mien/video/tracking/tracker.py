@@ -37,9 +37,9 @@ class TrackOptions:
         reach: most distance from the expected position at once.
         reach_gain: how much the reach grows with each second without a sighting.
         max_reach: upper limit of the reach.
-        away: cost of a second without a sighting, counted up to one second.
-        look: weight of the difference in appearance; 0: it does not count.
-        least_look: least similarity of appearance, -1 to 1, unless the face is less than 0.3 from its expected
+        absence_cost: cost of a second without a sighting, counted up to one second.
+        appearance_weight: weight of the difference in appearance; 0: it does not count.
+        min_similarity: least similarity of appearance, -1 to 1, unless the face is less than 0.3 from its expected
             position.
     """
 
@@ -47,12 +47,12 @@ class TrackOptions:
     reach: float = 0.7
     reach_gain: float = 2.0
     max_reach: float = 1.2
-    away: float = 0.25
-    look: float = 0.7
-    least_look: float = 0.0
+    absence_cost: float = 0.25
+    appearance_weight: float = 0.7
+    min_similarity: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("max_gap", "reach", "reach_gain", "max_reach", "away", "look"):
+        for name in ("max_gap", "reach", "reach_gain", "max_reach", "absence_cost", "appearance_weight"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"tracking: expected {name} from 0, got {getattr(self, name)}")
 
@@ -64,13 +64,13 @@ class _Track:
     number: int
     box: npt.NDArray[np.float64]
     seen: float
-    look: FloatArray | None
+    appearance: FloatArray | None
     velocity: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
     known: float = 0.0  # seconds over which the velocity has been measured
 
     VELOCITY_TIME = 0.4  # seconds over which the velocity is averaged
     COAST = 2.0  # time constant, in seconds, with which the velocity of an unseen face decays
-    LOOK_TIME = 2.0  # seconds over which the appearance is averaged
+    APPEARANCE_TIME = 2.0  # seconds over which the appearance is averaged
 
     @property
     def side(self) -> float:
@@ -83,7 +83,7 @@ class _Track:
         travelled = self.COAST * (1 - np.exp(-away / self.COAST))
         return np.asarray(_centres(self.box[None])[0] + self.velocity * travelled)
 
-    def move(self, time: float, box: npt.NDArray[np.float64], look: FloatArray | None) -> None:
+    def move(self, time: float, box: npt.NDArray[np.float64], appearance: FloatArray | None) -> None:
         """Update the track with a new sighting."""
         passed = time - self.seen
         if passed > 0:
@@ -91,10 +91,10 @@ class _Track:
             share = 1 - np.exp(-passed / self.VELOCITY_TIME)
             self.velocity += max(share, passed / (self.known + passed)) * (speed - self.velocity)
             self.known += passed
-        if look is not None and self.look is not None:
-            share = np.float32(1 - np.exp(-max(passed, 1e-3) / self.LOOK_TIME))
-            look = self.look + share * (look - self.look)
-        self.box, self.seen, self.look = box, time, self.look if look is None else look
+        if appearance is not None and self.appearance is not None:
+            share = np.float32(1 - np.exp(-max(passed, 1e-3) / self.APPEARANCE_TIME))
+            appearance = self.appearance + share * (appearance - self.appearance)
+        self.box, self.seen, self.appearance = box, time, self.appearance if appearance is None else appearance
 
 
 class Tracker:
@@ -131,13 +131,13 @@ class Tracker:
             self._tracks.append(_Track(int(number), box.astype(np.float64), time, None))
         self.next_number = max([self.next_number, *(int(number) + 1 for number in numbers)])
 
-    def update(self, time: float, boxes: FloatArray, looks: FloatArray | None = None) -> npt.NDArray[np.int64]:
+    def update(self, time: float, boxes: FloatArray, appearances: FloatArray | None = None) -> npt.NDArray[np.int64]:
         """Assign the detected faces to tracks; call it in the order of time.
 
         Args:
             time: seconds.
             boxes: the faces, float32 (n, 4) xyxy in pixels.
-            looks: unit vectors of their appearance, float32 (n, d), from `appearance_of`, or None.
+            appearances: unit vectors of their appearance, float32 (n, d), from `appearance_of`, or None.
 
         Returns:
             The number of each face's track, int64 (n,).
@@ -145,19 +145,19 @@ class Tracker:
         self._tracks = [track for track in self._tracks if time - track.seen <= self.options.max_gap]
         corners = np.asarray(boxes, np.float64).reshape(-1, 4)
         numbers = np.full(len(corners), -1, np.int64)
-        costs = self._costs(time, corners, looks)
+        costs = self._costs(time, corners, appearances)
         for row, column in zip(*linear_sum_assignment(costs), strict=True):
             if costs[row, column] < _IMPOSSIBLE:
                 numbers[column] = self._tracks[row].number
-                self._tracks[row].move(time, corners[column], None if looks is None else looks[column])
+                self._tracks[row].move(time, corners[column], None if appearances is None else appearances[column])
         for column in np.flatnonzero(numbers < 0):
             numbers[column] = self.next_number
-            look = None if looks is None else looks[column]
-            self._tracks.append(_Track(self.next_number, corners[column], time, look))
+            appearance = None if appearances is None else appearances[column]
+            self._tracks.append(_Track(self.next_number, corners[column], time, appearance))
             self.next_number += 1
         return numbers
 
-    def keep(self, time: float, boxes: FloatArray, numbers: npt.NDArray[np.int64]) -> None:
+    def update_positions(self, time: float, boxes: FloatArray, numbers: npt.NDArray[np.int64]) -> None:
         """Update the tracks of faces whose numbers are known, since they were moved by optical flow.
 
         Args:
@@ -170,7 +170,9 @@ class Tracker:
             if track.number in places:
                 track.move(time, places[track.number], None)
 
-    def _costs(self, time: float, boxes: npt.NDArray[np.float64], looks: FloatArray | None) -> npt.NDArray[np.float64]:
+    def _costs(
+        self, time: float, boxes: npt.NDArray[np.float64], appearances: FloatArray | None
+    ) -> npt.NDArray[np.float64]:
         """Return the cost of assigning each face (columns) to each track (rows)."""
         costs = np.full((len(self._tracks), len(boxes)), _IMPOSSIBLE)
         sides = np.sqrt(np.maximum(1.0, (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)))
@@ -180,12 +182,12 @@ class Tracker:
             reach = min(options.reach + options.reach_gain * away, options.max_reach)
             distance = np.linalg.norm(centres - track.centre_at(time), axis=1) / np.sqrt(sides * track.side)
             growth = np.abs(np.log(sides / track.side))
-            cost = distance + options.away * min(away, 1.0) + 0.5 * growth
+            cost = distance + options.absence_cost * min(away, 1.0) + 0.5 * growth
             possible = (distance < reach) & (growth < 1.0)
-            if looks is not None and track.look is not None and options.look:
-                alike = looks @ track.look / max(1e-6, float(np.linalg.norm(track.look)))
-                cost = cost + options.look * (1 - alike)
-                possible &= (alike >= options.least_look) | (distance < 0.3)
+            if appearances is not None and track.appearance is not None and options.appearance_weight:
+                similarity = appearances @ track.appearance / max(1e-6, float(np.linalg.norm(track.appearance)))
+                cost = cost + options.appearance_weight * (1 - similarity)
+                possible &= (similarity >= options.min_similarity) | (distance < 0.3)
             costs[row, possible] = cost[possible]
         return costs
 
@@ -200,9 +202,9 @@ def appearance_of(image: Pixels, boxes: FloatArray) -> FloatArray:
     Returns:
         Unit vectors float32 (n, d); the scalar product of two is their similarity, -1 to 1.
     """
-    looks = np.zeros((len(boxes), 3 * APPEARANCE_SIDE**2), np.float32)
+    appearances = np.zeros((len(boxes), 3 * APPEARANCE_SIDE**2), np.float32)
     height, width = image.shape[:2]
-    for look, (left, top, right, bottom) in zip(looks, boxes, strict=True):
+    for appearance, (left, top, right, bottom) in zip(appearances, boxes, strict=True):
         margin = 0.25 * (right - left)
         low_x, high_x = int(np.clip(left - margin, 0, width - 1)), int(np.clip(right + margin, 1, width))
         low_y, high_y = int(np.clip(top - margin, 0, height - 1)), int(np.clip(bottom + 2 * margin, 1, height))
@@ -213,8 +215,8 @@ def appearance_of(image: Pixels, boxes: FloatArray) -> FloatArray:
             .ravel()
         )
         grid -= grid.mean()
-        look[:] = grid / max(1e-6, float(np.linalg.norm(grid)))
-    return looks
+        appearance[:] = grid / max(1e-6, float(np.linalg.norm(grid)))
+    return appearances
 
 
 def _centres(boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -4,7 +4,7 @@
 import { clock, h } from "./dom.js";
 import { colorOf, paint } from "./emotions.js";
 
-const BRIEF = 0.5; // seconds; who is seen for less is a passer-by, as in `mien video`
+const MIN_SECONDS_SEEN = 0.5; // seconds; who is seen for less is a passer-by, as in `mien video`
 const LANES = 6; // more are shown when asked for
 const STRIP = 0.22; // share of a lane's height
 const STEP = 1; // seconds that an arrow key moves
@@ -67,7 +67,7 @@ export class Timeline {
     this.#due = true;
     requestAnimationFrame(() => {
       this.#due = false;
-      const present = [...this.#people].filter(([, { seen }]) => seen >= BRIEF);
+      const present = [...this.#people].filter(([, { seen }]) => seen >= MIN_SECONDS_SEEN);
       const people = present.length ? present : [...this.#people];
       const longest = [...people].sort(([, a], [, b]) => b.seen - a.seen).slice(0, this.#all ? undefined : LANES);
       for (const [track, person] of longest) this.#drawLane(this.#lane(track), track, person);

@@ -9,7 +9,7 @@ import { settings } from "./settings.js";
 import { Timeline } from "./timeline.js";
 
 const POLL = 600; // milliseconds between two looks at a job
-const BRIEF = 0.5; // seconds; who is seen for less is left out beside the player
+const MIN_SECONDS_SEEN = 0.5; // seconds; who is seen for less is left out beside the player
 const BOX = ["left", "top", "right", "bottom"];
 
 export class VideoPanel {
@@ -158,8 +158,8 @@ export class VideoPanel {
       return;
     }
     this.#summary = await video.summary(this.#job.id);
-    const brief = this.#summary.people.filter(({ seen }) => seen < BRIEF).length;
-    const people = this.#summary.people.length > brief ? this.#summary.people.filter(({ seen }) => seen >= BRIEF) : this.#summary.people;
+    const brief = this.#summary.people.filter(({ seen }) => seen < MIN_SECONDS_SEEN).length;
+    const people = this.#summary.people.length > brief ? this.#summary.people.filter(({ seen }) => seen >= MIN_SECONDS_SEEN) : this.#summary.people;
     this.parts.headline.textContent = people.length ? counted(people.length, "person", "persons") : "Nobody was seen";
     this.parts.faces.replaceChildren(...people.map((person) => this.#person(person)));
     this.#savable(true);

@@ -11,11 +11,11 @@ import numpy.typing as npt
 from mien.detection.detections import Detections
 from mien.pipeline import FacePipeline
 
-HOPS = 3
+MAX_FLOW_STEPS = 3
 """Most steps in which faces that were detected in an earlier picture are moved to the current one."""
 
 
-class BackgroundSearch:
+class BackgroundDetection:
     """Detect the faces of one picture in a background thread, and keep the gray pictures that follow it."""
 
     def __init__(self) -> None:
@@ -55,18 +55,18 @@ class BackgroundSearch:
         if not self._running.done():
             return None
         seconds, faces = self._running.result()
-        steps = np.linspace(0, len(self._since) - 1, min(HOPS + 1, len(self._since))).round().astype(int)
+        steps = np.linspace(0, len(self._since) - 1, min(MAX_FLOW_STEPS + 1, len(self._since))).round().astype(int)
         pictures = [self._since[step] for step in steps]
-        self.drop()
+        self.discard()
         return seconds, faces, pictures
 
-    def drop(self) -> None:
+    def discard(self) -> None:
         """Discard the detection that is running or has ended."""
         self._running, self._since = None, []
 
     def close(self) -> None:
         """Discard the detection and end the thread."""
-        self.drop()
+        self.discard()
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
