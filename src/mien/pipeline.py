@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.bundle import DEFAULT, Bundle, Head, find, released
+from mien.detection.closeups import detect_at_all_sizes
 from mien.detection.detections import Detections, Detector
 from mien.detection.registry import make_detector
 from mien.errors import InputError
@@ -143,7 +144,7 @@ class FacePipeline:
         Args:
             pixels: RGB uint8 (H, W, 3).
         """
-        detections = self.detector(pixels)
+        detections = detect_at_all_sizes(self.detector, pixels)
         sides = detections.boxes[:, 2:] - detections.boxes[:, :2]
         order = np.argsort(-sides.prod(axis=1), kind="stable")
         return detections.select(order[sides[order].min(axis=1, initial=np.inf) >= self.min_face])

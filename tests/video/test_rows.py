@@ -18,7 +18,8 @@ from helpers.made_up_faces import faces
 from mien.errors import DataError, InputError
 from mien.labels import FER2013, FERPLUS
 from mien.video.moment import Moment
-from mien.video.rows import RowWriter, columns, find_resume_point, read_rows, rows_of, to_parquet
+from mien.video.resume import find_resume_point
+from mien.video.rows import RowWriter, columns, read_rows, rows_of, to_parquet
 
 SUFFIXES = [".csv", ".jsonl", ".parquet"]
 

@@ -17,18 +17,21 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.detection.detections import Detections, non_maximum_suppression
-from mien.pipeline import FacePipeline, pick_vote_shares
+from mien.pipeline import FacePipeline
 from mien.results import Faces
 from mien.video.background import BackgroundDetection
+from mien.video.frame_result import FrameResult
 from mien.video.io.frames import OPEN_TIMEOUT, Frame, Source
 from mien.video.io.opening import open_source
 from mien.video.io.prefetch import PREFETCHED, Prefetcher
 from mien.video.moment import Moment
 from mien.video.options import AnalysisOptions, Sampling
 from mien.video.schedule import DetectionSchedule
+from mien.video.tracking.cuts import CutDetector
 from mien.video.tracking.flow import FaceFlow, move_faces
 from mien.video.tracking.smoothing import Smoother
 from mien.video.tracking.tracker import Tracker, TrackOptions, appearance_of
+from mien.video.window import CentredWindow
 
 OVERLAP = 0.3
 """Tracked faces that overlap more (IoU) may have slipped onto one another: faces are detected at once."""
@@ -64,6 +67,7 @@ class FrameAnalyzer:
         self._flow = FaceFlow()
         self._faces: Detections | None = None  # those of the last frame, with their numbers
         self._numbers = np.zeros(0, np.int64)
+        self.cuts = CutDetector()
         self._detection = BackgroundDetection()  # used where the schedule says so
         self._next: tuple[FacePipeline, Smoother] | None = None
 
@@ -80,17 +84,42 @@ class FrameAnalyzer:
         self._next = pipeline, Smoother(seconds, self.smoother.margin)
 
     def analyze(self, frame: Frame, stages: dict[str, float] | None = None, arrived: float = 0.0) -> Moment:
-        """Analyze the next frame; frames must come in the order of their times.
+        """Analyze the next frame, with averages over the frames before it; frames come in the order of their times.
 
         Args:
             frame: the frame.
             stages: seconds of earlier stages; those of the analysis are added.
             arrived: when the frame was ready, in seconds of `time.perf_counter`.
         """
+        result = self.classify_frame(frame, self.cuts.update(frame), stages, arrived)
+        averages = self.smoother.average(frame.time, result.numbers, result.values)
+        columns = self.smoother.report(result.numbers, averages[:, : len(self.pipeline.labels)])
+        return result.moment(self.name, averages, columns)
+
+    def classify_frame(
+        self, frame: Frame, after_cut: bool, stages: dict[str, float] | None = None, arrived: float = 0.0
+    ) -> FrameResult:
+        """Detect or move the faces of the next frame, track persons and classify, without averages.
+
+        Args:
+            frame: the frame.
+            after_cut: whether a new shot begins with it: all tracks end, and faces are detected.
+            stages: as in `analyze`.
+            arrived: as in `analyze`.
+        """
         stages = {} if stages is None else stages
         if self._next is not None:
             (self.pipeline, self.smoother), self._next = self._next, None
+        resized = self._flow.last is not None and self._flow.last.shape != frame.image.shape[:2]
+        if after_cut:
+            self.tracker.end_all()
+            self.smoother.keep_only(set())
+        elif resized:
+            self.tracker.expect_anywhere()
+        if after_cut or resized:
+            self._faces = None
         due = self.schedule.due(frame.time)
+        tracks = self.tracker.state() if due and not self.schedule.realtime and not (after_cut or resized) else None
         background = self.schedule.in_background and self._faces is not None and not self._faces.are_frames
         tracked = self._follow(frame, stages, keep=not self._detection.done) if background or not due else None
         detected = tracked is None
@@ -104,20 +133,10 @@ class FrameAnalyzer:
         order = np.argsort(-(faces.boxes[:, 2:] - faces.boxes[:, :2]).prod(axis=1), kind="stable")
         self._faces, self._numbers = faces.select(order), numbers[order]
         with _timed(stages, "classify"):
-            classified = self._classify(frame, self._faces, self._numbers)
+            probabilities, shares = self.pipeline.classify(self.pipeline.crop(frame.image, self._faces))
+        values = probabilities if shares is None else np.concatenate([probabilities, shares], axis=1)
         self.schedule.learn(stages)
-        return Moment(frame.time, frame.number, classified, frame.image, detected, stages, arrived)
-
-    def restore(self, time: float, faces: Faces) -> None:
-        """Restore the persons of an earlier analysis and their reported emotions.
-
-        Args:
-            time: when they were seen, in seconds.
-            faces: the faces of that moment, with track_ids.
-        """
-        if faces.track_ids is not None and faces.reported is not None:
-            self.tracker.restore(time, faces.boxes, faces.track_ids)
-            self.smoother.restore(faces.track_ids, faces.reported)
+        return FrameResult(frame, self._faces, self._numbers, values, self.pipeline, detected, stages, arrived, tracks)
 
     def close(self) -> None:
         """End the thread that detects in the background."""
@@ -176,27 +195,6 @@ class FrameAnalyzer:
             self.smoother.keep_only(self.tracker.numbers)
         return numbers
 
-    def _classify(self, frame: Frame, found: Detections, numbers: npt.NDArray[np.int64]) -> Faces:
-        """Return the faces with their emotions, averaged in time."""
-        probabilities, shares = self.pipeline.classify(self.pipeline.crop(frame.image, found))
-        values = probabilities if shares is None else np.concatenate([probabilities, shares], axis=1)
-        averages = self.smoother.average(frame.time, numbers, values)
-        count = probabilities.shape[1]
-        columns = self.smoother.report(numbers, averages[:, :count])
-        return Faces(
-            boxes=found.boxes,
-            scores=found.scores,
-            landmarks=found.landmarks,
-            probabilities=np.ascontiguousarray(averages[:, :count]),
-            vote_shares=pick_vote_shares(columns, None if shares is None else averages[:, count:]),
-            labels=self.pipeline.labels,
-            size=(frame.image.shape[1], frame.image.shape[0]),
-            source=self.name,
-            track_ids=numbers,
-            reported=columns,
-            min_confidence=self.pipeline.min_confidence,
-        )
-
 
 class VideoAnalysis:
     """Iterate over the `Moment`s of a video; made by `analyze`.
@@ -217,6 +215,10 @@ class VideoAnalysis:
         self._frames = Prefetcher(
             source.frames(sampling), prefetched, latest=realtime, paced=realtime and not source.live
         )
+        self._marked = analyzer.cuts.mark(self._frames)
+        self._window = (
+            None if realtime else CentredWindow(analyzer, analyzer.smoother.seconds, analyzer.smoother.margin)
+        )
 
     @property
     def dropped(self) -> int:
@@ -233,8 +235,37 @@ class VideoAnalysis:
 
     def __next__(self) -> Moment:
         began = time.perf_counter()
-        frame = next(self._frames)
-        return self.analyzer.analyze(frame, {"wait": time.perf_counter() - began}, self._frames.arrived)
+        if self._window is None:
+            frame = next(self._frames)
+            return self.analyzer.analyze(frame, {"wait": time.perf_counter() - began}, self._frames.arrived)
+        while (moment := self._window.take()) is None:
+            marked = next(self._marked, None)
+            if marked is None:
+                self._window.end()
+                if (moment := self._window.take()) is None:
+                    raise StopIteration
+                return moment
+            stages = {"wait": time.perf_counter() - began}
+            self._window.add(self.analyzer.classify_frame(*marked, stages, self._frames.arrived))
+            began = time.perf_counter()
+        return moment
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from the `state` of a moment of an earlier analysis of the same video."""
+        if self._window is not None:
+            self._window.restore(state)
+
+    def restore_people(self, time: float, faces: Faces) -> None:
+        """Continue with the persons of an earlier analysis and their reported emotions; averages begin anew.
+
+        Args:
+            time: when they were seen, in seconds.
+            faces: the faces of that moment, with track_ids.
+        """
+        if faces.track_ids is not None and faces.reported is not None:
+            self.analyzer.tracker.restore(time, faces.boxes, faces.track_ids)
+            reporter = self.analyzer.smoother.reporter if self._window is None else self._window.reporter
+            reporter.reported.update(zip(faces.track_ids.tolist(), faces.reported.tolist(), strict=True))
 
     def __enter__(self) -> VideoAnalysis:
         return self
@@ -246,9 +277,9 @@ class VideoAnalysis:
         if hasattr(self, "_frames"):
             self._frames.request_stop()
 
-    def close(self, patience: float = OPEN_TIMEOUT) -> None:
-        """Stop and free the video; wait at most `patience` seconds for a stream that does not answer."""
-        self._frames.close(patience)
+    def close(self, timeout: float = OPEN_TIMEOUT) -> None:
+        """Stop and free the video; wait at most `timeout` seconds for a stream that does not answer."""
+        self._frames.close(timeout)
         self.analyzer.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ class Moment:
         stages: seconds that each stage took: wait (for the frame), detect, flow, track, classify. In real time faces
             may be detected in the background; "detect" is then in the moment that uses the detection.
         arrived: when the frame was ready to be analyzed, in seconds of `time.perf_counter`.
+        state: the state of the analysis before this frame, for JSON, where it can be resumed; else None.
     """
 
     time: float
@@ -33,3 +35,4 @@ class Moment:
     detected: bool = False
     stages: dict[str, float] = field(default_factory=dict)
     arrived: float = 0.0
+    state: dict[str, Any] | None = None

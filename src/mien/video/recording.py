@@ -26,7 +26,8 @@ from mien.video.io.prefetch import Prefetcher
 from mien.video.io.writer import VideoWriter
 from mien.video.moment import Moment
 from mien.video.options import RESUME_TOLERANCE, AnalysisOptions, Sampling
-from mien.video.rows import ResumePoint, RowWriter, check_target, find_resume_point, journal_of, read_rows
+from mien.video.resume import ResumeFile, ResumePoint, find_resume_point
+from mien.video.rows import RowWriter, check_target, journal_of, read_rows
 from mien.video.summary import Summary
 from mien.video.timeline.writing import TIMELINES, check_timeline, write_timeline
 
@@ -127,6 +128,10 @@ def record_video(
         started(opened)
     summary = Summary(pipeline.labels, opened.name)
     notes: list[str] = []
+    journal = journal_of(Path(files.rows)) if files.rows else None
+    resume_file = ResumeFile(journal) if journal is not None else None
+    if resume_file is not None and earlier is None:
+        resume_file.remove()  # of an earlier recording under this name
     began, stopped = time.monotonic(), False
     with ExitStack() as stack:
         rows = stack.enter_context(RowWriter(files.rows, pipeline.labels, earlier)) if files.rows else None
@@ -136,6 +141,8 @@ def record_video(
         try:
             for moment, is_new in _moments(analysis, source, options.sampling, files, pipeline, earlier):
                 if rows is not None and is_new:
+                    if resume_file is not None and moment.state is not None:
+                        resume_file.save(moment.state, rows.size or 0)
                     rows.write(moment)
                 summary.add(moment.time, moment.faces, moment.image if files.timelines else None)
                 if film is not None and moment.image is not None:
@@ -145,6 +152,8 @@ def record_video(
         except KeyboardInterrupt:  # the timeline and the summary of what was analyzed are still written
             stopped = True
         notes += [*analysis.notes, *(film.notes if film is not None else [])]
+    if resume_file is not None and not stopped and (options.end is None or journal != Path(files.rows or "")):
+        resume_file.remove()  # nothing is left to do, or the rows are in a Parquet file
     for path in files.timelines:
         write_timeline(summary, path)
     if files.summary:
@@ -201,8 +210,10 @@ def _analysis(
     if earlier is not None:
         options = replace(options, first_track=earlier.next_track)
     analysis = analyze(pipeline, opened, options, resume=earlier.resume if earlier else 0.0)
-    if earlier is not None and earlier.last is not None:
-        analysis.analyzer.restore(earlier.last.time, earlier.last.faces)
+    if earlier is not None and earlier.state is not None:
+        analysis.restore(earlier.state)
+    elif earlier is not None and earlier.last is not None:
+        analysis.restore_people(earlier.last.time, earlier.last.faces)
     with analysis:
         yield analysis
 

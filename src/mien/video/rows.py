@@ -12,10 +12,9 @@ import io
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import numpy as np
 
@@ -70,24 +69,19 @@ def rows_of(moment: Moment) -> list[dict[str, Any]]:
     return rows
 
 
-@dataclass(frozen=True)
-class ResumePoint:
-    """The point at which an interrupted recording is resumed.
+class EarlierRows(Protocol):
+    """What is kept of a file of rows that is continued.
 
     Attributes:
         size: bytes of the file that are kept.
-        resume: time, in seconds, of the frame that was written last; it is analyzed again, since its rows may be
-            incomplete.
-        last: the frame before it, or None.
-        next_track: the first unused track number.
         version: version of the rows in the file; new rows are written in the same version.
     """
 
-    size: int
-    resume: float
-    last: Moment | None
-    next_track: int
-    version: int = SCHEMA
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def version(self) -> int: ...
 
 
 class RowWriter:
@@ -103,7 +97,7 @@ class RowWriter:
         MissingExtraError: a Parquet file needs the extra `parquet`.
     """
 
-    def __init__(self, path: str | Path, labels: LabelSet, earlier: ResumePoint | None = None) -> None:
+    def __init__(self, path: str | Path, labels: LabelSet, earlier: EarlierRows | None = None) -> None:
         self.path = check_target(path)
         self.labels = labels
         self.count = 0
@@ -116,7 +110,7 @@ class RowWriter:
             self._file.flush()
 
     @staticmethod
-    def _open(path: Path, earlier: ResumePoint | None) -> IO[str]:
+    def _open(path: Path, earlier: EarlierRows | None) -> IO[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         if earlier is not None:
             with path.open("r+b") as file:
@@ -133,6 +127,11 @@ class RowWriter:
         if self.path.suffix.lower() == ".parquet" and kind is None:
             to_parquet(self._journal, self.path, self.labels)
             self._journal.unlink()
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of all rows that have been written; None for standard output."""
+        return None if self._journal is None else self._journal.stat().st_size
 
     def write(self, moment: Moment) -> None:
         """Write the rows of a moment and flush them."""
@@ -172,30 +171,6 @@ def journal_of(path: Path) -> Path | None:
     return path.with_name(path.name + ".jsonl") if path.suffix.lower() == ".parquet" else path
 
 
-def find_resume_point(path: str | Path, labels: LabelSet) -> ResumePoint | None:
-    """Return where to resume the recording in a file of rows; None if the file has no whole frame.
-
-    Raises:
-        InputError: the rows went to standard output, or the Parquet file is complete.
-        DataError: the file does not hold rows of these labels.
-    """
-    target = Path(path)
-    journal = journal_of(target)
-    if journal is None:
-        raise InputError("resume: expected the rows in a file, got standard output. Name a file")
-    if not journal.exists() and target.exists():
-        raise InputError(f"{target} is finished: a Parquet file that is cut short has its rows in {journal.name}")
-    if not journal.exists():
-        return None
-    size, before, last, most, version = 0, None, None, 0, SCHEMA
-    for offset, found, moment in _frames(journal, labels):
-        size, version, before, last = offset, found, last, moment
-        most = max(most, *moment.faces.track_ids.tolist()) if moment.faces.track_ids is not None else most
-    if last is None:
-        return None
-    return ResumePoint(size, last.time, before, most + 1, version)
-
-
 def read_rows(path: str | Path, labels: LabelSet, before: float = float("inf")) -> Iterator[Moment]:
     """Yield the moments of a file of rows, of version 1 or 2; one at a time is in memory.
 
@@ -209,7 +184,7 @@ def read_rows(path: str | Path, labels: LabelSet, before: float = float("inf")) 
         MissingExtraError: a Parquet file needs the extra `parquet`.
     """
     path = Path(path)
-    frames = _parquet_frames(path, labels) if path.suffix.lower() == ".parquet" else _frames(path, labels)
+    frames = _parquet_frames(path, labels) if path.suffix.lower() == ".parquet" else row_frames(path, labels)
     for *_, moment in frames:
         if moment.time >= before:
             return
@@ -242,7 +217,7 @@ def _pyarrow() -> tuple[Any, Any]:
     return pyarrow, pyarrow.parquet
 
 
-def _frames(path: Path, labels: LabelSet) -> Iterator[tuple[int, int, Moment]]:
+def row_frames(path: Path, labels: LabelSet) -> Iterator[tuple[int, int, Moment]]:
     """Yield every frame with the byte offset of its rows and their version; only whole lines are read."""
     for frame, group in groupby(_lines(path, labels), key=lambda item: item[2]["frame"]):
         items = list(group)

@@ -7,6 +7,7 @@ by measurement: docs/video.md.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -113,6 +114,7 @@ class Tracker:
         self.options = options
         self.next_number = first
         self._tracks: list[_Track] = []
+        self._anywhere = False
 
     @property
     def numbers(self) -> set[int]:
@@ -131,6 +133,44 @@ class Tracker:
             self._tracks.append(_Track(int(number), box.astype(np.float64), time, None))
         self.next_number = max([self.next_number, *(int(number) + 1 for number in numbers)])
 
+    def end_all(self) -> None:
+        """End all tracks: whoever is seen next gets a new number."""
+        self._tracks = []
+
+    def expect_anywhere(self) -> None:
+        """Let appearance alone find each person in the next update, since all positions have changed."""
+        self._anywhere = True
+
+    def state(self) -> dict[str, Any]:
+        """Return the tracks as plain values, for JSON."""
+        tracks = [
+            {
+                "number": track.number,
+                "box": track.box.tolist(),
+                "seen": track.seen,
+                "appearance": None if track.appearance is None else track.appearance.tolist(),
+                "velocity": track.velocity.tolist(),
+                "known": track.known,
+            }
+            for track in self._tracks
+        ]
+        return {"next_number": self.next_number, "tracks": tracks}
+
+    def restore_state(self, state: dict[str, Any]) -> None:
+        """Continue from the result of `state`."""
+        self.next_number = int(state["next_number"])
+        self._tracks = [
+            _Track(
+                int(track["number"]),
+                np.array(track["box"], np.float64),
+                float(track["seen"]),
+                None if track["appearance"] is None else np.array(track["appearance"], np.float32),
+                np.array(track["velocity"], np.float64),
+                float(track["known"]),
+            )
+            for track in state["tracks"]
+        ]
+
     def update(self, time: float, boxes: FloatArray, appearances: FloatArray | None = None) -> npt.NDArray[np.int64]:
         """Assign the detected faces to tracks; call it in the order of time.
 
@@ -146,6 +186,7 @@ class Tracker:
         corners = np.asarray(boxes, np.float64).reshape(-1, 4)
         numbers = np.full(len(corners), -1, np.int64)
         costs = self._costs(time, corners, appearances)
+        self._anywhere = False
         for row, column in zip(*linear_sum_assignment(costs), strict=True):
             if costs[row, column] < _IMPOSSIBLE:
                 numbers[column] = self._tracks[row].number
@@ -182,6 +223,8 @@ class Tracker:
             reach = min(options.reach + options.reach_gain * away, options.max_reach)
             distance = np.linalg.norm(centres - track.centre_at(time), axis=1) / np.sqrt(sides * track.side)
             growth = np.abs(np.log(sides / track.side))
+            if self._anywhere:
+                distance, growth = np.zeros(len(boxes)), np.zeros(len(boxes))
             cost = distance + options.absence_cost * min(away, 1.0) + 0.5 * growth
             possible = (distance < reach) & (growth < 1.0)
             if appearances is not None and track.appearance is not None and options.appearance_weight:
