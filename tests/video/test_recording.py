@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 
 from helpers.paths import ROOT
-from helpers.video_clips import gray, levels, portraits, write_clip
+from helpers.video_clips import COLLINS, gray, levels, portraits, write_clip
 from mien.cli.main import main
+from mien.images import load_image
+from mien.video import resume
 from mien.video.io.opening import open_source
 from mien.video.options import Sampling
 
@@ -222,6 +225,57 @@ def test_after_a_stop_no_frame_is_lost_and_none_is_read_twice(
         run("part.csv", "--end", end)
         run("part.csv", "--resume")
         assert frames("part.csv") == frames("whole.csv"), end
+
+
+def two_people(seconds: float = 5.0, rate: float = 25.0) -> tuple[list[float], list[np.ndarray]]:
+    """Two portraits that move in different ways, one of them for part of the time only, with a cut in the middle."""
+    face = cv2.resize(load_image(COLLINS), (150, 150), interpolation=cv2.INTER_AREA)
+    times, images = [k / rate for k in range(round(seconds * rate))], []
+    for k, time in enumerate(times):
+        shade = 128 if time < seconds / 2 else 60
+        picture = gray(shade, (480, 270))
+        picture[::9, :, 0] = shade + 40 if time < seconds / 2 else shade // 3
+        picture[60:210, 20 + k % 40 : 170 + k % 40] = face
+        if not 0.8 < time < 1.5:
+            picture[90:240, 460 - 150 - k % 30 : 460 - k % 30] = face[:, ::-1]
+        images.append(picture)
+    return times, images
+
+
+@pytest.mark.parametrize("ends", [("0.7",), ("1.13", "1.9"), ("2.52", "2.6", "4")], ids=str)
+def test_rows_after_stops_equal_those_of_one_run(
+    ends: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resume, "SAVE_SECONDS", 0.0)
+    clip = write_clip(tmp_path / "a.mp4", *two_people())
+    words = ["video", str(clip), "--size", "320"]
+    assert main([*words, "--out", str(tmp_path / "whole.csv")]) == 0
+    for end in ends:
+        assert main([*words, "--out", str(tmp_path / "part.csv"), "--end", end, "--resume"]) == 0
+        assert (tmp_path / "part.csv.resume.json").exists()
+    assert main([*words, "--out", str(tmp_path / "part.csv"), "--resume"]) == 0
+    assert (tmp_path / "part.csv").read_text() == (tmp_path / "whole.csv").read_text()
+    assert not (tmp_path / "part.csv.resume.json").exists()
+    tracks = {int(row["track"]) for row in rows_of(tmp_path / "whole.csv")}
+    assert len(tracks) >= 4  # new numbers after the cut
+
+
+def test_without_the_state_the_difference_is_said(
+    clip: Path, fast: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    target = tmp_path / "a.csv"
+    assert main(["video", str(clip), *fast, "--out", str(target), "--end", "2"]) == 0
+    (tmp_path / "a.csv.resume.json").write_text("{")
+    assert main(["video", str(clip), *fast, "--out", str(target), "--resume"]) == 0
+    assert "averages begin anew at" in caplog.text
+    assert len(rows_of(target)) == 40
+
+
+def test_a_new_recording_removes_an_old_state(clip: Path, fast: list[str], tmp_path: Path) -> None:
+    target = tmp_path / "a.csv"
+    assert main(["video", str(clip), *fast, "--out", str(target), "--end", "2"]) == 0
+    assert main(["video", str(clip), *fast, "--out", str(target)]) == 0
+    assert [path.name for path in tmp_path.iterdir() if "resume" in path.name] == []
 
 
 def test_resume_with_nothing_there_begins(clip: Path, fast: list[str], tmp_path: Path) -> None:

@@ -119,7 +119,8 @@ class FrameAnalyzer:
         if after_cut or resized:
             self._faces = None
         due = self.schedule.due(frame.time)
-        tracks = self.tracker.state() if due and not self.schedule.realtime and not (after_cut or resized) else None
+        resumable = due and not self.schedule.realtime and not after_cut and not resized
+        state = {"tracker": self.tracker.state(), "cuts": self.cuts.state()} if resumable else None
         background = self.schedule.in_background and self._faces is not None and not self._faces.are_frames
         tracked = self._follow(frame, stages, keep=not self._detection.done) if background or not due else None
         detected = tracked is None
@@ -136,7 +137,7 @@ class FrameAnalyzer:
             probabilities, shares = self.pipeline.classify(self.pipeline.crop(frame.image, self._faces))
         values = probabilities if shares is None else np.concatenate([probabilities, shares], axis=1)
         self.schedule.learn(stages)
-        return FrameResult(frame, self._faces, self._numbers, values, self.pipeline, detected, stages, arrived, tracks)
+        return FrameResult(frame, self._faces, self._numbers, values, self.pipeline, detected, stages, arrived, state)
 
     def close(self) -> None:
         """End the thread that detects in the background."""

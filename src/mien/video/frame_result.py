@@ -28,7 +28,7 @@ class FrameResult:
         detected: see `Moment`.
         stages: see `Moment`.
         arrived: see `Moment`.
-        tracks: the tracker's state just before this frame, if the analysis can be resumed here.
+        state: the state of the tracker and of the cut detector before this frame, where the analysis can be resumed.
     """
 
     frame: Frame
@@ -39,7 +39,7 @@ class FrameResult:
     detected: bool
     stages: dict[str, float]
     arrived: float
-    tracks: dict[str, Any] | None = None
+    state: dict[str, Any] | None = None
 
     def moment(self, name: str, averages: npt.NDArray[np.float32], columns: npt.NDArray[np.int64]) -> Moment:
         """Return the moment with averaged values, shaped as `values`, and the reported columns, int64 (n,)."""

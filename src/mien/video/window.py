@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from mien.video.frame_result import FrameResult
 from mien.video.moment import Moment
+from mien.video.tracking.cuts import CutDetector
 from mien.video.tracking.smoothing import CentredAverage, EmotionReporter
 from mien.video.tracking.tracker import Tracker
 
@@ -20,6 +21,7 @@ class HasTracks(Protocol):
 
     name: str
     tracker: Tracker
+    cuts: CutDetector
 
 
 class CentredWindow:
@@ -46,7 +48,7 @@ class CentredWindow:
 
     def add(self, result: FrameResult) -> None:
         """Add the result of the next frame."""
-        state = None if result.tracks is None else {"tracker": result.tracks, "average": self._average.state()}
+        state = None if result.state is None else {**result.state, "average": self._average.state(result.frame.time)}
         self._average.add(result.frame.time, result.numbers, result.values)
         self._waiting.append((result, state))
         self._now = result.frame.time
@@ -77,5 +79,6 @@ class CentredWindow:
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from the `state` of a moment of an earlier analysis of the same video."""
         self._analyzer.tracker.restore_state(state["tracker"])
+        self._analyzer.cuts.restore(state["cuts"])
         self._average.restore(state["average"])
         self.reporter.reported = {int(number): int(column) for number, column in state["reported"]}

@@ -7,9 +7,11 @@ import io
 import threading
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -100,6 +102,82 @@ def test_from_the_middle_of_a_long_file(tmp_path: Path) -> None:
         (frame.number, frame.time) for frame in everything if frame.time >= 21.25
     ]
     assert (late[0].image == everything[late[0].number].image).all()
+
+
+@pytest.mark.parametrize("frames", [3, 40])
+def test_avi_with_b_frames_has_the_times_of_its_frames(frames: int, tmp_path: Path) -> None:
+    """AVI has no presentation times; its frames are stored in the order of decoding."""
+    source = write_clip(tmp_path / "a.mp4", [k / 25 for k in range(frames)], levels(frames))
+    target = tmp_path / "a.avi"
+    with av.open(str(source)) as one, av.open(str(target), "w") as other:
+        stream = other.add_stream_from_template(one.streams.video[0])
+        stream.codec_context.extradata = one.streams.video[0].codec_context.extradata
+        annex_b = av.BitStreamFilterContext("h264_mp4toannexb", one.streams.video[0])
+        step, count = Fraction(1, 25), 0
+        stream.time_base = step
+        for packet in one.demux(video=0):
+            for filtered in annex_b.filter(packet if packet.dts is not None else None):
+                filtered.stream, filtered.pts, filtered.dts, filtered.time_base = stream, count, count, step
+                other.mux(filtered)
+                count += 1
+    found = read(target)
+    np.testing.assert_allclose(times(found), [k / 25 for k in range(frames)], atol=1e-6)
+    brightness = [frame.image.mean() for frame in found]
+    assert brightness == sorted(brightness)
+
+
+def two_streams(path: Path, sizes: list[tuple[int, int]]) -> Path:
+    with av.open(str(path), "w") as container:
+        streams = []
+        for size in sizes:
+            stream: Any = container.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+            streams.append(stream)
+        for k in range(10):
+            for stream, size in zip(streams, sizes, strict=True):
+                frame = av.VideoFrame.from_ndarray(gray(20 * k, size), format="rgb24")
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("sizes", [[(64, 48), (320, 240)], [(320, 240), (64, 48)]], ids=str)
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_of_two_streams_the_larger_is_read_and_named(
+    sizes: list[tuple[int, int]], suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    frames = read(two_streams(tmp_path / f"a{suffix}", sizes))
+    assert frames[0].image.shape == (240, 320, 3)
+    assert "has 2 video streams" in caplog.text
+    assert "the one with 320 x 240 pixels is read" in caplog.text
+
+
+def test_a_cover_picture_is_no_video(tmp_path: Path) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (300, 300), "red").save(picture, "PNG")
+    path = tmp_path / "a.mp3"
+    with av.open(str(path), "w") as container:
+        cover: Any = container.add_stream("png", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 300, 300, "rgb24"
+        cover.disposition = av.stream.Disposition.attached_pic
+        sound: Any = container.add_stream("mp3", rate=44_100)
+        container.start_encoding()
+        container.mux(cover.encode(av.VideoFrame.from_ndarray(gray(90, (300, 300)), format="rgb24")))
+        container.mux(cover.encode(None))
+        piece = av.AudioFrame.from_ndarray(np.zeros((1, 1152), np.float32), format="fltp", layout="mono")
+        piece.sample_rate = 44_100
+        container.mux(sound.encode(piece))
+        container.mux(sound.encode(None))
+    with pytest.raises(VideoError, match=r"without pictures, only .*a cover picture"):
+        read(path)
+
+
+@pytest.mark.parametrize("start", [5.0, 60.0])
+def test_a_start_after_the_end_is_an_error(start: float, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", [k / 10 for k in range(20)], levels(20))
+    with pytest.raises(VideoError, match=rf"start: expected a time before the end, got {start:g} s; the last frame is"):
+        read(path, start=start)
 
 
 def test_gif(tmp_path: Path) -> None:

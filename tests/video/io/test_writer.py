@@ -135,3 +135,13 @@ def test_frames_of_another_size_are_fitted(tmp_path: Path) -> None:
 def test_another_suffix(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="ends in"):
         VideoWriter(tmp_path / "a.avi")
+
+
+def test_a_frame_of_another_shape_gets_bars(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "a.mp4") as writer:
+        writer.write(0, gray(200, (64, 36)))
+        writer.write(0.1, gray(200, (36, 64)))
+    _, second = open_source(tmp_path / "a.mp4").frames(Sampling())
+    assert second.image.shape == (36, 64, 3)
+    assert second.image[:, 24:40].mean() == pytest.approx(200, abs=6)
+    assert second.image[:, :18].mean() == pytest.approx(0, abs=6)

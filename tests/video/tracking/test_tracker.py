@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from mien.errors import InputError
-from mien.video.tracking.smoothing import Smoother
+from mien.video.tracking.smoothing import CentredAverage, EmotionReporter, Smoother
 from mien.video.tracking.tracker import Tracker, TrackOptions, appearance_of
 
 Path2 = Callable[[float], tuple[float, float] | None]
@@ -137,7 +138,102 @@ def test_options_that_make_no_sense(wrong: dict[str, Any]) -> None:
         TrackOptions(**wrong)
 
 
+def test_after_a_cut_everybody_is_somebody_new() -> None:
+    tracker, boxes = Tracker(), np.array([[10, 10, 50, 50]], np.float32)
+    assert tracker.update(0, boxes).tolist() == [1]
+    tracker.end_all()
+    assert tracker.update(0.03, boxes).tolist() == [2]
+
+
+def test_after_a_change_of_size_appearance_decides() -> None:
+    tracker, boxes = Tracker(), np.array([[10, 10, 50, 50], [200, 10, 260, 80]], np.float32)
+    seen = np.stack([appearance(1), appearance(2)])
+    assert tracker.update(0, boxes, seen).tolist() == [1, 2]
+    tracker.expect_anywhere()
+    elsewhere = np.array([[300, 300, 500, 560], [10, 400, 180, 600]], np.float32)
+    assert tracker.update(0.03, elsewhere, seen[::-1]).tolist() == [2, 1]
+    assert tracker.update(0.06, boxes, seen).tolist() == [3, 4]  # only once
+
+
+def test_a_state_in_json_continues_exactly() -> None:
+    rng = np.random.default_rng(0)
+
+    def step(tracker: Tracker, k: int) -> list[int]:
+        boxes = np.array([[10 + 9 * k, 10, 50 + 9 * k, 50], [300 - 7 * k, 12, 350 - 7 * k, 60]], np.float32)
+        looks = np.stack([appearance(1), appearance(2)])
+        return tracker.update(k / 10, boxes, looks + rng.normal(0, 0.01, looks.shape).astype(np.float32)).tolist()
+
+    one = Tracker()
+    for k in range(5):
+        step(one, k)
+    state = json.loads(json.dumps(one.state()))
+    other = Tracker()
+    other.restore_state(state)
+    assert other.state() == one.state()
+    rng = np.random.default_rng(1)
+    first = [step(one, k) for k in range(5, 12)]
+    rng = np.random.default_rng(1)
+    assert [step(other, k) for k in range(5, 12)] == first
+    assert other.state() == one.state()
+
+
 # --- smoothing ---
+
+
+def centred(times: list[float], values: np.ndarray, seconds: float = 0.2) -> np.ndarray:
+    average, one = CentredAverage(seconds), np.array([1])
+    for time, row in zip(times, values, strict=True):
+        average.add(time, one, row[None])
+    return np.concatenate([average.at(time, one, row[None]) for time, row in zip(times, values, strict=True)])
+
+
+def test_a_centred_average_by_hand() -> None:
+    rng = np.random.default_rng(0)
+    times = np.cumsum(rng.uniform(0.02, 0.09, 40))
+    values = rng.dirichlet(np.ones(3), 40).astype(np.float32)
+    for k, row in enumerate(centred(times.tolist(), values)):
+        away = np.abs(times - times[k])
+        weights = np.where(away <= 0.2, np.exp(-5 * away), 0)
+        np.testing.assert_allclose(row, weights @ values / weights.sum(), rtol=1e-5)
+
+
+def delay(reported: list[int], step: float) -> float:
+    """Seconds by which the change at 1 s is reported late."""
+    return reported.index(1) * step - 1
+
+
+def test_a_change_is_not_late_in_a_file() -> None:
+    step = 0.01
+    times = [k * step for k in range(200)]
+    values = distributions(*[[0.9, 0.1] if time < 1 - 1e-9 else [0.1, 0.9] for time in times])
+    reporter, one = EmotionReporter(), np.array([1])
+    two_sided = [int(reporter.report(one, row[None])[0]) for row in centred(times, values)]
+    assert -0.011 < delay(two_sided, step) <= 0.021
+    smoother = Smoother()
+    live = [
+        int(smoother.report(one, smoother.average(time, one, row[None]))[0])
+        for time, row in zip(times, values, strict=True)
+    ]
+    assert 0.1 < delay(live, step) < 0.2
+
+
+def test_both_averages_are_equally_steady() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(0.5, 0.1, (4000, 2)).astype(np.float32)
+    times, one, smoother = [k / 30 for k in range(4000)], np.array([1]), Smoother()
+    before = np.concatenate([smoother.average(t, one, row[None]) for t, row in zip(times, values, strict=True)])
+    assert centred(times, values)[100:-100].std() == pytest.approx(before[100:-100].std(), rel=0.15)
+
+
+def test_the_window_of_an_average_ends() -> None:
+    average, one = CentredAverage(0.2), np.array([1])
+    for k in range(100):
+        average.add(k / 10, one, distributions([1, 0]))
+        average.forget_before(k / 10)
+    assert len(average.state(9.9)[0][1]) in (2, 3)
+    other = CentredAverage(0.2)
+    other.restore(json.loads(json.dumps(average.state(9.9))))
+    assert other.state(9.9) == average.state(9.9)
 
 
 def distributions(*rows: list[float]) -> np.ndarray:

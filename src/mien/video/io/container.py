@@ -7,21 +7,25 @@ pixels.
 from __future__ import annotations
 
 import bisect
+import logging
 import re
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from mien.errors import MissingExtraError, VideoError
+from mien.video.io.clock import FrameClock, origin_of
 from mien.video.io.frames import OPEN_TIMEOUT, Frame, Pixels
 from mien.video.options import Sampling
 
 WORTH_SEEKING = 10.0
 """Seconds: seek to a key frame only if `start` is later; before it, decoding from the beginning is faster."""
 
+
+log = logging.getLogger("mien")
 
 _URL = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
@@ -44,7 +48,7 @@ class VideoFile:
     Args:
         source: a path, an address, or a binary file object.
         name: the name in messages; None: the source.
-        patience: seconds without data after which a stream has failed.
+        timeout: seconds without data after which a stream has failed.
         formats: the container formats that are allowed, by FFmpeg's names ("mov,matroska"), for files that are not
             trusted; such a file may not refer to other files or addresses either. Empty: all formats.
         max_pixels: most pixels of a frame; 0: no limit.
@@ -58,19 +62,21 @@ class VideoFile:
         self,
         source: str | BinaryIO,
         name: str | None = None,
-        patience: float = OPEN_TIMEOUT,
+        timeout: float = OPEN_TIMEOUT,
         formats: str = "",
         max_pixels: int = 0,
     ) -> None:
         self.name = name or str(source)
         self._max_pixels = max_pixels
         self._limits = {"format_whitelist": formats, "protocol_whitelist": "file"} if formats else {}
-        self._patience = patience
+        self._timeout = timeout
         self.notes: list[str] = []
         self._source = source
         self._seekable = isinstance(source, str) and not _URL.match(source)
         self._container = self._open()
-        stream = self._container.streams.video[0]
+        self._index = _main_stream(self._container).index
+        stream = self._container.streams[self._index]
+        self._say_which(self._container)
         rate = stream.average_rate or stream.guessed_rate
         self.rate = float(rate) if rate else None
         self.duration = self.seconds_of(stream)
@@ -80,7 +86,7 @@ class VideoFile:
         """Yield the frames of the sampling; raise VideoError if not one can be decoded."""
         container, self._container = self._container or self._open(), None
         with container:
-            stream = container.streams.video[0]
+            stream = container.streams[self._index]
             stream.thread_type = "AUTO"
             number = self._skip(container, sampling.begin) if self._seekable else 0
             yield from self._decode(container, stream, number, sampling)
@@ -90,12 +96,12 @@ class VideoFile:
         options = {"rtsp_transport": "tcp"} if self.name.lower().startswith("rtsp") else {}
         options |= self._limits
         try:
-            timeout = None if self._seekable else (OPEN_TIMEOUT, self._patience)
+            timeout = None if self._seekable else (OPEN_TIMEOUT, self._timeout)
             container = av.open(self._source, options=options, timeout=timeout, metadata_errors="replace")
         except (av.FFmpegError, OSError) as error:
             raise VideoError(_cannot_open(error), self.name) from error
-        if not container.streams.video:
-            kinds = ", ".join(stream.type for stream in container.streams)
+        if _main_stream(container) is None:
+            kinds = ", ".join("a cover picture" if _is_cover(one) else one.type for one in container.streams)
             container.close()
             what = f"without pictures, only {kinds}" if kinds else "with nothing in it"
             raise VideoError(f"expected frames, got a file {what}. Check that it is a video", self.name)
@@ -103,9 +109,23 @@ class VideoFile:
             self._check_pixels(container)
         return container
 
+    def _say_which(self, container: Any) -> None:
+        """Log which video stream is read, if there are several."""
+        sizes = [f"{one.codec_context.width} x {one.codec_context.height}" for one in _videos(container)]
+        if len(sizes) > 1:
+            codec = container.streams[self._index].codec_context
+            log.warning(
+                "%s: has %d video streams (%s); the one with %d x %d pixels is read",
+                self.name,
+                len(sizes),
+                ", ".join(sizes),
+                codec.width,
+                codec.height,
+            )
+
     def _check_pixels(self, container: Any) -> None:
         """Raise VideoError if the file declares too large frames; make the decoder refuse those it does not declare."""
-        codec = container.streams.video[0].codec_context
+        codec = _main_stream(container).codec_context
         codec.options = {"max_pixels": str(self._max_pixels)}
         if codec.width * codec.height > self._max_pixels:
             container.close()
@@ -127,10 +147,10 @@ class VideoFile:
 
         Packets are counted without decoding them. Where seeking fails, the file is read from its beginning: 0.
         """
-        av, stream = pyav(), container.streams.video[0]
+        av, stream = pyav(), container.streams[self._index]
         if start < WORTH_SEEKING:
             return 0
-        origin, numbers, key = _origin(container), [], None
+        origin, numbers, key = origin_of(container), [], None
         aim = float(start) + origin
         try:
             for packet in container.demux(stream):
@@ -154,9 +174,10 @@ class VideoFile:
         return 0
 
     def _decode(self, container: Any, stream: Any, number: int, sampling: Sampling) -> Iterator[Frame]:
-        clock = _Clock(None if self.live else _origin(container), 1 / self.rate if self.rate else 1 / 25)
+        times = deque[int]() if container.format.name == "avi" else None
+        clock = FrameClock(None if self.live else origin_of(container), 1 / self.rate if self.rate else 1 / 25, times)
         chosen, seconds, count = sampling.chooser(), None, 0
-        for frame in self._pictures(container, stream):
+        for frame in self._pictures(container, stream, times):
             seconds = clock.time_of(frame, number)
             if sampling.end is not None and seconds >= sampling.end:
                 break
@@ -166,8 +187,8 @@ class VideoFile:
         else:
             self._check_end(count, seconds, sampling, clock)
 
-    def _pictures(self, container: Any, stream: Any) -> Iterator[Any]:
-        """Yield every picture that can be decoded; note what cannot."""
+    def _pictures(self, container: Any, stream: Any, times: deque[int] | None) -> Iterator[Any]:
+        """Yield every picture that can be decoded; note what cannot; collect the decoding times in `times`."""
         av = pyav()
         packets, damaged = container.demux(stream), 0
         while True:
@@ -178,18 +199,30 @@ class VideoFile:
                 break
             if packet is None:
                 break
+            if times is not None and packet.dts is not None:
+                times.append(packet.dts)
             try:
                 yield from packet.decode()
             except av.FFmpegError:
                 damaged += 1
+                if times:
+                    times.popleft()
         if damaged:
             self.notes.append(f"{damaged} {'piece was' if damaged == 1 else 'pieces were'} damaged and left out")
 
-    def _check_end(self, count: int, seconds: float | None, sampling: Sampling, clock: _Clock) -> None:
+    def _check_end(self, count: int, seconds: float | None, sampling: Sampling, clock: FrameClock) -> None:
         """Raise VideoError if there was no frame; note it if the last one is before the file's declared end."""
         if not count and sampling.begin == 0:
             reason = self.notes[-1] if self.notes else "the file says nothing more"
             raise VideoError(f"expected frames, got none ({reason}). Copy or download it again", self.name)
+        if sampling.start and (seconds is None or seconds < sampling.start):
+            end = seconds if seconds is not None else self.duration
+            lasts = "unknown" if end is None else f"at {end:.1f} s"
+            raise VideoError(
+                f"start: expected a time before the end, got {sampling.start:g} s; the last frame is {lasts}. "
+                "Choose an earlier one",
+                self.name,
+            )
         if clock.jumps:
             self.notes.append(f"its clock jumped back {clock.jumps} times; times continue from the last one")
         if self.duration is None or self.live or seconds is None:
@@ -201,34 +234,30 @@ class VideoFile:
             )
 
 
-@dataclass
-class _Clock:
-    """Convert presentation timestamps to increasing seconds; with `origin` None the first frame is at 0."""
-
-    origin: float | None
-    step: float
-    last: float = -1.0
-    jumps: int = 0
-    _shift: float = field(default=0.0, repr=False)
-
-    def time_of(self, frame: Any, number: int) -> float:
-        """Return the time of a decoded frame in seconds; without a timestamp, from its number and the frame rate."""
-        stamp = frame.pts if frame.pts is not None else frame.dts
-        raw = number * self.step if stamp is None else float(stamp * frame.time_base)
-        if self.origin is None:
-            self.origin = raw
-        seconds = raw - (0.0 if stamp is None else self.origin) + self._shift
-        if seconds <= self.last:
-            self.jumps += 1
-            self._shift += self.last + self.step - seconds
-            seconds = self.last + self.step
-        self.last = seconds
-        return max(seconds, 0.0)
+def _is_cover(stream: Any) -> bool:
+    """Return whether a stream is one picture, such as the cover of an album."""
+    disposition = getattr(stream, "disposition", None)
+    return disposition is not None and bool(disposition & type(disposition).attached_pic)
 
 
-def _origin(container: Any) -> float:
-    """Return the container's time, in seconds, that players show as 0: the earliest start of its streams."""
-    return (container.start_time or 0) / 1e6
+def _videos(container: Any) -> list[Any]:
+    """Return the video streams of a container, without cover pictures."""
+    return [stream for stream in container.streams.video if not _is_cover(stream)]
+
+
+def _main_stream(container: Any) -> Any:
+    """Return the video stream with the most pixels times frames, or None if there is none."""
+
+    def amount(stream: Any) -> float:
+        frames = stream.frames or (float(stream.duration * stream.time_base) if stream.duration else 1.0)
+        return float(frames * stream.codec_context.width * stream.codec_context.height)
+
+    videos = _videos(container)
+    counted = all(stream.frames for stream in videos)
+    lasting = all(stream.duration for stream in videos)
+    if not counted and not lasting:  # not known of all: only pixels can be compared
+        return max(videos, key=lambda one: one.codec_context.width * one.codec_context.height, default=None)
+    return max(videos, key=amount, default=None)
 
 
 def _upright_rgb(frame: Any, aspect: Fraction | None) -> Pixels:

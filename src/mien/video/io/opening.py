@@ -15,13 +15,13 @@ from mien.video.io.frames import OPEN_TIMEOUT, Source
 from mien.video.io.pictures import FrameSequence, PictureFolder
 
 
-def open_source(source: Any, patience: float = OPEN_TIMEOUT) -> Source:
+def open_source(source: Any, timeout: float = OPEN_TIMEOUT) -> Source:
     """Open a source of frames.
 
     Args:
         source: a path, an address (rtsp://, http://, ...), a camera's number, a folder of pictures, a binary file
             object, or an iterable of (seconds, image).
-        patience: seconds without data after which a stream has failed.
+        timeout: seconds without data after which a stream has failed.
 
     Raises:
         VideoError: the source cannot be read.
@@ -34,7 +34,7 @@ def open_source(source: Any, patience: float = OPEN_TIMEOUT) -> Source:
         return Camera(int(source))
     if isinstance(source, str | Path):
         if _URL.match(str(source)):
-            return VideoFile(str(source), patience=patience)
+            return VideoFile(str(source), timeout=timeout)
         if Path(source).is_dir():
             return PictureFolder(Path(source))
         if not Path(source).exists():

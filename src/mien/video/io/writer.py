@@ -31,7 +31,8 @@ _BT709 = 1
 class VideoWriter:
     """Write frames with their times to an MP4 file, whole or not at all; used in a `with`.
 
-    All frames get the size of the first one, made even by repeating the last row or column.
+    All frames get the size of the first one, made even by repeating the last row or column; a frame of another shape
+    gets black bars.
 
     Args:
         path: the file; its name ends in .mp4, .m4v or .mov.
@@ -130,7 +131,7 @@ class VideoWriter:
     def _fitted(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         width, height = self._size
         if abs(image.shape[1] - width) > 1 or abs(image.shape[0] - height) > 1:
-            return np.asarray(cv2.resize(image, self._size, interpolation=cv2.INTER_AREA), np.uint8)
+            return letterboxed(image, self._size)
         missing = ((0, height - image.shape[0]), (0, width - image.shape[1]), (0, 0))
         return np.pad(image, missing, mode="edge") if any(map(any, missing)) else np.ascontiguousarray(image)
 
@@ -228,3 +229,14 @@ class _Sound:
         frame.pts, frame.time_base = self._samples, Fraction(1, self._encoder.rate)
         self._samples += frame.samples
         self._output.mux(self._encoder.encode(frame))
+
+
+def letterboxed(image: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Scale a picture, uint8 (H, W, 3), into a size (width, height), with black bars where its shape differs."""
+    scale = min(size[0] / image.shape[1], size[1] / image.shape[0])
+    width, height = (max(1, round(side * scale)) for side in (image.shape[1], image.shape[0]))
+    inner = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    canvas = np.zeros((size[1], size[0], 3), np.uint8)
+    canvas[top : top + height, left : left + width] = inner
+    return canvas

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
@@ -55,6 +56,21 @@ class CutDetector:
         self._shape: tuple[int, ...] = ()
         self._similarities: list[float] = []
         self._bright_since: float | None = None
+        self._before = self._values()
+
+    def _values(self) -> dict[str, Any]:
+        return {"last": self._last, "shape": self._shape, "similarities": self._similarities}
+
+    def state(self) -> dict[str, Any]:
+        """Return the state before the last frame as plain values, for JSON."""
+        last = self._before["last"]
+        return {**self._before, "last": None if last is None else last.astype(int).tolist()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from the result of `state`."""
+        self._last = None if state["last"] is None else np.array(state["last"], np.float32)
+        self._shape = tuple(state["shape"])
+        self._similarities = [float(value) for value in state["similarities"]]
 
     def mark(self, frames: Iterator[Frame]) -> Iterator[tuple[Frame, bool]]:
         """Yield each frame, and whether a cut is before it; look ahead by FLASH_SECONDS where a flash is possible."""
@@ -74,6 +90,7 @@ class CutDetector:
                 what is much brighter than before is taken for a flash until it lasts longer than FLASH_SECONDS.
         """
         image = frame.image
+        self._before = self._values()
         small = small_gray(image)
         if image.shape != self._shape or self._last is None:  # the size changed, which is no cut
             self._shape, self._last, self._similarities = image.shape, small, []

@@ -104,7 +104,7 @@ class Smoother:
 class CentredAverage:
     """Average distributions per person over what comes before and after, so that a change is not late.
 
-    A value at a distance of t seconds has the weight exp(-2 t / seconds), up to a distance of `seconds`: as steady as
+    A value at a distance of t seconds has the weight exp(-t / seconds), up to a distance of `seconds`: as steady as
     the exponential average of `Smoother` with the same `seconds`.
 
     Args:
@@ -134,7 +134,7 @@ class CentredAverage:
         averages = np.empty_like(values)
         for row, number in enumerate(map(int, numbers)):
             near = [(moment, value) for moment, value in self._values[number] if abs(moment - time) <= self.seconds]
-            weights = np.exp([-2 * abs(moment - time) / self.seconds for moment, _ in near])
+            weights = np.exp([-abs(moment - time) / self.seconds for moment, _ in near])
             averages[row] = weights @ np.stack([value for _, value in near]) / weights.sum()
         return averages
 
@@ -146,11 +146,13 @@ class CentredAverage:
             if not values:
                 del self._values[number]
 
-    def state(self) -> list[Any]:
-        """Return what is kept as plain lists, for JSON."""
-        return [
-            [number, [[moment, value.tolist()] for moment, value in values]] for number, values in self._values.items()
-        ]
+    def state(self, time: float) -> list[Any]:
+        """Return the values that averages from a time on need, as plain lists for JSON."""
+        kept = {
+            number: [[moment, value.tolist()] for moment, value in values if moment >= time - self.seconds]
+            for number, values in self._values.items()
+        }
+        return [[number, values] for number, values in kept.items() if values]
 
     def restore(self, state: list[Any]) -> None:
         """Continue from the result of `state`."""
