@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -334,10 +335,28 @@ def find(source: str | Path) -> Path:
     if os.path.isfile(path):  # false, where Path.is_file would raise, for names that no file can have
         return path
     if os.path.isdir(path):
-        raise BundleError(f"{path} is a folder; expected a bundle file ({', '.join(SUFFIXES)})")
+        return _bundle_of_run(path)
     raise BundleError(
         f"no bundle {str(source)!r}: neither a file nor a released bundle ({', '.join(names) or 'none is installed'})"
     )
+
+
+def _bundle_of_run(folder: Path) -> Path:
+    """Return the bundle in the folder of a finished training run; raise BundleError if there is none."""
+    recipe = folder / "recipe.toml"
+    if not recipe.is_file():
+        raise BundleError(
+            f"{folder} is a folder, but not of a training run; expected a bundle file ({', '.join(SUFFIXES)})"
+        )
+    try:
+        path = folder / f"{tomllib.loads(recipe.read_text('utf-8')).get('name')}.onnx"
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{recipe} cannot be read ({error}). Name the bundle's file instead") from error
+    if not path.is_file():
+        raise BundleError(
+            f"{folder} is a run without a finished bundle ({path.name}): continue it by `mien train --resume`"
+        )
+    return path
 
 
 def softmax(logits: npt.NDArray[np.floating], temperature: float = 1.0) -> npt.NDArray[np.float32]:

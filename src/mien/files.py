@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import stat
 import tempfile
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from urllib.error import HTTPError
 
 from platformdirs import user_cache_path
@@ -33,7 +36,40 @@ VIDEO_SUFFIXES = frozenset(
 )
 """Suffixes of videos; every other file that is named or listed is read as a picture."""
 
+OTHER_PICTURES = frozenset(
+    (
+        *(".tga", ".ico", ".icns", ".psd", ".pcx", ".sgi", ".ras", ".eps", ".svg", ".jxl", ".exr", ".hdr", ".qoi"),
+        *(".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw", ".x3f"),
+    )
+)
+"""Suffixes of pictures that are not read, such as cameras' raw files."""
+
+log = logging.getLogger("mien")
+
+BOM = "\ufeff"
+"""The byte order mark, with which Excel takes a CSV file for UTF-8."""
+
 STANDARD_OUTPUT = "-"
+
+
+def warn_of_left_out(folder: str, names: Iterable[str], *, also: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Log how many pictures of a folder are not read, by suffix.
+
+    Args:
+        folder: the folder's name in the message.
+        names: the names of all files in it.
+        also: further suffixes that are not read, with what reads them.
+    """
+    suffixes = Counter(PurePosixPath(name).suffix.lower() for name in names)
+    pictures = {suffix: count for suffix, count in suffixes.items() if suffix in OTHER_PICTURES}
+    if pictures:
+        listed = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(pictures.items()))
+        log.warning("%s: left out: %s files, which are not read. Convert them to .jpg or .png", folder, listed)
+    for advice in dict.fromkeys(also.values()):
+        kinds = {suffix: count for suffix, count in suffixes.items() if also.get(suffix) == advice}
+        if kinds:
+            listed = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(kinds.items()))
+            log.warning("%s: left out: %s files. %s", folder, listed, advice)
 
 
 def check_outputs(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import glob
 import io
 import os
+import re
 import threading
 import warnings
 from collections.abc import Iterable, Iterator
@@ -12,13 +14,14 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from mien.errors import ImageError, InputError, MissingExtraError
-from mien.files import PICTURE_SUFFIXES, replacing
+from mien.files import PICTURE_SUFFIXES, VIDEO_SUFFIXES, replacing, warn_of_left_out
 
 MAX_PIXELS = 160_000_000
 """Most pixels of a picture, checked before it is decoded. 160 megapixels take half a gigabyte and are more than the
@@ -28,6 +31,12 @@ not changed, is 179 megapixels."""
 # Pillow reads more formats, but some of them start other programs (EPS: Ghostscript), and none holds photographs.
 # HEIF is available where the extra `heif` is installed.
 _FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "PPM", "JPEG2000", "AVIF", "HEIF")
+
+VIDEO_ADVICE = "This is a video: `mien video FILE` and, in Python, `recognizer.track(path)` read it"
+VIDEOS_ADVICE = "`mien batch` and `mien video` read videos"
+
+_ADDRESS = re.compile(r"^(https?|ftp|s3|gs)://", re.IGNORECASE)
+_BASE64 = re.compile(r"^[A-Za-z0-9+/_=\s-]{200,}$")
 
 _ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -50,11 +59,12 @@ def load_image(source: Any, max_pixels: int = MAX_PIXELS, *, image_format: str =
     """Read a picture as RGB uint8 (H, W, 3).
 
     Pictures are rotated by their EXIF orientation; of an animation the first frame is used; transparency is composed on
-    white; 16-bit gray (Pillow's modes I;16 and I) is divided by 257, never scaled to the picture's own range.
+    white; 16-bit gray (Pillow's modes I;16 and I) is divided by 257, never scaled to the picture's own range. A PIL
+    image of mode I without values above 255 is taken for one that was made from 8 bits.
 
     Args:
-        source: a path, the bytes of a file, a binary file object, a PIL image, or an array uint8: colour (H, W, 3),
-            gray (H, W), or colour with transparency (H, W, 4).
+        source: a path, a data URL (data:image/png;base64,...), the bytes of a file, a binary file object, a PIL
+            image, or an array uint8: colour (H, W, 3), gray (H, W), or colour with transparency (H, W, 4).
         max_pixels: most pixels, H x W.
         image_format: order of an array's colours, "RGB" or "BGR" (what `cv2.imread` gives); the values do not show
             which of the two it is.
@@ -70,6 +80,8 @@ def load_image(source: Any, max_pixels: int = MAX_PIXELS, *, image_format: str =
         return _from_array(source, name, max_pixels, image_format)
     if isinstance(source, Image.Image):
         return _decode(source, name, max_pixels)
+    if isinstance(source, str) and source[:5].lower() == "data:":
+        return _open(_data_of(source), name, max_pixels)
     if isinstance(source, str | os.PathLike):
         return _open(_read(source, name), name, max_pixels)
     if isinstance(source, bytes | bytearray | memoryview):
@@ -93,6 +105,10 @@ def is_one_image(source: Any) -> bool:
 
 def describe_source(source: Any) -> str:
     """Return a picture's name in results and messages: its path, or the kind of its source ("array", "bytes", ...)."""
+    if isinstance(source, str) and source[:5].lower() == "data:":
+        return "data URL"
+    if isinstance(source, str) and _BASE64.match(source):
+        return "text"
     if isinstance(source, str | os.PathLike):
         return os.fsdecode(source)
     if isinstance(source, np.ndarray):
@@ -139,6 +155,7 @@ def find_images(
     errors: list[ImageError] = []
     for path in [paths] if isinstance(paths, str | Path) else paths:
         try:
+            _check_local(str(path))
             found.update(dict.fromkeys(_expand(Path(path), recursive)))
         except ImageError as error:
             errors.append(error)
@@ -153,8 +170,13 @@ def _expand(path: Path, recursive: bool) -> list[Path]:
     if path.is_dir():
         inside = sorted(path.rglob("*") if recursive else path.iterdir())
         pictures = [file for file in inside if _is_picture(file)]
-        if not pictures:
+        videos = sum(file.suffix.lower() in VIDEO_SUFFIXES for file in inside)
+        if pictures:
+            names = [file.name for file in inside]
+            warn_of_left_out(str(path), names, also=dict.fromkeys(VIDEO_SUFFIXES, VIDEOS_ADVICE))
+        else:
             hint = "" if recursive else "; --recursive reads its subfolders too"
+            hint += f"; of videos there are {videos}: {VIDEOS_ADVICE}" if videos else ""
             raise ImageError(
                 f"expected a folder with pictures ({', '.join(sorted(PICTURE_SUFFIXES))}), found none{hint}", str(path)
             )
@@ -187,7 +209,32 @@ def _read_object(file: Any, name: str) -> bytes:
     return bytes(content)
 
 
+def _data_of(url: str) -> bytes:
+    """Return the content of a data URL (RFC 2397)."""
+    head, comma, body = url.partition(",")
+    try:
+        if not comma:
+            raise ValueError("it has no comma")
+        content = unquote_to_bytes(body)
+        return base64.b64decode(content, validate=False) if head.lower().endswith(";base64") else content
+    except ValueError as error:
+        raise ImageError(
+            f"expected data:image/png;base64, and the content, got another form ({error}). Copy it again", "data URL"
+        ) from error
+
+
+def _check_local(path: str | os.PathLike[str]) -> None:
+    """Raise ImageError for an address in the network."""
+    if isinstance(path, str) and _ADDRESS.match(path):
+        raise ImageError("expected a file, got an address; mien fetches no pictures. Download it first", path)
+
+
 def _read(path: str | os.PathLike[str], name: str) -> bytes:
+    _check_local(path)
+    if name == "text":
+        raise ImageError(
+            "expected a path, got text that looks like base64. Decode it with base64.b64decode and give the bytes", name
+        )
     try:
         if os.path.isdir(path):
             raise ImageError("expected a picture, got a folder. Name a file in it", name)
@@ -249,7 +296,19 @@ def _advice(content: bytes) -> str:
     """Return how to mend a file that is no known picture: HEIC and AVIF say in their first bytes what they are."""
     if content[4:8] == b"ftyp" and content[8:12] in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"):
         return str(MissingExtraError("This is a HEIC picture, as iPhones make it, and reading it", "heif"))
+    if _is_video(content):
+        return VIDEO_ADVICE
     return "Convert it, or check the file"
+
+
+def _is_video(content: bytes) -> bool:
+    """Return whether the first bytes are those of MP4, QuickTime, Matroska, AVI, MPEG or Ogg."""
+    return (
+        content[4:8] in (b"ftyp", b"moov", b"mdat")
+        or content[:4] in (b"\x1aE\xdf\xa3", b"OggS", b"\0\0\1\xba", b"\0\0\1\xb3", b"FLV\1")
+        or (content[:4] == b"RIFF" and content[8:12] == b"AVI ")
+        or (content[:1] == b"G" and content[188:189] == b"G" and content[376:377] == b"G")
+    )
 
 
 @cache
@@ -310,7 +369,8 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _to_rgb(image: Image.Image, name: str) -> Pixels:
     if image.mode.startswith("I"):  # 16-bit gray comes as I;16 or, from some formats and older Pillows, as I
-        gray = np.asarray(image).astype(np.int64).clip(0, 65535) // 257
+        values = np.asarray(image).astype(np.int64).clip(0, 65535)
+        gray = values if image.mode == "I" and values.max(initial=0) <= 255 else values // 257
         return np.repeat(gray.astype(np.uint8)[:, :, None], 3, axis=2)
     if image.mode == "F":
         raise ImageError(

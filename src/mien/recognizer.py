@@ -312,6 +312,7 @@ class EmotionRecognizer(FacePipeline):
         timeline: PathLike | Sequence[PathLike] = (),
         summary: PathLike | None = None,
         resume: bool = False,
+        csv_bom: bool = False,
         progress: Callable[[float], None] | None = None,
         **options: Any,
     ) -> Recording:
@@ -323,7 +324,8 @@ class EmotionRecognizer(FacePipeline):
             annotated: file for the video with boxes and captions: .mp4.
             timeline: file, or several, for the timeline: .html or .png.
             summary: file for the summary per person: .json.
-            resume: continue an interrupted recording after the last whole frame of `rows`.
+            resume: continue an interrupted recording, so that its rows equal those of one run.
+            csv_bom: begin rows in a CSV file with a byte order mark, as Excel needs it.
             progress: called after each frame with its time in seconds.
             **options: the fields of `mien.video.options.AnalysisOptions`.
 
@@ -339,7 +341,7 @@ class EmotionRecognizer(FacePipeline):
         from mien.video.recording import RecordingFiles, record_video
 
         timelines = [timeline] if isinstance(timeline, str | os.PathLike) else timeline
-        files = RecordingFiles.of(rows=rows, annotated=annotated, timelines=timelines, summary=summary)
+        files = RecordingFiles.of(rows=rows, annotated=annotated, timelines=timelines, summary=summary, csv_bom=csv_bom)
         chosen = make_options(AnalysisOptions, options, "record")
         return record_video(self, source, files, chosen, resume=resume, progress=progress)
 

@@ -25,6 +25,9 @@ from mien.video.rows import rows_of
 
 Content = str | bytes | ImageError
 
+FEW_UNREAD = 5
+"""Most files that cannot be read that a report names; the tables have all of them."""
+
 
 @dataclass(frozen=True)
 class PartReport:
@@ -39,6 +42,7 @@ class PartReport:
         cpu: CPU time in seconds, over all cores.
         worker: host:process.
         failed: why the part was not written and is left for another run; "" if it was written.
+        unread: the first files that could not be read, with the reason.
     """
 
     part: str
@@ -49,6 +53,7 @@ class PartReport:
     cpu: float = 0.0
     worker: str = ""
     failed: str = ""
+    unread: tuple[str, ...] = ()
 
 
 class Reader:
@@ -76,14 +81,16 @@ class Reader:
         """Write the part's file unless it exists; a file that cannot be read becomes a row with an error."""
         began, spent, worker = time.perf_counter(), time.process_time(), f"{socket.gethostname()}:{os.getpid()}"
         faces = errors = 0
-        failed = ""
+        failed, unread = "", list[str]()
         try:
             if not self._store.has(part.name):
                 table = ParquetTable(self._recognizer.labels)
                 for rows in self._rows(part.sources):
                     table.add(rows)
                     faces += sum(row.get("emotion") is not None for row in rows)
-                    errors += sum(row.get("error") is not None for row in rows)
+                    wrong = [f"{row['source']}: {row['error']}" for row in rows if row.get("error") is not None]
+                    errors += len(wrong)
+                    unread += wrong[: FEW_UNREAD - len(unread)]
                 self._store.write(part.name, table.content())
         except Exception as error:  # an unreachable store or a full disk, not an unreadable file
             failed = f"{type(error).__name__}: {error}"
@@ -96,6 +103,7 @@ class Reader:
             time.process_time() - spent,
             worker,
             failed,
+            tuple(unread),
         )
 
     def _rows(self, sources: Sequence[str]) -> Iterator[list[dict[str, Any]]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mien.batch import cluster, plan
-from mien.batch.reading import PartReport
+from mien.batch.reading import FEW_UNREAD, PartReport
 from mien.batch.settings import ReaderConfig, ReadSettings
 from mien.batch.sources import find_files, is_video
 from mien.batch.store import Store
@@ -29,6 +29,7 @@ class BatchProgress:
         errors: number of rows with an error.
         seconds: time in seconds since Ray was ready, with the start of the workers.
         failed: part that is left for another run -> reason.
+        unread: the first files that could not be read, with the reason.
     """
 
     files: int
@@ -40,6 +41,7 @@ class BatchProgress:
     errors: int = 0
     seconds: float = 0.0
     failed: dict[str, str] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
 
     def add(self, report: PartReport) -> None:
         """Add the report of a part."""
@@ -49,6 +51,7 @@ class BatchProgress:
         self.done += report.files
         self.faces += report.faces
         self.errors += report.errors
+        self.unread += report.unread[: FEW_UNREAD - len(self.unread)]
 
     @property
     def complete(self) -> bool:

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mien.errors import ImageError, InputError, MissingExtraError
-from mien.files import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from mien.files import PICTURE_SUFFIXES, VIDEO_SUFFIXES, warn_of_left_out
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az", "abfss": "az"}
 """Protocol of an address -> the extra that installs its client."""
@@ -113,13 +113,14 @@ def _expand(source: str) -> Iterable[str]:
         raise InputError(f"{source}: cannot be listed ({type(error).__name__}: {error})") from error
 
 
-def _inside(system: Any, files: Iterable[str], folder: str, source: str) -> list[str]:
+def _inside(system: Any, files: Sequence[str], folder: str, source: str) -> list[str]:
     names = [_name(system, file, source) for file in files if _counts(file[len(folder) :])]
     if not names:
         raise InputError(
             f"{source}: expected pictures ({', '.join(sorted(PICTURE_SUFFIXES))}) or videos "
             f"({', '.join(sorted(VIDEO_SUFFIXES))}), found none. Name the files, or give a list of them as @FILE"
         )
+    warn_of_left_out(source, files)
     return names
 
 

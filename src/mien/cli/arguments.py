@@ -54,7 +54,10 @@ def add_reading(parser: Any, *, size: int | None = None) -> None:
         size: default of `--size`, in pixels; None: the detector's.
     """
     parser.add_argument(
-        "--model", default="mien", metavar="BUNDLE", help="a released bundle's name or a file (default: mien)"
+        "--model",
+        default="mien",
+        metavar="BUNDLE",
+        help="a released bundle, a file, or a run's folder (default: mien)",
     )
     parser.add_argument(
         "--detector", default="centerface", help="centerface (default), yunet, or whole: the picture is one face"
@@ -67,6 +70,13 @@ def add_reading(parser: Any, *, size: int | None = None) -> None:
     parser.add_argument("--min-face", type=float, default=0.0, metavar="PIXELS", help="leave out smaller faces")
     parser.add_argument("--flip", action="store_true", help="average each face with its mirror image")
     add_provider(parser)
+
+
+def add_csv_bom(parser: Any) -> None:
+    """Add the argument that marks CSV files as UTF-8."""
+    parser.add_argument(
+        "--csv-bom", action="store_true", help="begin CSV files with a byte order mark, so that Excel reads all letters"
+    )
 
 
 def add_provider(parser: Any) -> None:

@@ -77,6 +77,11 @@ def _batch(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         raise KeyboardInterrupt("stopped; finished parts are kept, and the same command continues from there") from None
     print(f"{options.out}: {summary(result)}", file=sys.stderr)
+    for unread in result.unread:
+        print(f"mien: {unread}", file=sys.stderr)
+    if result.errors > len(result.unread):
+        more = result.errors - len(result.unread)
+        print(f"mien: {more:,} more could not be read; the column `error` of the tables names them", file=sys.stderr)
     for part, reason in result.failed.items():
         print(f"mien: {part} is left for the next run: {reason}", file=sys.stderr)
     return SOME_FAILED if result.failed or result.errors else OK

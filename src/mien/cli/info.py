@@ -12,7 +12,7 @@ from mien.cli.exit_codes import OK
 def add(commands: Any) -> None:
     """Add the command to the parser's commands."""
     parser = commands.add_parser("info", help="print a bundle's model card", description=_info.__doc__)
-    parser.add_argument("bundle", metavar="BUNDLE", help="a released bundle's name or a file")
+    parser.add_argument("bundle", metavar="BUNDLE", help="a released bundle's name, a file, or a run's folder")
     parser.add_argument("--json", action="store_true", help="print the whole metadata as JSON")
     add_provider(parser)
     parser.set_defaults(run=_info)

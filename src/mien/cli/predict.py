@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mien.cli.arguments import add_min_confidence, add_reading, positive, recognizer_of
+from mien.cli.arguments import add_csv_bom, add_min_confidence, add_reading, positive, recognizer_of
 from mien.cli.exit_codes import OK, SOME_FAILED
 from mien.errors import ImageError
 
@@ -33,6 +33,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--csv", metavar="FILE", help="write a row per face; - for standard output")
     parser.add_argument("--annotate", metavar="DIR", type=Path, help="write the pictures with boxes and bars")
     parser.add_argument("--top", type=positive, default=3, metavar="K", help="emotions shown per face (default: 3)")
+    add_csv_bom(parser)
     add_reading(parser)
     add_min_confidence(parser)
     parser.set_defaults(run=_predict)
@@ -86,13 +87,13 @@ def _write(
     from rich.console import Console
 
     from mien.cli import output
-    from mien.files import write_atomically
+    from mien.files import BOM, write_atomically
 
     texts = {}
     if options.json:
         texts[options.json] = output.as_json(recognizer, results, errors)
     if options.csv:
-        texts[options.csv] = output.as_csv(recognizer.labels, results)
+        texts[options.csv] = (BOM if options.csv_bom else "") + output.as_csv(recognizer.labels, results)
     written = True
     for target, text in texts.items():
         if target == STANDARD_OUTPUT:

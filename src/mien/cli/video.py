@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mien.cli.arguments import add_min_confidence, add_options, add_reading, options_of, recognizer_of
+from mien.cli.arguments import add_csv_bom, add_min_confidence, add_options, add_reading, options_of, recognizer_of
 from mien.cli.exit_codes import OK, SOME_FAILED
 from mien.video.options import AnalysisOptions
 
@@ -38,6 +38,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--resume", action="store_true", help="continue after the last whole frame of --out")
     add_options(parser, AnalysisOptions, OPTIONS)
     add_reading(parser, size=640)
+    add_csv_bom(parser)
     add_min_confidence(parser)
     parser.set_defaults(run=_video)
 
@@ -64,7 +65,7 @@ def _video(options: argparse.Namespace) -> int:
         except VideoError as error:
             if len(jobs) == 1:
                 raise
-            notes = [str(error)]
+            notes = [error.reason]
         for note in notes:
             print(f"mien: {source}: {note}", file=sys.stderr)
         failed = failed or bool(notes)
@@ -125,4 +126,5 @@ def _files(options: argparse.Namespace, source: str) -> RecordingFiles:
         annotated=named(options.annotate),
         timelines=[str(path).replace("{name}", name) for path in options.timeline],
         summary=named(options.summary_json),
+        csv_bom=options.csv_bom,
     )

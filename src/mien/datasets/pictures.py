@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from mien.datasets.faces import Progress
 from mien.errors import ImageError
-from mien.files import PICTURE_SUFFIXES, cache_folder, replacing
+from mien.files import PICTURE_SUFFIXES, cache_folder, replacing, warn_of_left_out
 from mien.images import load_image
 from mien.preprocess import FRAME, WHOLE_FRAME, crop_faces
 
@@ -53,6 +53,7 @@ def find_pictures(folder: Path) -> Iterator[str]:
     """
     with os.scandir(folder) as entries:
         found = sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
+    warn_of_left_out(str(folder), (name for name, is_folder in found if not is_folder))
     for name, is_folder in found:
         if is_folder:
             yield from (f"{name}/{path}" for path in find_pictures(folder / name))

@@ -52,5 +52,10 @@ class _Checked:
 
     def __call__(self, image: Pixels) -> Detections:
         result = self._function(image)
+        if result is None:
+            raise DetectorError(
+                "detector: expected Detections or boxes (n, 4) xyxy, got None. Return an array of shape (0, 4) where "
+                "there is no face"
+            )
         found = result if isinstance(result, Detections) else Detections.of_boxes(result)
         return found.clip_to(image)

@@ -65,6 +65,7 @@ def make_session(content: bytes, *, threads: int = 0, providers: Sequence[str] =
         options,
         providers=[PROVIDERS[name] for name in providers],
         provider_options=[own.get(name, {}) for name in providers],
+        enable_fallback=0,  # which would print to standard output, and use another provider in silence
     )
 
 

@@ -44,12 +44,14 @@ class RecordingFiles:
         annotated: the video with boxes and captions, .mp4.
         timelines: .html or .png.
         summary: the summary per person, .json.
+        csv_bom: begin the rows, if they are CSV, with a byte order mark, as Excel needs it.
     """
 
     rows: str | None = None
     annotated: Path | None = None
     timelines: tuple[Path, ...] = ()
     summary: Path | None = None
+    csv_bom: bool = False
 
     @classmethod
     def of(
@@ -58,6 +60,7 @@ class RecordingFiles:
         annotated: str | os.PathLike[str] | None = None,
         timelines: Sequence[str | os.PathLike[str]] = (),
         summary: str | os.PathLike[str] | None = None,
+        csv_bom: bool = False,
     ) -> RecordingFiles:
         """Make it of paths of any kind; the arguments are the attributes."""
         return cls(
@@ -65,6 +68,7 @@ class RecordingFiles:
             None if annotated is None else Path(annotated),
             tuple(Path(path) for path in timelines),
             None if summary is None else Path(summary),
+            csv_bom,
         )
 
     @property
@@ -134,7 +138,9 @@ def record_video(
         resume_file.remove()  # of an earlier recording under this name
     began, stopped = time.monotonic(), False
     with ExitStack() as stack:
-        rows = stack.enter_context(RowWriter(files.rows, pipeline.labels, earlier)) if files.rows else None
+        rows = None
+        if files.rows:
+            rows = stack.enter_context(RowWriter(files.rows, pipeline.labels, earlier, bom=files.csv_bom))
         film = stack.enter_context(_film(files.annotated, source, opened, options)) if files.annotated else None
         annotator = VideoAnnotator()
         analysis = stack.enter_context(_analysis(pipeline, opened, options, earlier))

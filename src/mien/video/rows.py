@@ -19,7 +19,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 
 from mien.errors import DataError, InputError, MissingExtraError
-from mien.files import replacing
+from mien.files import BOM, replacing
 from mien.labels import UNCERTAIN, LabelSet
 from mien.results import SCHEMA, Faces
 from mien.video.moment import Moment
@@ -91,13 +91,16 @@ class RowWriter:
         path: .csv, .jsonl or .parquet; "-" is standard output, as CSV.
         labels: the label set of the moments.
         earlier: where to resume; the file is cut to its whole frames, and new rows are appended. None: a new file.
+        bom: begin a CSV file with a byte order mark, as Excel needs it.
 
     Raises:
         InputError: the name ends in something else.
         MissingExtraError: a Parquet file needs the extra `parquet`.
     """
 
-    def __init__(self, path: str | Path, labels: LabelSet, earlier: EarlierRows | None = None) -> None:
+    def __init__(
+        self, path: str | Path, labels: LabelSet, earlier: EarlierRows | None = None, *, bom: bool = False
+    ) -> None:
         self.path = check_target(path)
         self.labels = labels
         self.count = 0
@@ -106,7 +109,7 @@ class RowWriter:
         self._json = self._journal is not None and self._journal.suffix == ".jsonl"
         self._file = sys.stdout if self._journal is None else self._open(self._journal, earlier)
         if not self._json and earlier is None:
-            self._file.write(",".join(self._names) + "\n")
+            self._file.write((BOM if bom else "") + ",".join(self._names) + "\n")
             self._file.flush()
 
     @staticmethod
@@ -248,7 +251,7 @@ def _lines(path: Path, labels: LabelSet) -> Iterator[tuple[int, int, dict[str, A
         if path.suffix.lower() == ".csv":
             header = file.readline()
             offset = len(header)
-            found = header.decode(errors="replace").strip()
+            found = header.decode(errors="replace").removeprefix(BOM).strip()
             if header and version_of(found.split(","), labels) is None:
                 raise DataError(f"{path}: {_expected(labels)}, got {found!r}. {_MEND}")
             names = found.split(",")

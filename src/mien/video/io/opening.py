@@ -40,7 +40,13 @@ def open_source(source: Any, timeout: float = OPEN_TIMEOUT) -> Source:
         if not Path(source).exists():
             raise VideoError("no such file or folder. Check the path", str(source))
         return VideoFile(str(source))
+    if hasattr(source, "isOpened"):
+        raise InputError(
+            "video: expected a path, an address or a camera's number, got a cv2.VideoCapture. Give what you opened it "
+            "with; mien reads it itself, with true times"
+        )
     if hasattr(source, "read"):
+        _check_file_object(source)
         return VideoFile(source, name=str(getattr(source, "name", "stream")))
     if isinstance(source, Iterable) and not isinstance(source, bytes | np.ndarray):
         return FrameSequence(source)
@@ -48,3 +54,15 @@ def open_source(source: Any, timeout: float = OPEN_TIMEOUT) -> Source:
         "video: expected a path, an address, a camera's number, a folder, or an iterable of (seconds, image), "
         f"got {type(source).__name__}"
     )
+
+
+def _check_file_object(file: Any) -> None:
+    """Raise InputError unless a file object is open and gives bytes."""
+    try:
+        nothing = file.read(0)
+    except ValueError as error:  # it is closed
+        raise InputError(
+            f"video: expected an open file, got one that cannot be read ({error}). Open it again"
+        ) from error
+    if not isinstance(nothing, bytes | bytearray):
+        raise InputError("video: expected a file opened for bytes, got one for text. Open it with mode 'rb'")

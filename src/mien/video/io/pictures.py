@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mien.errors import ImageError, InputError, VideoError
-from mien.files import PICTURE_SUFFIXES
+from mien.files import PICTURE_SUFFIXES, warn_of_left_out
 from mien.images import load_image
 from mien.video.io.frames import Frame
 from mien.video.options import Sampling
@@ -30,8 +30,10 @@ class PictureFolder:
         self.duration: float | None = None
         self.rate: float | None = None
         self.notes: list[str] = []
-        inside = (file for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES and file.name[0] != ".")
-        self.files = sorted(inside, key=lambda file: _natural(file.name))
+        inside = [file for file in folder.iterdir() if file.name[0] != "."]
+        warn_of_left_out(self.name, (file.name for file in inside))
+        pictures = (file for file in inside if file.suffix.lower() in PICTURE_SUFFIXES)
+        self.files = sorted(pictures, key=lambda file: _natural(file.name))
         if not self.files:
             raise VideoError(
                 f"expected a folder of pictures ({', '.join(sorted(PICTURE_SUFFIXES))}), found none", self.name
