@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+import pytest
+from PIL import ImageDraw
 
 from helpers.made_up_faces import faces
 from helpers.video_clips import gray
 from mien.drawing import VideoAnnotator
-from mien.labels import color
+from mien.labels import FERPLUS, color
+from mien.results import Faces
 
 CANVAS = gray(60, (320, 240))
 BOX = (100.0, 80.0, 160.0, 150.0)
@@ -111,3 +117,57 @@ def test_without_captions_there_are_boxes() -> None:
     without = VideoAnnotator().draw(0, CANVAS, faces((1, "happy", 0.9), box=BOX), captions=False)
     assert 0 < share_of(without, "happy") < share_of(with_caption, "happy")
     assert rows_changed(CANVAS, without)[-1] <= 153
+
+
+@pytest.mark.parametrize("details", [True, False])
+@pytest.mark.parametrize("people", [2, 6, 20])
+def test_no_caption_hides_another_face_or_caption(people: int, details: bool) -> None:
+    """A grid of faces with room for short captions at least."""
+    rng = np.random.default_rng(people)
+    columns = int(np.ceil(np.sqrt(people * 16 / 9)))
+    boxes = []
+    for k in range(people):
+        x = (k % columns + 0.5) * 1280 / columns + rng.normal(0, 8)
+        y = (k // columns + 0.4) * 720 / np.ceil(people / columns) + rng.normal(0, 8)
+        boxes.append([x - 45, y - 54, x + 45, y + 54])
+    rows = rng.dirichlet(np.ones(len(FERPLUS)), people).astype(np.float32)
+    seen = Faces(
+        boxes=np.array(boxes, np.float32),
+        scores=np.ones(people, np.float32),
+        landmarks=np.full((people, 5, 2), np.nan, np.float32),
+        probabilities=rows,
+        vote_shares=None,
+        labels=FERPLUS,
+        size=(1280, 720),
+        track_ids=np.arange(1, people + 1),
+    )
+    pen = VideoAnnotator(details=details)
+    pen.draw(0, gray(60, (1280, 720)), seen)
+    assert len(pen.captions) == people
+    for number, caption in pen.captions.items():
+        others = [box for other, box in pen.captions.items() if other != number]
+        others += [box for k, box in enumerate(boxes, 1) if k != number]
+        area = (caption[2] - caption[0]) * (caption[3] - caption[1])
+        assert sum(shared(caption, other) for other in others) <= 0.03 * area
+
+
+def shared(a: Sequence[float], b: Sequence[float]) -> float:
+    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+
+
+def test_the_percentage_in_the_headline_and_in_its_bar_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts: list[str] = []
+    write = ImageDraw.ImageDraw.text
+
+    def text(self: Any, place: Any, words: str, **more: Any) -> None:
+        texts.append(words)
+        write(self, place, words, **more)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", text)
+    pen = VideoAnnotator(details=True)
+    for k, share in enumerate((0.5, 0.6, 0.7, 0.8, 0.55, 0.9)):
+        texts.clear()
+        pen.draw(k / 10, gray(60, (1280, 720)), faces((1, "happy", share), box=(300, 100, 600, 450)))
+        (headline,) = [each for each in texts if each.startswith("happy ")]
+        bar = texts[texts.index("happy") + 1]
+        assert headline == f"happy {bar}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import struct
@@ -11,6 +12,7 @@ import threading
 import warnings
 import zlib
 from pathlib import Path
+from urllib.parse import quote_from_bytes
 
 import numpy as np
 import pytest
@@ -19,8 +21,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from helpers.paths import EILEEN_COLLINS
+from helpers.video_clips import levels, write_clip
 from mien.errors import ImageError, InputError
-from mien.images import MAX_PIXELS, describe_source, find_images, load_image, save_image
+from mien.image_files import find_images
+from mien.images import MAX_PIXELS, describe_source, load_image, save_image
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -75,7 +79,7 @@ def test_one_pixel() -> None:
         ("I;16", 65535, (255, 255, 255)),
         ("I;16", 257 * 9, (9, 9, 9)),  # a dark picture stays dark: no scaling by its own maximum
         ("I", 257 * 9, (9, 9, 9)),
-        ("I", 100, (0, 0, 0)),  # also where every value would fit 8 bits
+        ("I", 100, (100, 100, 100)),  # every value fits 8 bits: it was made from them
         ("I", 10**9, (255, 255, 255)),
     ],
 )
@@ -245,6 +249,56 @@ def test_unreadable(tmp_path: Path) -> None:
     path.chmod(0)
     with pytest.raises(ImageError, match="permissions"):
         load_image(path)
+
+
+def test_a_data_url() -> None:
+    content = encoded(Image.fromarray(noise()))
+    address = "data:image/png;base64," + base64.b64encode(content).decode()
+    assert (load_image(address) == noise()).all()
+    assert (load_image("DATA:image/png," + quote_from_bytes(content)) == noise()).all()
+    assert describe_source(address) == "data URL"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("data:image/png;base64", "data URL: expected data:image/png;base64, and the content"),
+        ("data:image/png;base64,AAA", "data URL: "),
+        ("http://example.org/a.jpg", "http://example.org/a.jpg: expected a file, got an address.*Download it first"),
+        (
+            base64.b64encode(EILEEN_COLLINS.read_bytes()).decode(),
+            "^base64 text: expected a path, got the",
+        ),
+    ],
+    ids=["no comma", "cut", "address", "base64"],
+)
+def test_text_that_is_no_path(source: str, words: str) -> None:
+    with pytest.raises(ImageError, match=words) as caught:
+        load_image(source)
+    assert len(str(caught.value)) < 400
+    assert str(caught.value).count(caught.value.source) == 1
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".mov", ".ts"])
+def test_a_video_is_no_picture(suffix: str, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / f"a{suffix}", [0.0, 0.04], levels(2))
+    with pytest.raises(ImageError, match="This is a video: `mien video FILE`"):
+        load_image(path)
+
+
+def test_what_a_folder_has_and_is_not_read_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a.png", "b.dng", "c.DNG", "d.psd", "e.mp4", "notes.txt", ".hidden.psd"):
+        (tmp_path / name).write_bytes(encoded(Image.fromarray(noise())))
+    assert [file.name for file in find_images(tmp_path)[0]] == ["a.png"]
+    assert "left out: 2 .dng, 1 .psd files" in caplog.text
+    assert "left out: 1 .mp4 files. `mien batch` and `mien video` read videos" in caplog.text
+    assert "txt" not in caplog.text
+
+
+def test_a_folder_of_videos_says_what_reads_them(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"")
+    (error,) = find_images(tmp_path)[1]
+    assert "of videos there are 1: `mien batch` and `mien video` read videos" in str(error)
 
 
 def test_a_lazy_pil_image_that_is_damaged() -> None:

@@ -346,7 +346,7 @@ def _bundle_of_run(folder: Path) -> Path:
     recipe = folder / "recipe.toml"
     if not recipe.is_file():
         raise BundleError(
-            f"{folder} is a folder, but not of a training run; expected a bundle file ({', '.join(SUFFIXES)})"
+            f"{folder} is a folder; expected a bundle file ({', '.join(SUFFIXES)}) or the folder of a training run"
         )
     try:
         path = folder / f"{tomllib.loads(recipe.read_text('utf-8')).get('name')}.onnx"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -18,6 +18,12 @@ PAPER = (255, 255, 255)
 
 BAR = 1.1
 """Height of an emotion's bar, relative to the caption's text size."""
+
+CAPTIONS = ("details", "emotion", "number")
+"""Forms of a video's caption, the longest first: with a bar per emotion, with one strip, with the number only."""
+
+HIDDEN = 0.02
+"""Most of a caption's area, as a share, that may hide other faces and captions if there is a shorter form."""
 
 SIDES = ("below", "above", "right", "left")
 """Sides of a face for its caption; "right" and "left" only for captions with details."""
@@ -97,6 +103,9 @@ class VideoAnnotator:
 
     Args:
         details: draw a bar for each emotion instead of the strip, for faces that are wide enough.
+
+    Attributes:
+        captions: track number -> box of its caption in the last frame: left, top, right, bottom in pixels.
     """
 
     GLIDE = 0.06  # time constant in seconds with which a drawn box follows the face
@@ -106,6 +115,7 @@ class VideoAnnotator:
 
     def __init__(self, details: bool = False) -> None:
         self.details = details
+        self.captions: dict[int, Box] = {}
         self._shown: dict[int, _DrawnFace] = {}
 
     def draw(
@@ -128,8 +138,10 @@ class VideoAnnotator:
             pen.rectangle(shown.corners, outline=(*INK, 120), width=round(2 * unit) + 2)
             pen.rectangle(shown.corners, outline=color(face.emotion), width=round(2 * unit))
         taken = [shown.corners for _, shown in drawn]
+        self.captions = {}
         for face, shown in drawn if captions else []:
             taken.append(self._caption(pen, time, face, shown, canvas.size, taken))
+            self.captions[face.track or 0] = taken[-1]
         return np.array(canvas)
 
     def _update(self, time: float, face: Face, unit: float) -> _DrawnFace:
@@ -146,6 +158,7 @@ class VideoAnnotator:
             shown.size = size
         if face.emotion != shown.emotion or time - shown.since >= self.FIGURE:
             shown.emotion, shown.text, shown.since = face.emotion, f"{face.emotion} {face.confidence:.0%}", time
+            shown.figures = {name: f"{value:.0%}" for name, value in face.probabilities.items()}
         shown.time = time
         return shown
 
@@ -158,32 +171,43 @@ class VideoAnnotator:
         size: tuple[int, int],
         taken: list[Box],
     ) -> Box:
-        """Draw the caption of a face and return its box."""
-        detailed = self.details and shown.corners[2] - shown.corners[0] >= 5 * shown.size
-        text_size = (
-            min(shown.size, round(size[1] / 23)) if detailed else shown.size
-        )  # so that all bars fit into half of it
-        font, pad = font_of(text_size), text_size * 0.4
-        number = str(face.track)
-        badge = pen.textlength(number, font=font) + 2 * pad
-        text = text_size * 1.45
-        strip = text_size * BAR * len(face.probabilities) if detailed else max(3.0, text_size * 0.35)
-        longest = max(pen.textlength(f"{name} 100%", font=font) for name in face.probabilities)
-        width = badge + longest + 2 * pad
-        width = width if detailed else max(shown.corners[2] - shown.corners[0], width)
-        sides = SIDES if detailed else SIDES[:2]
-        left, upper, right, lower = shown.place(time, width, text + strip, size, taken, self.STAY, sides)
+        """Draw the caption of a face, shorter where it would hide other faces or captions, and return its box."""
+        breadth = shown.corners[2] - shown.corners[0]
+        wide_enough = self.details and breadth >= 5 * shown.size
+        forms = [self._form(pen, face, shown, kind, size) for kind in CAPTIONS if kind != "details" or wide_enough]
+        form, (left, upper, right, lower) = shown.choose(time, forms, size, taken, self.STAY)
         pen.rectangle((left, upper, right, lower), fill=(*PAPER, 225))
         tone = color(face.emotion)
-        pen.rectangle((left, upper, left + badge, upper + text), fill=tone)
-        pen.text((left + badge / 2, upper + text / 2), number, fill=_readable_on(tone), font=font, anchor="mm")
-        pen.text((left + badge + pad, upper + text / 2), shown.text, fill=INK, font=font, anchor="lm")
-        distribution = (left, upper + text, right, lower)
-        if detailed:
-            _bars(pen, face, distribution, font_of(round(text_size * 0.8)))
+        middle = upper + form.text / 2
+        badge = min(left + form.badge, right)
+        pen.rectangle((left, upper, badge, upper + form.text), fill=tone)
+        number, font = str(face.track), font_of(form.text_size)
+        pen.text(((left + badge) / 2, middle), number, fill=_readable_on(tone), font=font, anchor="mm")
+        if form.kind != "number":
+            pen.text((badge + form.pad, middle), shown.text, fill=INK, font=font, anchor="lm")
+        distribution = (left, upper + form.text, right, lower)
+        if form.kind == "details":
+            _bars(pen, face, shown.figures, distribution, font_of(round(form.text_size * 0.8)))
         else:
             _strip(pen, face, distribution)
         return left, upper, right, lower
+
+    def _form(
+        self, pen: ImageDraw.ImageDraw, face: Face, shown: _DrawnFace, kind: str, size: tuple[int, int]
+    ) -> _CaptionForm:
+        """Measure a caption of one of the kinds in CAPTIONS."""
+        text_size = min(shown.size, round(size[1] / 23)) if kind == "details" else shown.size  # all bars fit into half
+        font, pad = font_of(text_size), text_size * 0.4
+        badge = pen.textlength(str(face.track), font=font) + 2 * pad
+        longest = max(pen.textlength(f"{name} 100%", font=font) for name in face.probabilities)
+        breadth = shown.corners[2] - shown.corners[0]
+        width = {
+            "details": badge + longest + 2 * pad,
+            "emotion": max(breadth, badge + longest + 2 * pad),
+            "number": max(breadth, badge),
+        }[kind]
+        strip = text_size * BAR * len(face.probabilities) if kind == "details" else max(3.0, text_size * 0.35)
+        return _CaptionForm(kind, text_size, pad, badge, text_size * 1.45, width, text_size * 1.45 + strip)
 
 
 def _strip(pen: ImageDraw.ImageDraw, face: Face, place: Box) -> None:
@@ -195,7 +219,7 @@ def _strip(pen: ImageDraw.ImageDraw, face: Face, place: Box) -> None:
         edge += width * value
 
 
-def _bars(pen: ImageDraw.ImageDraw, face: Face, place: Box, font: Font) -> None:
+def _bars(pen: ImageDraw.ImageDraw, face: Face, figures: dict[str, str], place: Box, font: Font) -> None:
     """Draw a bar with name and percentage for each emotion, in a fixed order."""
     left, upper, right, lower = place
     step = (lower - upper) / len(face.probabilities)
@@ -203,7 +227,25 @@ def _bars(pen: ImageDraw.ImageDraw, face: Face, place: Box, font: Font) -> None:
         line = upper + row * step
         pen.rectangle((left, line + 1, left + (right - left) * value, line + step - 1), fill=(*color(name), 190))
         pen.text((left + step / 4, line + step / 2), name, fill=INK, font=font, anchor="lm")
-        pen.text((right - step / 4, line + step / 2), f"{value:.0%}", fill=INK, font=font, anchor="rm")
+        pen.text((right - step / 4, line + step / 2), figures[name], fill=INK, font=font, anchor="rm")
+
+
+@dataclass(frozen=True)
+class _CaptionForm:
+    """Hold the measures of a caption in pixels: padding, width of the number's badge, height of the text, size."""
+
+    kind: str
+    text_size: int
+    pad: float
+    badge: float
+    text: float
+    width: float
+    height: float
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """The sides of a face at which it may be."""
+        return SIDES if self.kind == "details" else SIDES[:2]
 
 
 @dataclass(eq=False)
@@ -216,13 +258,34 @@ class _DrawnFace:
     emotion: str = ""
     text: str = ""
     since: float = -np.inf
+    figures: dict[str, str] = field(default_factory=dict)
     side: str = "below"
     moved: float = -np.inf
+    kind: str = ""
+    changed: float = -np.inf
 
     @property
     def corners(self) -> Box:
         left, upper, right, lower = map(float, self.box)
         return left, upper, right, lower
+
+    def choose(
+        self, time: float, forms: Sequence[_CaptionForm], size: tuple[int, int], taken: list[Box], stay: float
+    ) -> tuple[_CaptionForm, Box]:
+        """Return the first form of the caption that hides nothing else, or the last one, and its box.
+
+        A form is left at once if it hides something, and taken again at the earliest after `stay` seconds.
+        """
+        kinds = [form.kind for form in forms]
+        first = kinds.index(self.kind) if self.kind in kinds and time - self.changed < stay else 0
+        others = [box for box in taken if box != self.corners]
+        for form in forms[first:]:
+            place = self.place(time, form.width, form.height, size, taken, stay, form.sides)
+            if sum(_shared(place, other) for other in others) <= HIDDEN * form.width * form.height:
+                break
+        if form.kind != self.kind:
+            self.kind, self.changed = form.kind, time
+        return form, place
 
     def place(
         self,

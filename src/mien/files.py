@@ -60,7 +60,8 @@ def warn_of_left_out(folder: str, names: Iterable[str], *, also: Mapping[str, st
         names: the names of all files in it.
         also: further suffixes that are not read, with what reads them.
     """
-    suffixes = Counter(PurePosixPath(name).suffix.lower() for name in names)
+    seen = (PurePosixPath(name) for name in names)
+    suffixes = Counter(name.suffix.lower() for name in seen if not name.name.startswith("."))
     pictures = {suffix: count for suffix, count in suffixes.items() if suffix in OTHER_PICTURES}
     if pictures:
         listed = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(pictures.items()))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import glob
 import io
 import os
 import re
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from mien.errors import ImageError, InputError, MissingExtraError
-from mien.files import PICTURE_SUFFIXES, VIDEO_SUFFIXES, replacing, warn_of_left_out
+from mien.files import replacing
 
 MAX_PIXELS = 160_000_000
 """Most pixels of a picture, checked before it is decoded. 160 megapixels take half a gigabyte and are more than the
@@ -33,10 +32,10 @@ not changed, is 179 megapixels."""
 _FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "PPM", "JPEG2000", "AVIF", "HEIF")
 
 VIDEO_ADVICE = "This is a video: `mien video FILE` and, in Python, `recognizer.track(path)` read it"
-VIDEOS_ADVICE = "`mien batch` and `mien video` read videos"
 
 _ADDRESS = re.compile(r"^(https?|ftp|s3|gs)://", re.IGNORECASE)
-_BASE64 = re.compile(r"^[A-Za-z0-9+/_=\s-]{200,}$")
+_BASE64 = re.compile(r"^\s*(/9j/|iVBORw0KGgo|UklGR|R0lGOD|AAAA[A-Za-z0-9+/]{4}Z0eX)[A-Za-z0-9+/=\s]{100,}$")
+"""The beginning of JPEG, PNG, WebP, GIF and HEIF in base64."""
 
 _ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -108,7 +107,7 @@ def describe_source(source: Any) -> str:
     if isinstance(source, str) and source[:5].lower() == "data:":
         return "data URL"
     if isinstance(source, str) and _BASE64.match(source):
-        return "text"
+        return "base64 text"
     if isinstance(source, str | os.PathLike):
         return os.fsdecode(source)
     if isinstance(source, np.ndarray):
@@ -137,61 +136,6 @@ def save_image(path: str | Path, pixels: Pixels) -> Path:
             f"cannot be written: {error}. Choose a folder you may write to, and .jpg or .png", str(path)
         ) from error
     return Path(path)
-
-
-def find_images(
-    paths: Iterable[str | Path] | str | Path, recursive: bool = False
-) -> tuple[list[Path], list[ImageError]]:
-    """List the picture files of files, folders and globs.
-
-    Args:
-        paths: one or several paths or globs.
-        recursive: search subfolders too.
-
-    Returns:
-        The files, each once, and an error for each path without a picture.
-    """
-    found: dict[Path, None] = {}
-    errors: list[ImageError] = []
-    for path in [paths] if isinstance(paths, str | Path) else paths:
-        try:
-            _check_local(str(path))
-            found.update(dict.fromkeys(_expand(Path(path), recursive)))
-        except ImageError as error:
-            errors.append(error)
-        except OSError as error:  # too long a name, a folder that may not be opened
-            errors.append(
-                ImageError(f"cannot be read: {error.strerror}. Check the name and the permissions", str(path))
-            )
-    return list(found), errors
-
-
-def _expand(path: Path, recursive: bool) -> list[Path]:
-    if path.is_dir():
-        inside = sorted(path.rglob("*") if recursive else path.iterdir())
-        pictures = [file for file in inside if _is_picture(file)]
-        videos = sum(file.suffix.lower() in VIDEO_SUFFIXES for file in inside)
-        if pictures:
-            names = [file.name for file in inside]
-            warn_of_left_out(str(path), names, also=dict.fromkeys(VIDEO_SUFFIXES, VIDEOS_ADVICE))
-        else:
-            hint = "" if recursive else "; --recursive reads its subfolders too"
-            hint += f"; of videos there are {videos}: {VIDEOS_ADVICE}" if videos else ""
-            raise ImageError(
-                f"expected a folder with pictures ({', '.join(sorted(PICTURE_SUFFIXES))}), found none{hint}", str(path)
-            )
-        return pictures
-    if path.exists():
-        return [path]
-    matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
-    if not matches:
-        raise ImageError("no such file or folder, and no file matches it as a pattern. Check the path", str(path))
-    return [file for match in matches for file in (_expand(match, recursive) if match.is_dir() else [match])]
-
-
-def _is_picture(file: Path) -> bool:
-    # Hidden files are skipped: macOS writes a "._photo.jpg" with each photo.jpg on disks of other systems.
-    return file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".") and file.is_file()
 
 
 def _read_object(file: Any, name: str) -> bytes:
@@ -223,17 +167,17 @@ def _data_of(url: str) -> bytes:
         ) from error
 
 
-def _check_local(path: str | os.PathLike[str]) -> None:
+def check_local(path: str | os.PathLike[str]) -> None:
     """Raise ImageError for an address in the network."""
     if isinstance(path, str) and _ADDRESS.match(path):
         raise ImageError("expected a file, got an address; mien fetches no pictures. Download it first", path)
 
 
 def _read(path: str | os.PathLike[str], name: str) -> bytes:
-    _check_local(path)
-    if name == "text":
+    check_local(path)
+    if name == "base64 text":
         raise ImageError(
-            "expected a path, got text that looks like base64. Decode it with base64.b64decode and give the bytes", name
+            "expected a path, got the content of a picture. Decode it with base64.b64decode and give the bytes", name
         )
     try:
         if os.path.isdir(path):

@@ -168,4 +168,5 @@ def test_openvino_inside_onnx_runtime_is_told_its_threads(
     assert make_session(b"", threads=threads, providers=("openvino", "cpu")) == {
         "providers": ["OpenVINOExecutionProvider", "CPUExecutionProvider"],
         "provider_options": [words, {}],
+        "enable_fallback": 0,
     }

@@ -46,7 +46,8 @@ def _predict(options: argparse.Namespace) -> int:
     """
     from mien.cli.output import AnnotatedNames
     from mien.files import check_outputs
-    from mien.images import find_images, save_image
+    from mien.image_files import find_images
+    from mien.images import save_image
 
     paths, errors = find_images(options.paths, recursive=options.recursive)
     check_outputs([options.json, options.csv], [*options.paths, *paths, options.model])
