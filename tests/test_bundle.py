@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from helpers import tiny_bundle
 from mien.bundle import DEFAULT, Bundle, Head, Metadata, released, softmax
+from mien.cli.main import main
 from mien.errors import BundleError, InputError
 from mien.labels import FER2013, FERPLUS
 from mien.preprocess import InputSpec
+from mien.recognizer import EmotionRecognizer
 
 WIDTHS = {"fer2013": 7, "ferplus": 8}
 
@@ -286,3 +288,23 @@ def test_mutated_bundles_answer_or_are_refused(changes: list[tuple[int, int]], l
 def test_a_provider_that_is_not_installed_is_named() -> None:
     with pytest.raises(InputError, match=r"coreml is not in the installed ONNX Runtime, which has .*cpu"):
         Bundle(tiny_bundle.content(), "tiny", providers=("CoreMLExecutionProvider", "cpu"))
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.keras", "A.H5", "a.pkl"])
+def test_a_name_of_another_format_is_refused(name: str, bundle: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"ends in \.onnx, the format inside, got"):
+        bundle.save(tmp_path / name)
+    assert not (tmp_path / name).exists()
+
+
+def test_a_runs_folder_is_its_bundle(bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text('name = "mine"')
+    with pytest.raises(BundleError, match=r"a run without a finished bundle \(mine\.onnx\)"):
+        Bundle.load(tmp_path)
+    bundle.save(tmp_path / "mine.onnx")
+    assert Bundle.load(tmp_path).name == bundle.name
+    assert EmotionRecognizer(tmp_path).bundle.name == bundle.name
+    assert main(["info", str(tmp_path)]) == 0
+    (tmp_path / "recipe.toml").write_text("name = ")
+    with pytest.raises(BundleError, match=r"recipe\.toml cannot be read"):
+        Bundle.load(tmp_path)

@@ -136,7 +136,7 @@ def test_no_caption_hides_another_face_or_caption(people: int, details: bool) ->
         scores=np.ones(people, np.float32),
         landmarks=np.full((people, 5, 2), np.nan, np.float32),
         probabilities=rows,
-        vote_shares=None,
+        vote_shares=rows.max(axis=1),
         labels=FERPLUS,
         size=(1280, 720),
         track_ids=np.arange(1, people + 1),

@@ -27,6 +27,9 @@ from mien.runtimes.base import CPU, SUFFIXES, FloatArray, ModelFile
 from mien.runtimes.opening import open_runtime
 
 FORMAT_VERSION = 1
+FOREIGN_SUFFIXES = frozenset((".h5", ".hdf5", ".keras", ".pb", ".pkl", ".joblib", ".pth", ".ckpt", ".safetensors"))
+"""Suffixes of other programs' models."""
+
 DEFAULT = "mien"
 
 
@@ -196,7 +199,17 @@ class Bundle:
         return cls(ModelFile.read(path), str(path), **options)
 
     def save(self, path: str | Path) -> Path:
-        """Write the bundle's file, whole or not at all, and return the path."""
+        """Write the bundle's file, whole or not at all, and return the path.
+
+        Raises:
+            InputError: the name ends in a suffix of another format, which the file would not be.
+        """
+        suffix = Path(path).suffix.lower()
+        if suffix in FOREIGN_SUFFIXES:
+            raise InputError(
+                f"{path}: expected a name that ends in {self.file.suffix}, the format inside, got {suffix}. Other "
+                "formats: mien export"
+            )
         return self.file.save(path)
 
     @property

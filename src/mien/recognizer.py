@@ -172,13 +172,13 @@ class EmotionRecognizer(FacePipeline):
             DataError: the data cannot be read.
             InputError: an argument is wrong.
         """
-        from mien.datasets import as_dataset, default_split
+        from mien.datasets import as_dataset
         from mien.evaluation.evaluate import evaluate_bundle
         from mien.labels import label_set_of
 
         name = labels or label_set_of(self.bundle.heads).name
         dataset = as_dataset(test_path, votes, labels=name, numbers=numbers)
-        return evaluate_bundle(self.bundle, dataset, split or default_split(dataset), self.flip, progress)
+        return evaluate_bundle(self.bundle, dataset, split, self.flip, progress)
 
     def plot_training_history(self) -> Figure:
         """Draw the training curves of the run of `train` as a matplotlib figure.

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.errors import InputError
-from mien.evaluation.corruptions import CORRUPTIONS, EYES, LEVELS, MOUTH, corrupt
+from mien.evaluation.corruptions import CORRUPTIONS, EYES, GLASSES, LEVELS, MOUTH, corrupt
 
 ROWS, COLUMNS = np.mgrid[:48, :48]
 FACES = np.stack(
@@ -64,13 +64,23 @@ def test_less_light_is_darker_and_noisier_than_its_mean() -> None:
     assert dark.std() == pytest.approx(np.sqrt(0.12 * 120), rel=0.05)
 
 
-@pytest.mark.parametrize(("name", "row", "gray"), [("eyes hidden", EYES, 0), ("mouth hidden", MOUTH, 200)])
-def test_bars_hide_what_they_say_and_nothing_else(name: str, row: int, gray: int) -> None:
+def test_a_bar_hides_the_mouth_and_nothing_else() -> None:
     for level in LEVELS:
-        (spoilt,) = corrupt(FLAT, name, level)
-        hidden = np.flatnonzero(spoilt[:, 24] == gray)
-        assert row in hidden
-        assert len(hidden) == min(CORRUPTIONS[name].strengths[level - 1], 48 - hidden[0])
+        (spoilt,) = corrupt(FLAT, "mouth hidden", level)
+        hidden = np.flatnonzero(spoilt[:, 24] == 200)
+        assert MOUTH in hidden
+        assert len(hidden) == min(CORRUPTIONS["mouth hidden"].strengths[level - 1], 48 - hidden[0])
+        assert (spoilt[:, :6] == 120).all()
+
+
+def test_glasses_get_darker_and_nothing_else() -> None:
+    for level in LEVELS:
+        (spoilt,) = corrupt(FLAT, "eyes hidden", level)
+        rows = np.flatnonzero(spoilt[:, 24] != 120)
+        assert EYES in rows
+        assert len(rows) == GLASSES
+        left = 120 * (1 - CORRUPTIONS["eyes hidden"].strengths[level - 1])
+        assert np.abs(spoilt[rows, 24].astype(float) - left).max() <= 1
         assert (spoilt[:, :6] == 120).all()
 
 

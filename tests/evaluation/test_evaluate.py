@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from mien.evaluation.evaluate import (
     evaluate_bundle,
     evaluate_probabilities,
 )
+from mien.evaluation.robustness import measure_robustness
 from mien.labels import FER2013, FERPLUS
 
 Csv = tuple[Path, Path]
@@ -151,7 +154,7 @@ def test_json(dataset: FaceDataset, tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
     first = evaluation.to_dict()["results"][0]
     assert first["labels"] == list(FER2013.names)
-    assert set(first["metrics"]) == set(metrics.METRICS)
+    assert set(first["metrics"]) == set(metrics.ALL_METRICS)
     assert np.array(first["confusion"]).sum() == first["n"]
 
 
@@ -171,7 +174,8 @@ def test_table(dataset: FaceDataset) -> None:
     text = evaluate_bundle(FakeBundle("fer2013", "ferplus"), dataset, bootstrap=20).table()
     overview, *others = text.split("\n\n")
     lines = overview.splitlines()
-    assert lines[0].split() == ["on", "PublicTest", "n", "accuracy", "balanced", "macro-F1", "NLL", "Brier", "ECE"]
+    titles = "on PublicTest n accuracy balanced macro-F1 weighted F1 AUC NLL Brier ECE"
+    assert lines[0].split() == titles.split()
     assert len(lines) == 8
     assert "[" in lines[2]
     for block in (overview, *others):
@@ -179,6 +183,25 @@ def test_table(dataset: FaceDataset) -> None:
     assert len(others) == 5  # vote shares; per class and confusion, once for each label set
     assert others[1].startswith("fer2013 ")
     assert others[3].startswith(PLURALITY)
+
+
+def test_weighted_f1_and_auc_agree_with_scikit_learn(dataset: FaceDataset) -> None:
+    reference = pytest.importorskip("sklearn.metrics")
+    model = FakeBundle("fer2013")
+    result = evaluate_bundle(model, dataset, bootstrap=0)["fer2013"]
+    faces = dataset.split("PublicTest")
+    chosen = model.calibrate(model.logits(faces.faces))["fer2013"].argmax(axis=1)
+    expected = reference.f1_score(faces.labels, chosen, average="weighted", zero_division=0)
+    assert result.metrics["weighted_f1"] == pytest.approx(expected)
+    assert 0 < result.metrics["macro_auc"] < 1
+    assert set(result.to_dict()["metrics"]) >= {"weighted_f1", "macro_auc"}
+
+
+@pytest.mark.parametrize("score", [evaluate_bundle, measure_robustness])
+def test_without_a_split_it_is_the_datas_own(score: Callable[..., Any], dataset: FaceDataset) -> None:
+    renamed = {"Training": "Training", "PublicTest": "Test", "PrivateTest": "Other"}
+    folders = replace(dataset, splits=np.array([renamed[split] for split in dataset.splits]))
+    assert score(FakeBundle("fer2013"), folders).split == "Test"
 
 
 def test_unknown_result(dataset: FaceDataset) -> None:

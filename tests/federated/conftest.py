@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from mien.datasets import FaceDataset, load_fer2013
-from mien.training.recipe import AugmentRecipe, Recipe, load_recipe
+from mien.training.recipe import Recipe, load_recipe
+from mien.training.recipe_sections import AugmentRecipe
 
 TINY = (
     "precision=32-true",

@@ -11,7 +11,8 @@ import torch
 from helpers import tiny_bundle
 from mien.datasets import FaceDataset, load_fer2013
 from mien.training.fit import train
-from mien.training.recipe import AugmentRecipe, load_recipe
+from mien.training.recipe import load_recipe
+from mien.training.recipe_sections import AugmentRecipe
 
 RECIPE = (
     "compile=false",

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mien.preprocess import InputSpec, to_input
 from mien.training.augment import Augment, cutmix, mix, mixup
-from mien.training.recipe import AugmentRecipe
+from mien.training.recipe_sections import AugmentRecipe
 
 SPEC = InputSpec()
 OFF = dict.fromkeys(AugmentRecipe.model_fields, 0.0)

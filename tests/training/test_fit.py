@@ -15,8 +15,8 @@ import torch
 from helpers.compare_runs import assert_same_run, best_epoch, history
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset
-from mien.errors import DataError, RecipeError, TrainingError
-from mien.training.fit import Run, train
+from mien.errors import DataError, InputError, RecipeError, TrainingError
+from mien.training.fit import Hardware, Run, train
 from mien.training.module import logged_metrics
 from mien.training.recipe import Recipe, load_recipe
 
@@ -128,7 +128,7 @@ class TestAFinishedRun:
 
     def test_its_bundle_carries_recipe_run_and_metrics(self, folder: Path) -> None:
         card = Bundle.load(folder / "mien.onnx").metadata.card
-        assert set(card) == {"training", "recipe", "metrics"}
+        assert set(card) == {"training", "recipe", "metrics", "calibration"}
         assert card["recipe"] == json.loads(json.dumps(load_recipe(folder / "recipe.toml").to_dict()))
         assert card["metrics"] == json.loads((folder / "evaluation.json").read_text())
         assert card["training"] == json.loads((folder / "run.json").read_text())
@@ -342,3 +342,43 @@ def test_a_run_that_diverges_says_so_and_how_to_go_on(
     recipe = tiny("optimizer.learning_rate=1e30", "optimizer.gradient_clip=0")
     with pytest.raises(TrainingError, match=r"diverged in epoch 1.*Lower optimizer\.learning_rate"):
         train(recipe, dataset, tmp_path / "run")
+
+
+def test_a_loss_far_above_guessing_is_named_before_export(
+    tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path
+) -> None:
+    """The numbers stay finite, so nothing else would stop it."""
+    recipe = tiny("epochs=2", "ema=0", "optimizer.learning_rate=30", "optimizer.gradient_clip=0", "precision=32-true")
+    with pytest.raises(
+        TrainingError, match=r"diverged: the training loss was [\d,.e+]+ in epoch 1, where guessing has 1\.95"
+    ):
+        train(recipe, dataset, tmp_path / "run")
+    assert not list((tmp_path / "run").glob("*.onnx"))
+
+
+def test_16_mixed_on_a_cpu_is_refused(tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"16-mixed needs a GPU.*bf16-mixed"):
+        train(tiny("precision=16-mixed"), dataset, tmp_path / "run", hardware=Hardware("cpu"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_scores_calibration_and_absent_classes_are_said(
+    tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="mien.training")
+    happy = dataset.label_set.index("happy")
+    without = dataset.take(np.flatnonzero((dataset.splits != "Training") | (dataset.labels != happy)))
+    bundle = Bundle.load(train(tiny("epochs=1"), without, tmp_path / "run"))
+    assert "no Training face is labelled happy: the network cannot learn to choose it" in caplog.text
+    assert "by which the epoch was chosen and the calibration was fitted" in caplog.text
+    assert "weighted F1" in caplog.text
+    effect = bundle.metadata.card["calibration"]["fer2013"]
+    assert f"{100 * effect['labels_changed']:.1f} % of the labels changed" in caplog.text
+
+
+def test_class_scaling_can_be_left_out(tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path) -> None:
+    bundle = Bundle.load(train(tiny("epochs=1", "calibration.class_scaling=false"), dataset, tmp_path / "run"))
+    assert "class_scaling" not in bundle.metadata.card
+    for effect in bundle.metadata.card["calibration"].values():
+        assert effect["labels_changed"] == 0
+        assert effect["accuracy_before"] == effect["accuracy_after"]

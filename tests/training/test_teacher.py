@@ -16,7 +16,8 @@ from mien.datasets import FaceDataset
 from mien.errors import RecipeError
 from mien.training.batches import FaceTensors, ShuffledBatches
 from mien.training.module import ExpressionModule
-from mien.training.recipe import Recipe, TeacherRecipe
+from mien.training.recipe import Recipe
+from mien.training.recipe_sections import TeacherRecipe
 from mien.training.teacher import TeacherEnsemble
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mien.datasets import FaceDataset, plurality
+from mien.datasets import FaceDataset, default_split, plurality
 from mien.errors import DataError, InputError
 from mien.evaluation.evaluate import EvalResult, evaluate_probabilities
 from mien.evaluation.significance import mcnemar, paired_bootstrap
@@ -128,7 +128,7 @@ class ModelComparison:
 def compare(
     sources: Sequence[str | Path],
     dataset: FaceDataset | None = None,
-    split: str = "PublicTest",
+    split: str | None = None,
     progress: Progress = lambda stage, share: None,
     bootstrap: int = 1000,
     seed: int = 0,
@@ -138,7 +138,7 @@ def compare(
     Args:
         sources: folders of runs and files of bundles.
         dataset: the data. None: use the predictions that the runs keep.
-        split: the split of `dataset` to predict.
+        split: the split of `dataset` to predict; None: see `default_split`.
         progress: called with the name of the stage and the share done, 0 to 1.
         bootstrap: number of bootstrap resamples.
         seed: seed of the bootstrap.
@@ -151,14 +151,15 @@ def compare(
     if len(sources) < 2:
         raise InputError(f"expected at least two runs or bundles to compare, got {len(sources)}")
     models = _named([open_model_source(source) for source in sources])
-    faces = None if dataset is None else dataset.split(split)
+    chosen = split or ("" if dataset is None else default_split(dataset))
+    faces = None if dataset is None else dataset.split(chosen)
     predictions: dict[str, Predictions] = {}
     for number, (name, subject) in enumerate(models.items()):
 
         def share(part: float, number: int = number) -> None:
             progress("reading the faces", 0.8 * (number + part) / len(models))
 
-        predictions[name] = _predictions_of(name, subject, faces, split, share)
+        predictions[name] = _predictions_of(name, subject, faces, chosen, share)
     first = next(iter(predictions))
     for name, other in predictions.items():
         _check_same(first, predictions[first], name, other)

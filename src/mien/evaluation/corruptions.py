@@ -24,6 +24,8 @@ EYES, MOUTH = 19, 36
 BAR_LEFT, BAR_RIGHT = 6, 42
 MASK = 200
 """Gray value of the bar over the mouth (a light mask); the bar over the eyes is black, like sunglasses."""
+GLASSES = 13
+"""Height of the bar over the eyes in pixels. A black bar of 3 pixels, a line, is harder to read than one of 6."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,9 @@ def _bar(crop: Crop, middle: int, height: float, gray: int) -> Crop:
     return hidden
 
 
-def _eyes(crop: Crop, height: float, rng: np.random.Generator) -> Crop:
-    return _bar(crop, EYES, height, 0)
+def _eyes(crop: Crop, darkness: float, rng: np.random.Generator) -> Crop:
+    hidden = _bar(crop, EYES, GLASSES, 0)
+    return np.asarray(crop * (1 - darkness) + hidden.astype(np.float32) * darkness, np.uint8)
 
 
 def _mouth(crop: Crop, height: float, rng: np.random.Generator) -> Crop:
@@ -140,7 +143,7 @@ CORRUPTIONS = {
     "jpeg": Corruption((50, 30, 20, 10, 5), "quality", _jpeg),
     "low light": Corruption((0.5, 0.25, 0.12, 0.06, 0.03), "share of the light", _low_light),
     "contrast": Corruption((0.6, 0.4, 0.25, 0.15, 0.08), "share of the contrast", _contrast),
-    "eyes hidden": Corruption((3, 6, 9, 12, 15), "height of a black bar, pixels", _eyes),
+    "eyes hidden": Corruption((0.3, 0.5, 0.7, 0.85, 1.0), "share of the light that dark glasses take", _eyes),
     "mouth hidden": Corruption((4, 8, 12, 16, 20), "height of a light bar, pixels", _mouth),
     "rotation": Corruption((10, 20, 30, 45, 60), "degrees to either side", _rotation),
     "scale": Corruption((1.1, 1.2, 1.35, 1.5, 1.75), "larger or smaller by", _scale),

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mien.datasets import FERPLUS_TEST_SETS, TRAINING, FaceDataset, exact_copies, vote_shares
+from mien.datasets import FERPLUS_TEST_SETS, TRAINING, FaceDataset, default_split, exact_copies, vote_shares
 from mien.datasets.duplicates import has_copy_in
 from mien.datasets.faces import partial_progress
 from mien.errors import InputError
@@ -35,6 +35,8 @@ _TABLE_METRICS = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced",
     "macro_f1": "macro-F1",
+    "weighted_f1": "weighted F1",
+    "macro_auc": "AUC",
     "nll": "NLL",
     "brier": "Brier",
     "ece": "ECE",
@@ -76,7 +78,7 @@ class EvalResult:
         split: name of the split.
         n: number of faces.
         labels: names of the classes.
-        metrics: name, as in `mien.evaluation.metrics.METRICS`, -> value.
+        metrics: name, as in `mien.evaluation.metrics.ALL_METRICS`, -> value.
         intervals: metric -> 95 % bootstrap interval (low, high).
         per_class: emotion -> precision, recall, f1 and support.
         confusion: counts, K x K; row = label, column = prediction.
@@ -161,6 +163,10 @@ class Evaluation:
         """Write `to_dict()` as JSON, atomically."""
         return write_atomically(path, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
 
+    def overview(self) -> str:
+        """Return the scores as a table of one row per test set."""
+        return _overview(self.results)
+
     def table(self) -> str:
         """Return the results as plain aligned text for a terminal."""
         parts = [_overview(self.results)]
@@ -208,7 +214,7 @@ def evaluate_probabilities(
         split=split,
         n=len(labels),
         labels=label_set.names,
-        metrics={metric: function(probabilities, labels) for metric, function in metrics.METRICS.items()},
+        metrics={metric: function(probabilities, labels) for metric, function in metrics.ALL_METRICS.items()},
         intervals=significance.bootstrap_interval(probabilities, labels, rounds=bootstrap, seed=seed)
         if bootstrap
         else {},
@@ -224,7 +230,7 @@ def evaluate_probabilities(
 def evaluate_bundle(
     bundle: EvaluatedModel,
     dataset: FaceDataset,
-    split: str = "PublicTest",
+    split: str | None = None,
     flip: bool = False,
     progress: Callable[[float], None] | None = None,
     bootstrap: int = 1000,
@@ -240,7 +246,7 @@ def evaluate_bundle(
     Args:
         bundle: the model.
         dataset: the data; its Training split is used to find copies.
-        split: the split to score on.
+        split: the split to score on; None: see `default_split` (PublicTest, Test, Validation, Training).
         flip: average predictions with those of the mirrored faces.
         progress: called with the share done, 0 to 1.
         bootstrap: number of bootstrap resamples for the intervals. 0: no intervals.
@@ -251,6 +257,7 @@ def evaluate_bundle(
         DataError: the split has no faces.
         InputError: no head can be scored.
     """
+    split = split or default_split(dataset)
     faces = dataset.split(split)
     reading = partial_progress(progress, 0, 0.5) if near else progress
     estimates, shares = predict_crops(bundle, faces.faces, flip, reading)

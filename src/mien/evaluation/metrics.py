@@ -272,6 +272,10 @@ METRICS: dict[str, Callable[[ProbabilityArray, LabelArray], float]] = {
 }
 
 
+ALL_METRICS = METRICS | {"weighted_f1": weighted_f1, "macro_auc": macro_auc}
+"""Every score of an evaluation; those of `METRICS` have intervals."""
+
+
 def mean_absolute_error(estimates: npt.NDArray[np.floating], truth: npt.NDArray[np.floating]) -> float:
     """Return the mean of |estimate - truth|, for two number arrays of one shape."""
     a, b = _pair(estimates, truth)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mien.datasets import FaceDataset
+from mien.datasets import FaceDataset, default_split
 from mien.errors import InputError
 from mien.evaluation import metrics
 from mien.evaluation.corruptions import CORRUPTIONS, LEVELS, corrupt
@@ -84,7 +84,7 @@ class Robustness:
 def measure_robustness(
     model: EvaluatedModel,
     dataset: FaceDataset,
-    split: str = "PublicTest",
+    split: str | None = None,
     progress: Callable[[float], None] | None = None,
     seed: int = 0,
 ) -> Robustness:
@@ -93,7 +93,7 @@ def measure_robustness(
     Args:
         model: the model.
         dataset: the data.
-        split: the split to score on.
+        split: the split to score on; None: see `default_split` (PublicTest, Test, Validation, Training).
         progress: called with the share done, 0 to 1.
         seed: seed of the noise, and of the sides that faces are rotated to.
 
@@ -101,6 +101,7 @@ def measure_robustness(
         DataError: the split has no faces.
         InputError: no head can be scored.
     """
+    split = split or default_split(dataset)
     faces = dataset.split(split)
     tasks = [(None, 0), *((name, level) for name in CORRUPTIONS for level in LEVELS)]
     clean: dict[str, dict[str, float]] = {}

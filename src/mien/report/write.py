@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from mien.datasets import FaceDataset
+from mien.datasets import FaceDataset, default_split
 from mien.evaluation import metrics
 from mien.evaluation.evaluate import Evaluation
 from mien.report import sections
@@ -28,7 +28,7 @@ def write_report(
     source: str | Path,
     dataset: FaceDataset,
     out: str | Path | None = None,
-    split: str = "PublicTest",
+    split: str | None = None,
     progress: Progress = lambda stage, share: None,
 ) -> Path:
     """Write `report.html` and `figures/*.png` into a folder, and return the page's path.
@@ -37,7 +37,7 @@ def write_report(
         source: a run's folder, a bundle's file or a released bundle's name.
         dataset: the data.
         out: the folder. None: a run's folder `report`, or `NAME-report` in the current folder for a bundle.
-        split: the split to report on.
+        split: the split to report on; None: see `default_split`.
         progress: called with the name of the stage and the share of the whole that is done, 0 to 1.
 
     Raises:
@@ -45,6 +45,7 @@ def write_report(
         DataError: the split has no faces.
         BundleError: the bundle cannot be read.
     """
+    split = split or default_split(dataset)
     subject = open_model_source(source)
     out = Path(out) if out is not None else _default_folder(subject)
     evaluation, views = evaluate_heads(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mien.preprocess import InputSpec
-from mien.training.recipe import AugmentRecipe
+from mien.training.recipe_sections import AugmentRecipe
 
 
 class Augment(nn.Module):

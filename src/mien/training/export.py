@@ -13,9 +13,10 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from mien.bundle import Bundle, Head, Metadata
+from mien.bundle import Bundle, Head, Metadata, softmax
 from mien.datasets import FaceDataset, plurality, vote_shares
 from mien.errors import ExportError
+from mien.evaluation import metrics
 from mien.evaluation.calibration import ClassScaling, fit_temperature, select_class_scaling
 from mien.labels import FERPLUS, LABEL_SETS
 from mien.preprocess import InputSpec, to_input
@@ -67,12 +68,14 @@ def export_bundle(
     untempered = Metadata(recipe.name, tuple(Head(LABEL_SETS[name]) for name in expected), spec)
     compare(expected, with_metadata(model, untempered).logits(crops))
 
-    logits = with_metadata(model, untempered).logits(validation.faces)
-    scalings = fit_scalings(logits, validation)
+    raw = with_metadata(model, untempered).logits(validation.faces)
+    scalings = fit_scalings(raw, validation) if recipe.calibration.class_scaling else {}
     scale_outputs(model, scalings)
+    logits = dict(raw)
     for name, scaling in scalings.items():
         expected[name], logits[name] = scaling.apply(expected[name]), scaling.apply(logits[name])
     metadata = Metadata(recipe.name, fit_heads(logits, validation), spec, dict(card))
+    metadata.card["calibration"] = calibration_effect(raw, logits, metadata.heads, validation)
     if scalings:
         metadata.card["class_scaling"] = {
             name: {"factors": scaling.factors.tolist(), "offsets": scaling.offsets.tolist()}
@@ -92,6 +95,37 @@ def fit_scalings(logits: dict[str, npt.NDArray[np.float32]], validation: FaceDat
         rows, labels = plurality(validation.votes)
         found[FERPLUS.name] = select_class_scaling(logits[FERPLUS.name][rows], labels)
     return {name: scaling for name, scaling in found.items() if scaling is not None}
+
+
+def calibration_effect(
+    raw: dict[str, npt.NDArray[np.float32]],
+    scaled: dict[str, npt.NDArray[np.float32]],
+    heads: tuple[Head, ...],
+    validation: FaceDataset,
+) -> dict[str, dict[str, float]]:
+    """Return what calibration changes, for each head: share of labels, accuracy and ECE before and after.
+
+    Args:
+        raw: head -> logits before class scaling, float32 (N, K).
+        scaled: the same after class scaling.
+        heads: the heads with their temperatures.
+        validation: the N faces that the calibration was fitted on.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for head in heads:
+        name = head.name
+        rows, labels = np.arange(len(validation)), validation.labels
+        if name == FERPLUS.name and validation.votes is not None:
+            rows, labels = plurality(validation.votes)
+        before, after = softmax(raw[name][rows]), softmax(scaled[name][rows], head.temperature)
+        found[name] = {
+            "labels_changed": round(float((before.argmax(axis=1) != after.argmax(axis=1)).mean()), 4),
+            "accuracy_before": round(metrics.accuracy(before, labels), 4),
+            "accuracy_after": round(metrics.accuracy(after, labels), 4),
+            "ece_before": round(metrics.ece(before, labels), 4),
+            "ece_after": round(metrics.ece(after, labels), 4),
+        }
+    return found
 
 
 def scale_outputs(model: onnx.ModelProto, scalings: dict[str, ClassScaling]) -> None:

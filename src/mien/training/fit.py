@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from mien.datasets import TRAINING, FaceDataset, summary
-from mien.errors import DataError, InputError, MienError, RecipeError, suggest
-from mien.runs import Run, first_process
+from mien.errors import DataError, InputError, MienError, RecipeError, TrainingError, suggest
+from mien.runs import Run, first_process, read_history
 from mien.training.batches import FaceTensors
 from mien.training.callbacks import (
     AtomicCheckpoints,
@@ -47,6 +48,9 @@ from mien.training.validation import split_for_training
 
 log = logging.getLogger("mien.training")
 
+DIVERGED = 5.0
+"""A training loss above this multiple of what guessing has means that the training diverged."""
+
 
 @dataclass(frozen=True)
 class Hardware:
@@ -68,10 +72,15 @@ class Hardware:
         """Check that the hardware is there and that the batch size is divisible by the number of processes.
 
         Raises:
-            InputError: it is not.
+            InputError: it is not, or the precision is none of this hardware.
         """
         if self.device == "cuda" and not torch.cuda.is_available():
             raise InputError("device 'cuda': PyTorch finds no CUDA device here. Use --device cpu, or auto")
+        if recipe.precision == "16-mixed" and (self.device == "cpu" or not torch.cuda.is_available()):
+            raise InputError(
+                "precision: 16-mixed needs a GPU; on the CPU of this run float16 is slow and loses small gradients. "
+                "Use auto, bf16-mixed or 32-true"
+            )
         world = self.devices * self.nodes
         if world < 1 or recipe.batch_size % world:
             raise InputError(
@@ -119,6 +128,7 @@ def train(
     first = first_process()
     if first:
         log.info("%s", summary(dataset))
+        _warn_of_absent_classes(training)
     checkpoint_path = run.last if resume and run.last.is_file() else None
     with quiet_lightning():
         pl.seed_everything(seed_of(recipe.seed, -1), verbose=False)
@@ -146,6 +156,7 @@ def train(
         weights, best = best_weights(run)
         module.network.to("cpu").load_state_dict(weights)
         seconds = round(float(checkpoint_seconds(run.last)), 1)
+        _check_convergence(run, best, len(dataset.label_set))
         facts |= {"epochs_run": trainer.current_epoch, "best_epoch": best, "seconds": seconds}
         finish_run(run, module.network, recipe, dataset, validation, training, facts, recipe.to_dict())
     return run.folder / f"{recipe.name}.onnx"
@@ -174,6 +185,41 @@ def _begin(
         return None
 
     return begin_run(run, recipe, recipe.to_dict(), {"data": data}, difference)
+
+
+def _warn_of_absent_classes(training: FaceDataset) -> None:
+    """Log the emotions that no Training face has, which the network will never choose."""
+    counts = np.bincount(training.labels, minlength=len(training.label_set))
+    absent = [name for name, count in zip(training.label_set.names, counts, strict=True) if not count]
+    if absent:
+        log.warning(
+            "no Training face is labelled %s: the network cannot learn to choose %s",
+            ", ".join(absent),
+            "it" if len(absent) == 1 else "these",
+        )
+
+
+def _check_convergence(run: Run, best: int, classes: int) -> None:
+    """Raise a TrainingError if the best epoch is far worse than guessing; log it if a later epoch is.
+
+    Args:
+        run: the run.
+        best: the best epoch, from 1.
+        classes: number of classes.
+    """
+    guess = float(np.log(classes))
+    losses = [(int(row["epoch"]), float(row["train_loss"])) for row in read_history(run.history) if "train_loss" in row]
+    diverged = [(epoch, loss) for epoch, loss in losses if not loss <= DIVERGED * guess]
+    if not diverged:
+        return
+    epoch, loss = diverged[0]
+    said = f"the training loss was {loss:,.4g} in epoch {epoch}, where guessing has {guess:.2f}"
+    if any(number == best for number, _ in diverged):
+        raise TrainingError(
+            f"the training diverged: {said}. Lower optimizer.learning_rate, or set optimizer.gradient_clip; nothing "
+            f"was exported, {run.folder} keeps the checkpoints"
+        )
+    log.warning("the training diverged: %s; the exported epoch %d is an earlier or later one", said, best)
 
 
 def _strategy(recipe: Recipe, hardware: Hardware) -> str:

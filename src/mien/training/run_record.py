@@ -26,7 +26,7 @@ import torch
 from mien.bundle import Bundle, find
 from mien.datasets import FaceDataset, exact_copies
 from mien.errors import MienError, RecipeError
-from mien.evaluation.evaluate import evaluate_bundle
+from mien.evaluation.evaluate import Evaluation, evaluate_bundle
 from mien.files import replacing, write_atomically
 from mien.runs import Run, processor
 from mien.training.callbacks import History
@@ -121,6 +121,7 @@ def finish_run(
         evaluation = evaluate_bundle(bundle, known, split)
         evaluation.to_json(run.evaluation)
         write_predictions(run.predictions, bundle, validation, split)
+        log_scores(evaluation, bundle)
         return evaluation.to_dict()
 
     faces = validation if training is None else without_copies(validation, training)
@@ -128,6 +129,24 @@ def finish_run(
     export_bundle(network, recipe, faces, path, {"training": facts, "recipe": card_recipe}, judge)
     write_json(run.facts, facts)
     return path
+
+
+def log_scores(evaluation: Evaluation, bundle: Bundle) -> None:
+    """Log the scores of a finished run, what they were measured on, and what the calibration changed."""
+    for head, effect in dict(bundle.metadata.card["calibration"]).items():
+        log.info(
+            "calibration of %s: %.1f %% of the labels changed, accuracy %.3f -> %.3f, ECE %.3f -> %.3f",
+            head,
+            100 * effect["labels_changed"],
+            effect["accuracy_before"],
+            effect["accuracy_after"],
+            effect["ece_before"],
+            effect["ece_after"],
+        )
+    log.info(
+        "%s\n(measured on the faces by which the epoch was chosen and the calibration was fitted: a little too good)",
+        evaluation.overview(),
+    )
 
 
 def best_weights(run: Run) -> tuple[dict[str, torch.Tensor], int]:

@@ -10,7 +10,8 @@ from typing import Any
 
 import lightning.pytorch as pl
 
-from mien.training.recipe import Recipe, ScheduleRecipe
+from mien.training.recipe import Recipe
+from mien.training.recipe_sections import ScheduleRecipe
 
 
 def cosine(schedule: ScheduleRecipe, steps: int) -> Callable[[float], float]:

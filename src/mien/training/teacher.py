@@ -15,7 +15,7 @@ from torch import Tensor
 from mien.bundle import Bundle
 from mien.errors import BundleError, RecipeError
 from mien.labels import FERPLUS
-from mien.training.recipe import TeacherRecipe
+from mien.training.recipe_sections import TeacherRecipe
 
 FACES_AT_ONCE = 16  # fastest on one core: more faces do not fit its cache
 

@@ -269,3 +269,36 @@ def test_the_privacy_line_says_where_pictures_go(page: Any) -> None:
     said = page.locator("#privacy").inner_text()
     assert "this computer" in said
     assert "60 minutes" in said  # the server's own figure for videos
+
+
+def test_an_unclear_face_names_the_likeliest_emotion(browser: Any, expected: Any) -> None:
+    face = expected[0]
+    share = f"{100 * face.confidence:.0f} %"
+    with serving(min_confidence=1) as doubting, page_of(browser, doubting) as page:
+        choose(page, "picture", COLLINS)
+        wait_for_faces(page)
+        assert page.locator("#picture .what").inner_text().startswith(f"unclear, maybe {face.emotion}")
+        assert page.locator("#picture .overlay .tag").inner_text() == f"unclear, maybe {face.emotion} ({share})"
+        said = page.locator("#picture .seen").inner_text()
+        assert said == f"About {100 * face.vote_share:.0f} of 100 people would say “{face.emotion}”."
+        assert page.locator("#picture .overlay button").evaluate("box => getComputedStyle(box).borderStyle") == "dashed"
+        assert page.locator("#picture .face").evaluate("card => card.classList.contains('unclear')")
+        check_accessible(page)
+        screenshot(page, "unclear")
+
+
+def test_the_threshold_holds_for_what_is_saved(browser: Any, server: Server) -> None:
+    with page_of(browser, server) as page:
+        choose(page, "picture", COLLINS)
+        wait_for_faces(page)
+        page.get_by_role("button", name="Settings").click()
+        slider = page.locator("[name=threshold]")
+        slider.evaluate(
+            "input => { input.max = 1; input.step = 0.001; input.value = 1; input.dispatchEvent(new Event('input')); }"
+        )
+        page.locator("dialog [data-act=close]").first.click()
+        wait_for_faces(page, 0)
+        _, document = download(page, '#picture [data-act="save-json"]')
+        assert json.loads(document)["images"][0]["faces"] == []
+        _, rows = download(page, '#picture [data-act="save-csv"]')
+        assert len(rows.decode().splitlines()) == 1

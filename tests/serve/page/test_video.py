@@ -62,7 +62,7 @@ def test_a_video_is_read_drawn_and_summed_up(page: Any, clip: Path) -> None:
     drawn = strip(page)
     assert drawn[len(drawn) // 3] == (*color("happy"), 255)
     assert drawn[9 * len(drawn) // 10][3] == 0  # nobody is there
-    assert page.locator("#video .legend span").all_inner_texts() == list(FERPLUS.names)
+    assert page.locator("#video .legend span").all_inner_texts() == [*FERPLUS.names, "unclear"]
     check_accessible(page)
     check_fits(page)
     screenshot(page, "video")
@@ -138,3 +138,17 @@ def test_it_fits_a_phone(browser: Any, server: Server, clip: Path) -> None:
         check_fits(page)
         check_accessible(page)
         screenshot(page, "video-phone")
+
+
+def test_other_labels_offer_to_read_the_video_again(page: Any, clip: Path) -> None:
+    read(page, clip)
+    again = page.get_by_role("button", name="Read again with the new settings")
+    assert not again.is_visible()
+    page.get_by_role("button", name="Settings").click()
+    page.locator("[name=labels]").last.select_option("fer2013")
+    page.locator("dialog [data-act=close]").first.click()
+    expect(again).to_be_visible()
+    again.click()
+    expect(page.locator("#video .headline")).to_have_text("1 person")
+    assert not again.is_visible()
+    assert "contempt" not in page.locator("#video .legend").inner_text()

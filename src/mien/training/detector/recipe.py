@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from mien.errors import RecipeError
-from mien.training.recipe import RecipeSection
+from mien.training.recipe_sections import RecipeSection
 
 SHIPPED = Path(__file__).with_name("mien-face.toml")
 

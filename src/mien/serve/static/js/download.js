@@ -1,7 +1,8 @@
 // What can be taken away: annotated pictures, JSON and CSV, made here from what the server answered.
 
-import { h, percent } from "./dom.js";
-import { colorOf, inkOn } from "./emotions.js";
+import { h } from "./dom.js";
+import { UNCLEAR, colorOf, inkOn, likeliest, titleOf } from "./emotions.js";
+import { settings } from "./settings.js";
 
 export function save(blob, name) {
   const link = h("a", { href: URL.createObjectURL(blob), download: name });
@@ -10,6 +11,17 @@ export function save(blob, name) {
 }
 
 export const saveJson = (value, name) => save(new Blob([`${JSON.stringify(value, null, 2)}\n`], { type: "application/json" }), name);
+
+/** The faces of a picture that the detector is sure enough of: what is shown is what is saved. */
+export const shown = (image) => ({ ...image, faces: image.faces.filter(({ score }) => score >= settings.threshold) });
+
+/** Rows of a video as CSV, without the faces that are not shown. */
+export async function shownRows(blob) {
+  const [head, ...lines] = (await blob.text()).split("\n");
+  const column = head.split(",").indexOf("score");
+  const kept = lines.filter((line) => line === "" || Number(line.split(",")[column]) >= settings.threshold);
+  return new Blob([[head, ...kept].join("\n")], { type: "text/csv" });
+}
 
 export const stem = (name) => name.replace(/\.[^.]*$/, "") || "mien";
 
@@ -54,18 +66,21 @@ function caption(pen, face, { scale, unit, mirrored }) {
   pen.strokeStyle = "rgb(0 0 0 / 50%)";
   pen.lineWidth = 5 * unit;
   pen.strokeRect(x, top, breadth, bottom - top);
-  pen.strokeStyle = colorOf(face.emotion);
+  const color = colorOf(likeliest(face));
+  pen.strokeStyle = color;
   pen.lineWidth = 3 * unit;
+  pen.setLineDash(face.emotion === UNCLEAR ? [8 * unit, 6 * unit] : []);
   pen.strokeRect(x, top, breadth, bottom - top);
+  pen.setLineDash([]);
   const size = Math.min(Math.max(breadth / 7, 11 * unit), 24 * unit);
   pen.font = `600 ${size}px system-ui, sans-serif`;
-  const words = `${face.emotion} ${percent(face.confidence)}`;
+  const words = titleOf(face);
   const [wide, high] = [pen.measureText(words).width + size, 1.5 * size];
   const at = Math.min(Math.max(x - 1.5 * unit, 0), across - wide);
   const above = top - high >= 0 ? top - high : Math.min(bottom, pen.canvas.height - high);
-  pen.fillStyle = colorOf(face.emotion);
+  pen.fillStyle = color;
   pen.fillRect(at, above, wide, high);
-  pen.fillStyle = inkOn(face.emotion);
+  pen.fillStyle = inkOn(likeliest(face));
   pen.textBaseline = "middle";
   pen.fillText(words, at + size / 2, above + high / 2);
 }

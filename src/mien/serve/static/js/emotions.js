@@ -1,3 +1,5 @@
+import { percent } from "./dom.js";
+
 // The emotions' colours, as the server draws them; learnt from it once.
 
 const colors = new Map();
@@ -14,6 +16,31 @@ export function inkOn(emotion) {
   const [red, green, blue] = channels.map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
   const luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
   return luminance > 0.179 ? "#141414" : "#ffffff";
+}
+
+/** What the server calls an emotion whose probability is below its threshold. */
+export const UNCLEAR = "uncertain";
+
+/** The likeliest emotion of a face, also where the server reports none. */
+export function likeliest(face) {
+  if (face.likeliest) return face.likeliest;
+  const found = Object.entries(face.probabilities ?? {});
+  return found.length ? found.reduce((best, one) => (one[1] > best[1] ? one : best))[0] : face.emotion;
+}
+
+/** What people read: "happy", or "unclear, maybe happy". */
+export const nameOf = (face) => (face.emotion === UNCLEAR ? `unclear, maybe ${likeliest(face)}` : face.emotion);
+
+/** The same with the percentage: "happy 83 %", "unclear, maybe happy (60 %)". */
+export function titleOf(face) {
+  const share = percent(face.confidence);
+  return face.emotion === UNCLEAR ? `${nameOf(face)} (${share})` : `${face.emotion} ${share}`;
+}
+
+/** Paints an element in the colours of a face's likeliest emotion, hatched where it is unclear. */
+export function paintFace(element, face) {
+  paint(element, likeliest(face));
+  element.classList.toggle("unclear", face.emotion === UNCLEAR);
 }
 
 /** Gives an element the emotion's colours, for the style sheet to use. */

@@ -1,7 +1,7 @@
 // Faces as they are shown everywhere: boxes on what is looked at, and cards with bars beside it, each lighting the other.
 
 import { h, percent } from "./dom.js";
-import { paint } from "./emotions.js";
+import { likeliest, nameOf, paint, paintFace, titleOf } from "./emotions.js";
 
 const NARROW = 56; // pixels on the screen; on smaller boxes the tag shows only when asked for
 const PORTRAIT = 96; // pixels of a portrait's side, twice as many as it is shown with
@@ -26,9 +26,9 @@ class Card {
 
   update(name, face) {
     this.who.textContent = name;
-    this.emotion.data = face.emotion;
+    this.emotion.data = nameOf(face);
     this.sureness.textContent = percent(face.confidence);
-    paint(this.element, face.emotion);
+    paintFace(this.element, face);
     const emotions = Object.entries(face.probabilities);
     if (emotions.some(([emotion]) => !this.rows.has(emotion)) || emotions.length !== this.rows.size) this.#makeBars(emotions);
     for (const [emotion, share] of emotions) {
@@ -37,7 +37,7 @@ class Card {
       value.textContent = percent(share);
     }
     this.seen.hidden = face.vote_share === null;
-    this.seen.textContent = `About ${Math.round(100 * (face.vote_share ?? 0))} of 100 people would say “${face.emotion}”.`;
+    this.seen.textContent = `About ${Math.round(100 * (face.vote_share ?? 0))} of 100 people would say “${likeliest(face)}”.`;
   }
 
   #makeBars(emotions) {
@@ -132,9 +132,9 @@ export class FacesView {
     box.element.classList.toggle("narrow", (right - left) * screen < NARROW);
     box.tag.classList.toggle("below", top * screen < 24);
     box.tag.classList.toggle("leftward", (width - left) * screen < 140);
-    box.tag.textContent = `${face.emotion} ${percent(face.confidence)}`;
-    box.element.setAttribute("aria-label", `${key}: ${face.emotion}, ${percent(face.confidence)}`);
-    paint(box.element, face.emotion);
+    box.tag.textContent = titleOf(face);
+    box.element.setAttribute("aria-label", `${key}: ${nameOf(face)}, ${percent(face.confidence)}`);
+    paintFace(box.element, face);
   }
 
   #card(key, face, portraits, width) {

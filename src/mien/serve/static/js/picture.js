@@ -1,7 +1,7 @@
 // The panel for pictures: drop, paste, choose or sample; what was read is shown, stepped through and saved.
 
 import { counted, droppable, h, listen, megabytes, parts } from "./dom.js";
-import { annotated, csvOf, save, saveJson, stem } from "./download.js";
+import { annotated, csvOf, save, saveJson, shown, stem } from "./download.js";
 import { FacesView } from "./faces.js";
 import { connection, readPicture } from "./server.js";
 import { settings } from "./settings.js";
@@ -123,16 +123,11 @@ export class PicturePanel {
     this.#show();
   }
 
-  /** The faces of an answer that the detector is sure enough of. */
-  #shown({ width, height, faces }) {
-    return { width, height, faces: faces.filter(({ score }) => score >= settings.threshold) };
-  }
-
   #show() {
     const item = this.#current;
     if (!item) return;
     const { image, frame, veil, headline, hint } = this.parts;
-    const found = item.status === "done" ? this.#shown(item.answer.images[0]) : null;
+    const found = item.status === "done" ? shown(item.answer.images[0]) : null;
     const [width, height] = found ? [found.width, found.height] : [image.naturalWidth || 3, image.naturalHeight || 2];
     frame.style.setProperty("--ratio", width / height);
     frame.hidden = item.status === "failed" && !image.naturalWidth;
@@ -170,7 +165,7 @@ export class PicturePanel {
       const [picture, mark] = button.children;
       if (button.dataset.of !== item.url) picture.src = button.dataset.of = item.url;
       const sign = { waiting: "…", reading: "…", failed: "!" };
-      mark.textContent = sign[item.status] ?? this.#shown(item.answer.images[0]).faces.length;
+      mark.textContent = sign[item.status] ?? shown(item.answer.images[0]).faces.length;
       button.onclick = () => this.#select(item);
       button.setAttribute("aria-label", `${item.file.name}: ${item.status === "done" ? counted(Number(mark.textContent), "face") : item.status}`);
       button.setAttribute("aria-current", String(item === this.#current));
@@ -188,7 +183,7 @@ export class PicturePanel {
   async #savePicture() {
     const item = this.#current;
     try {
-      save(await annotated(this.parts.image, this.#shown(item.answer.images[0])), `${stem(item.file.name)}-faces.png`);
+      save(await annotated(this.parts.image, shown(item.answer.images[0])), `${stem(item.file.name)}-faces.png`);
     } catch (error) {
       this.complain(error.message);
     }
@@ -200,7 +195,7 @@ export class PicturePanel {
     const failed = this.#items.filter(({ status }) => status === "failed");
     write({
       ...done[0].answer,
-      images: done.flatMap(({ answer }) => answer.images),
+      images: done.flatMap(({ answer }) => answer.images.map(shown)),
       errors: failed.map(({ file, problem }) => ({ source: file.name, reason: problem.message })),
     });
   }

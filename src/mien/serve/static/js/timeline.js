@@ -2,7 +2,7 @@
 // Pressing, dragging or the arrow keys seek.
 
 import { clock, h } from "./dom.js";
-import { colorOf, paint } from "./emotions.js";
+import { UNCLEAR, colorOf, paint } from "./emotions.js";
 
 const MIN_SECONDS_SEEN = 0.5; // seconds; who is seen for less is a passer-by, as in `mien video`
 const LANES = 6; // more are shown when asked for
@@ -28,7 +28,7 @@ export class Timeline {
       const mark = h("b");
       paint(mark, emotion);
       return h("span", {}, mark, emotion);
-    }));
+    }), h("span", {}, h("b", { className: "unclear" }), "unclear"));
     element.replaceChildren(this.lanes, this.more, this.legend);
     this.watch = new ResizeObserver(() => this.#draw());
     this.watch.observe(element);
@@ -115,6 +115,7 @@ export class Timeline {
     canvas.height = Math.round(plot.clientHeight * ratio);
     const pen = canvas.getContext("2d");
     const strip = Math.round(canvas.height * STRIP);
+    const hatch = hatching(pen, ratio);
     const stack = canvas.height - strip - 1;
     for (const { from, to, shares, emotion } of this.#columns(person.rows, canvas.width)) {
       let y = stack;
@@ -124,7 +125,7 @@ export class Timeline {
         pen.fillRect(from, y - high, to - from, high + 0.5);
         y -= high;
       });
-      pen.fillStyle = colorOf(emotion);
+      pen.fillStyle = emotion === UNCLEAR ? hatch : colorOf(emotion);
       pen.fillRect(from, stack + 1, to - from, strip);
     }
   }
@@ -147,4 +148,19 @@ export class Timeline {
       yield { from, to: Math.max(Math.ceil(pixel(until)), from + 1), shares: sums.map((sum) => sum / (at - first)), emotion: last.emotion };
     }
   }
+}
+
+/** Diagonal stripes, for what is unclear. */
+function hatching(pen, ratio) {
+  const side = Math.round(6 * ratio);
+  const tile = h("canvas", { width: side, height: side });
+  const brush = tile.getContext("2d");
+  brush.strokeStyle = "#808080";
+  brush.lineWidth = 1.5 * ratio;
+  for (const shift of [-side, 0, side]) {
+    brush.moveTo(shift, side);
+    brush.lineTo(shift + side, 0);
+  }
+  brush.stroke();
+  return pen.createPattern(tile, "repeat");
 }

@@ -1,8 +1,8 @@
 // The panel for videos: an upload, a job that is followed, a player with boxes, a timeline that seeks it.
 
 import { clock, counted, droppable, h, listen, megabytes, parts, percent } from "./dom.js";
-import { save, saveJson, stem } from "./download.js";
-import { paint } from "./emotions.js";
+import { save, saveJson, shownRows, stem } from "./download.js";
+import { UNCLEAR, paint } from "./emotions.js";
 import { FacesView } from "./faces.js";
 import { connection, sendVideo, video } from "./server.js";
 import { settings } from "./settings.js";
@@ -35,7 +35,8 @@ export class VideoPanel {
       choose: () => this.parts.input.click(),
       cancel: () => this.#clear(),
       clear: () => this.#clear(),
-      "save-csv": () => this.#save(async () => save(await video.csv(this.#job.id), `${stem(this.#file.name)}.csv`)),
+      again: () => this.#again(),
+      "save-csv": () => this.#save(async () => save(await shownRows(await video.csv(this.#job.id)), `${stem(this.#file.name)}.csv`)),
       "save-json": () => this.#save(async () => saveJson(await video.summary(this.#job.id), `${stem(this.#file.name)}-summary.json`)),
       "save-timeline": () => this.#save(async () => save(await video.timeline(this.#job.id), `${stem(this.#file.name)}-timeline.html`)),
     });
@@ -56,7 +57,10 @@ export class VideoPanel {
     });
     player.addEventListener("seeked", () => this.#draw());
     player.addEventListener("play", () => this.#follow());
-    settings.addEventListener("change", () => this.#draw());
+    settings.addEventListener("change", ({ asks }) => {
+      if (asks && this.#file) this.parts.again.hidden = false;
+      this.#draw();
+    });
     addEventListener("pagehide", () => this.#forget());
   }
 
@@ -72,7 +76,15 @@ export class VideoPanel {
     return this.#read(file);
   }
 
+  /** Reads the same video once more, with the settings as they are now. */
+  #again() {
+    const file = this.#file;
+    this.#clear();
+    return this.#read(file);
+  }
+
   async #read(file) {
+    this.parts.again.hidden = true;
     this.#file = file;
     this.#url = URL.createObjectURL(file);
     this.#stop = new AbortController();
@@ -130,6 +142,7 @@ export class VideoPanel {
       score: row.score,
       emotion: row.emotion,
       confidence: row.confidence,
+      likeliest: labels.emotions.reduce((best, name) => (row[name] > row[best] ? name : best)),
       vote_share: row.vote_share,
       box: BOX.map((side) => row[side]),
       probabilities: labels.emotions.map((emotion) => row[emotion]),
@@ -170,8 +183,9 @@ export class VideoPanel {
     const bars = Object.entries(shares).filter(([, share]) => share >= 0.005).map(([emotion, share]) => {
       const bar = h("b");
       paint(bar, emotion);
+      bar.classList.toggle("unclear", emotion === UNCLEAR);
       bar.style.transform = `scaleX(${share})`;
-      return h("li", {}, h("span", {}, emotion), h("span", { className: "bar", ariaHidden: "true" }, bar), h("span", { className: "value" }, percent(share)));
+      return h("li", {}, h("span", {}, emotion === UNCLEAR ? "unclear" : emotion), h("span", { className: "bar", ariaHidden: "true" }, bar), h("span", { className: "value" }, percent(share)));
     });
     const moments = strongest.slice(0, 4).map(({ time, emotion }) =>
       h("button", { onclick: () => this.#seek(time), ariaLabel: `Person ${track}, ${emotion} at ${clock(time)}` }, `${emotion} ${clock(time)}`),
