@@ -28,7 +28,7 @@ JPEG = {"Content-Type": "image/jpeg"}
 @contextmanager
 def serving(**options: Any) -> Iterator[TestClient]:
     """A client of the application itself, without a network."""
-    app = create_app(ServiceSettings(**{"detector": "whole", **options}))
+    app = create_app(ServiceSettings(**{"detector": "whole", "allowed_host": ("testserver",), **options}))
     with TestClient(app, raise_server_exceptions=False) as client:
         await_ready(lambda: client.get("/readyz").status_code == 200)
         yield client

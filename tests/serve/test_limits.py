@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from helpers.service_client import JPEG, png, problem, serving
-from mien.serve.middleware.rates import MOST_CLIENTS, TokenBuckets
+from mien.serve.middleware.buckets import MOST_CLIENTS, TokenBuckets
 from mien.serve.problems import ProblemError
 from mien.serve.uploads import UploadMemory
 

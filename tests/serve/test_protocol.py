@@ -110,13 +110,13 @@ def test_a_thousand_idle_sockets(server: Address) -> None:
 
 def test_a_connection_without_another_request_is_closed(server: Address) -> None:
     with connect(server) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert everything(connection).endswith(b'{"status":"ok"}')
 
 
 def test_the_second_head_has_its_time_too(server: Address) -> None:
     with connect(server) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /healthz HTTP")
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HTTP")
         assert everything(connection).count(b"200 OK") == 1
 
 
@@ -124,7 +124,7 @@ def test_the_second_head_has_its_time_too(server: Address) -> None:
 def test_bytes_of_a_head(server: Address, more: int) -> None:
     with connect(server) as connection:
         lines = b"".join(b"X-%d: %s\r\n" % (number, b"a" * 992) for number in range(more // 1000))
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + lines)
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + lines)
         time.sleep(0.1)
         with suppress(OSError):
             connection.sendall(b"\r\n")
@@ -195,12 +195,13 @@ def test_a_body_without_end(server: Address) -> None:
         b"words\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"GET / HTTP/9.9\r\n\r\n",
-        b"POST /v1/faces HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
-        b"POST /v1/faces HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-        b"POST /v1/faces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        b"POST /v1/faces HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        b"GET /%00%ff%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-        b"GET /\xff\xfe HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        b"POST /v1/faces HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"POST /v1/faces HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        b"POST /v1/faces HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /v1/faces HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"GET /%00%ff%zz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     ],
 )
 def test_what_is_no_request(server: Address, request_: bytes) -> None:
@@ -217,7 +218,7 @@ def test_a_client_that_does_not_read(server: Address) -> None:
         connection.settimeout(0.5)
         try:
             for _ in range(2000):
-                connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n")
+                connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
         except OSError:
             pass
 
@@ -226,7 +227,7 @@ async def upgraded(server: Address, *headers: str) -> tuple[asyncio.StreamReader
     """A WebSocket by hand, as far as the answer's head."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     key = base64.b64encode(os.urandom(16)).decode()
-    lines = ["GET /v1/stream HTTP/1.1", "Host: a", "Upgrade: websocket", "Connection: Upgrade", *headers]
+    lines = ["GET /v1/stream HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade", *headers]
     lines += [f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", "", ""]
     writer.write("\r\n".join(lines).encode())
     return reader, writer, await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), READY)

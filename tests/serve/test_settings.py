@@ -37,6 +37,7 @@ def test_every_option_has_a_word_and_a_variable(monkeypatch: pytest.MonkeyPatch)
         "min_face": 1.5, "min_confidence": 0.5, "provider": "cuda", "threads": 3, "keys": (HASH, OTHER),
         "key_file": __file__, "no_keys": True,
         "cors": ("https://a.com", "http://b.com:8000"), "proxy": ("127.0.0.1", "10.0.0.0/8"), "folder": "/tmp",
+        "allowed_host": ("faces.example", "other.example"), "root_path": "/mien",
     }  # fmt: skip
     wanted = {each.name: examples.get(each.name, each.type_of_number(7)) for each in map(Kind, fields(ServiceSettings))}
     settings = ServiceSettings(**wanted)

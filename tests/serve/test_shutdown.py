@@ -74,7 +74,7 @@ def test_what_is_in_flight_is_finished(folder: Path, bundle_file: str) -> None:
         port = int(service.url.rsplit(":", 1)[1])
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.settimeout(READY)
-            head = "POST /v1/faces HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\n"
+            head = "POST /v1/faces HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
             connection.sendall(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content[:-10])
             time.sleep(0.5)
             service.process.send_signal(signal.SIGTERM)

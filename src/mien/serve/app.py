@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from mien.errors import MienError
@@ -19,7 +19,9 @@ from mien.serve.logs import log_to_stderr
 from mien.serve.middleware.headers import SameOriginCheck, SecurityHeaders
 from mien.serve.middleware.keys import KeyAuthentication, hashes_of
 from mien.serve.middleware.metrics import RequestMetrics, ServiceMetrics
+from mien.serve.middleware.paths import LOOPBACK, HeadAsGet, HostCheck, RootPath
 from mien.serve.middleware.rates import RateLimiter
+from mien.serve.query import refuse_unknown_query
 from mien.serve.routes import faces, page, status, stream, videos
 from mien.serve.settings import ServiceSettings
 from mien.serve.uploads import UploadMemory
@@ -44,6 +46,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         title="mien",
         version=__version__,
         lifespan=_lifespan,
+        dependencies=[Depends(refuse_unknown_query)],
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -56,7 +59,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     for part in (status, faces, videos, stream):
         app.include_router(part.router)
     keys = hashes_of(settings)
-    openapi.install(app, keyed=bool(keys))
+    openapi.install(app, keyed=bool(keys), root=settings.root_path)
     page.install(app)
     app.add_middleware(RateLimiter, rate=settings.rate, keyed=bool(keys), metrics=metrics)
     app.add_middleware(KeyAuthentication, hashes=keys)
@@ -70,8 +73,16 @@ def create_app(settings: ServiceSettings) -> FastAPI:
             expose_headers=["Location", "Retry-After"],
         )
     app.add_middleware(RequestMetrics, metrics=metrics)
+    app.add_middleware(HostCheck, allowed=_hosts(settings))
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(RootPath, root=settings.root_path)
     app.add_middleware(SecurityHeaders)
     return app
+
+
+def _hosts(settings: ServiceSettings) -> tuple[str, ...]:
+    """Return the accepted hosts: for a service of this machine alone its own names; else those given, or any."""
+    return (*LOOPBACK, settings.host, *settings.allowed_host) if settings.is_local else settings.allowed_host
 
 
 def app_of_environment() -> FastAPI:

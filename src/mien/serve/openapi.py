@@ -110,17 +110,20 @@ async def openapi(request: Request) -> Response:
     return JSONResponse(request.app.openapi())
 
 
-def install(app: FastAPI, keyed: bool) -> None:
+def install(app: FastAPI, keyed: bool, root: str = "") -> None:
     """Replace FastAPI's description of the API, and serve it.
 
     Args:
         app: the application.
         keyed: whether API keys are required.
+        root: prefix of all paths behind a reverse proxy.
     """
 
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
             app.openapi_schema = describe(app, keyed)
+            if root:
+                app.openapi_schema["servers"] = [{"url": root}]
         return app.openapi_schema
 
     app.openapi = described  # type: ignore[method-assign]

@@ -7,6 +7,7 @@ send nothing, or one byte a minute, would stay open.
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -65,6 +66,18 @@ class HeadTimeoutProtocol(HttpToolsProtocol):
         """Stop the timer."""
         self._head_has_come()
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP with problem details, and close the connection."""
+        detail = f"expected an HTTP/1.1 request, got something else ({msg.rstrip('.')}). Check the client"
+        content = json.dumps(
+            {"type": "urn:mien:http", "title": "Bad Request", "status": 400, "detail": detail}
+        ).encode()
+        self.transport.write(
+            b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nConnection: close\r\n"
+            b"Content-Length: %d\r\n\r\n%s" % (len(content), content)
+        )
+        self.transport.close()
 
     def _await_head(self) -> None:
         self._head_bytes = 0

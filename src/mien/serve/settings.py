@@ -78,6 +78,14 @@ class ServiceSettings:
         parse=several,
         metavar="ADDRESS",
     )
+    allowed_host: tuple[str, ...] = option(
+        (),
+        "further names in the header Host that are accepted; a service for this machine alone accepts localhost, "
+        "127.0.0.1 and [::1]",
+        parse=several,
+        metavar="HOST",
+    )
+    root_path: str = option("", "prefix of all paths behind a reverse proxy, like /mien", parse=str, metavar="PATH")
     max_body: int = option(20_000_000, "most bytes of a request with pictures", parse=number_of_bytes, metavar="BYTES")
     max_pixels: int = option(
         40_000_000, "most pixels of a picture or of a video's frame", parse=number_of_bytes, metavar="PIXELS"
@@ -136,6 +144,8 @@ class ServiceSettings:
         for origin in self.cors:
             if not re.fullmatch(r"https?://[^/\s*?#@]+", origin):
                 raise InputError(f"cors: expected an origin like https://example.com, got {origin}")
+        if self.root_path and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", self.root_path):
+            raise InputError(f"root_path: expected a path like /mien, got {self.root_path}")
         if self.key_file and not Path(self.key_file).is_file():
             raise InputError(f"key_file: expected a file with a hash in each line, got none at {self.key_file}")
         if not self.is_local and not self.keys and not self.key_file and not self.no_keys:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from typing import Any
 
@@ -50,13 +51,15 @@ def test_one_of_several_takes_nothing_before_it_can_read(
         return Engine(*words)
 
     monkeypatch.setattr("mien.serve.app.Engine", slow_engine)
-    with TestClient(create_app(ServiceSettings(model=bundle_file, detector="whole", workers=workers))) as client:
+    with TestClient(
+        create_app(ServiceSettings(model=bundle_file, detector="whole", workers=workers)), "http://localhost"
+    ) as client:
         assert client.get("/readyz").status_code == first
 
 
 def test_a_service_that_cannot_load_says_why(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"words")
-    with TestClient(create_app(ServiceSettings(model=str(tmp_path / "bad.onnx")))) as client:
+    with TestClient(create_app(ServiceSettings(model=str(tmp_path / "bad.onnx"))), "http://localhost") as client:
         await_ready(lambda: "refuses" in client.get("/readyz").text)
         response = client.get("/readyz")
         assert "not ready" in problem(response, 503)["detail"]
@@ -166,9 +169,13 @@ def test_the_examples_are_of_their_schemas() -> None:
     ProblemDocument.model_validate(openapi.PROBLEM_EXAMPLE)
 
 
-def test_there_is_no_page_that_loads_from_elsewhere(client: TestClient) -> None:
-    for path in ("/docs", "/redoc"):
-        problem(client.get(path), 404)
+def test_the_page_of_the_api_loads_nothing_from_elsewhere(client: TestClient) -> None:
+    text = client.get("/docs").text
+    files = re.findall(r'(?:href|src)="([^"]+)"', text)
+    assert "static/js/docs.js" in files
+    assert [file for file in files if "//" in file] == []
+    assert {client.get(f"/{file.removeprefix('./')}").status_code for file in files} == {200}
+    problem(client.get("/redoc"), 404)
 
 
 def test_the_log_tells_nothing_of_a_picture(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:

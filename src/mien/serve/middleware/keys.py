@@ -16,15 +16,19 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mien.errors import InputError
+from mien.serve.middleware.buckets import TokenBuckets, address_of
 from mien.serve.middleware.headers import refuse
-from mien.serve.problems import ProblemError
+from mien.serve.problems import ProblemError, retry_after
 from mien.serve.settings import KEY_HASH, ServiceSettings
 
 PREFIX = "mien_"
 SUBPROTOCOL = "mien.v1"
 _KEY_PROTOCOL = "key."
 
-OPEN_PATHS = ("/", "/healthz", "/readyz")
+WRONG_KEYS = 30
+"""Most requests with a wrong key that a client may send in a minute."""
+
+OPEN_PATHS = ("/", "/docs", "/healthz", "/readyz")
 OPEN_FOLDER = "/static/"
 
 
@@ -70,13 +74,21 @@ class KeyAuthentication:
     def __init__(self, app: ASGIApp, hashes: tuple[str, ...]) -> None:
         self.app = app
         self.hashes = hashes
+        self.failures = TokenBuckets(WRONG_KEYS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket") or not self.hashes or _open(scope):
             await self.app(scope, receive, send)
             return
+        client = address_of(scope)
+        if seconds := self.failures.wait(client):
+            detail = f"expected at most {WRONG_KEYS} wrong keys in a minute, got more. Try again in {seconds:.1f} s"
+            await refuse(ProblemError(429, detail, "rate", retry_after(seconds)), scope, receive, send)
+            return
         key = key_of(scope)
         if key is None or not self.knows(key):
+            if key is not None:
+                self.failures.take(client)
             expected = "an API key in the header Authorization: Bearer KEY or X-API-Key: KEY"
             detail = f"expected {expected}, got {'none' if key is None else 'one that is not known here'}"
             await refuse(ProblemError(401, detail, "key", {"WWW-Authenticate": "Bearer"}), scope, receive, send)

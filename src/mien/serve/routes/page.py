@@ -1,4 +1,4 @@
-"""Serve the page `/` and its files, which are in `static/`."""
+"""Serve the page `/`, the description of the API `/docs`, and their files, which are in `static/`."""
 
 from __future__ import annotations
 
@@ -31,10 +31,17 @@ def install(app: FastAPI) -> None:
     files = _Files(directory=STATIC, check_dir=False)
     app.mount("/static", files, name="static")
 
-    @app.get("/", include_in_schema=False)
-    async def index(request: Request) -> Response:
-        if not (STATIC / "index.html").is_file():
+    async def page(name: str, request: Request) -> Response:
+        if not (STATIC / name).is_file():
             raise ProblemError(
                 404, "expected the page in this installation, got none. /openapi.json says what there is"
             )
-        return await files.get_response("index.html", request.scope)
+        return await files.get_response(name, request.scope)
+
+    @app.get("/", include_in_schema=False)
+    async def index(request: Request) -> Response:
+        return await page("index.html", request)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> Response:
+        return await page("docs.html", request)

@@ -75,6 +75,10 @@ class StreamSettings:
     def of_query(cls, parameters: Any) -> StreamSettings:
         """Make the settings of query parameters; raise InputError for a wrong value."""
         values: dict[str, Any] = {}
+        names = [each.name for each in fields(cls)]
+        for name in parameters:
+            if name not in names:
+                raise InputError(f"query: this address has no parameter {name[:50]!r}; {suggest(name, names)}")
         for each in fields(cls):
             text = parameters.get(each.name)
             if text is None:

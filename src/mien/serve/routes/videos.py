@@ -107,16 +107,19 @@ async def begin(
     recognizer = engine.recognizer(
         RequestOptions(labels, detector, min_face, min_confidence), engine.settings.size or VIDEO_SIZE
     )
-    jobs.reserve()
     folder = jobs.new_folder()
     try:
         label = await _receive(request, folder / "video") or uploads.printable_name(name) or "video"
-        job = await asyncio.to_thread(jobs.submit, folder, label, recognizer, every)
+        jobs.reserve()  # now, so that an upload that does not go on takes no place
+        try:
+            job = await asyncio.to_thread(jobs.submit, folder, label, recognizer, every)
+        except BaseException:
+            jobs.release()
+            raise
     except BaseException:
         jobs.discard(folder)
-        jobs.release()
         raise
-    response.headers["Location"] = f"{request.url.path}/{job.id}"
+    response.headers["Location"] = f"{engine.settings.root_path}{request.scope['path']}/{job.id}"
     return job.document()
 
 
