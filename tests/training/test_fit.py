@@ -382,3 +382,16 @@ def test_class_scaling_can_be_left_out(tiny: MakeRecipe, dataset: FaceDataset, t
     for effect in bundle.metadata.card["calibration"].values():
         assert effect["labels_changed"] == 0
         assert effect["accuracy_before"] == effect["accuracy_after"]
+
+
+def test_a_run_of_an_earlier_version_goes_on(tiny: MakeRecipe, dataset: FaceDataset, tmp_path: Path) -> None:
+    """Its recipe lacks the sections that came later."""
+    recipe = tiny("epochs=1")
+    train(recipe, dataset, tmp_path / "run")
+    written = tmp_path / "run" / "recipe.toml"
+    text = re.sub(r"\[calibration\]\n(\w+ = .*\n)+", "", written.read_text())
+    assert "calibration" not in text
+    written.write_text(text)
+    train(recipe, dataset, tmp_path / "run", resume=True)
+    with pytest.raises(RecipeError, match="was started with another recipe"):
+        train(tiny("epochs=1", "seed=9"), dataset, tmp_path / "run", resume=True)

@@ -13,6 +13,7 @@ import logging
 import platform
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -73,7 +74,8 @@ def begin_run(
         before = dict(json.loads(run.facts.read_text(encoding="utf-8")))
         if (error := difference(before, facts)) is not None:
             raise error
-        if run.recipe.read_text(encoding="utf-8") != text:
+        earlier = tomllib.loads(run.recipe.read_text(encoding="utf-8"))
+        if with_defaults(earlier, Recipe(name=recipe.name).to_dict()) != tomllib.loads(text):
             raise RecipeError(
                 f"{run.folder} was started with another recipe, see {run.recipe}: resume with the same recipe and "
                 "options, or choose another --out"
@@ -83,6 +85,15 @@ def begin_run(
     write_json(run.facts, facts)
     write_atomically(run.recipe, text)
     return facts
+
+
+def with_defaults(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Return the values with defaults for sections and keys that an earlier version of mien did not write."""
+    filled = {name: value for name, value in defaults.items() if name not in values}
+    for name, value in values.items():
+        inner = defaults.get(name)
+        filled[name] = with_defaults(value, inner) if isinstance(value, dict) and isinstance(inner, dict) else value
+    return filled
 
 
 def finish_run(
