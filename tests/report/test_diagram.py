@@ -13,7 +13,7 @@ from helpers import tiny_bundle
 from helpers.tiny_backbones import CONFIGS, backbone
 from mien.bundle import released
 from mien.preprocess import InputSpec
-from mien.report.diagram import MOST_BOXES, Block, blocks, count, draw_network, merge_repeated
+from mien.report.diagram import MOST_BOXES, Block, add_modules, blocks, count, draw_network, merge_repeated
 from mien.runs import open_model_source
 from mien.training.export import to_onnx
 from mien.training.models import NETWORKS, Network, build, gflop
@@ -103,3 +103,22 @@ def test_counts_are_short() -> None:
         "308 M",
         "2.5 G",
     ]
+
+
+def test_what_is_between_the_layers_is_named() -> None:
+    parts = blocks(onnx.load(released()["mien"]))
+    add_modules(
+        parts, [("blocks.0.residual.1", "batch norm"), ("blocks.0.residual.2", "ReLU"), ("dropout", "dropout 0.3")]
+    )
+    assert parts[1].operations["ReLU"] == 3  # as the file has them, not once more
+    assert parts[1].operations["skip"] == parts[1].operations["gate"] == 1
+    assert parts[1].operations["batch norm"] == parts[1].operations["dropout 0.3"] == 1
+    notes = [text.get_text() for text in draw_network(parts, 44).axes[0].texts]
+    assert any("skip" in note and "batch norm" in note for note in notes)
+
+
+def test_a_bundle_in_8_bits_has_its_blocks() -> None:
+    parts, facts = blocks(onnx.load(released()["mien-nano"])), open_model_source("mien-nano").facts
+    assert sum(part.flop for part in parts) / 1e9 == pytest.approx(facts["gflop_per_face"], abs=5e-5)
+    assert len(parts) > 4
+    assert all(part.layers for part in parts)

@@ -32,6 +32,7 @@ class Block:
         shape: shape of the block's output for one face, (channels, height, width) or (features,).
         parameters: number of weights and biases.
         flop: operations for one face, 2 per multiply-add of the convolutions and dense layers.
+        operations: activation, pooling, skip connection, batch norm, dropout -> number.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Block:
     shape: tuple[int, ...] = ()
     parameters: int = 0
     flop: int = 0
+    operations: Counter[str] = field(default_factory=Counter)
 
     @property
     def is_head(self) -> bool:
@@ -49,18 +51,26 @@ class Block:
 def blocks(model: onnx.ModelProto) -> list[Block]:
     """Read the blocks of a network, in the order in which they are first computed.
 
-    Batch normalisations are part of the convolutions before them, as in the file.
+    Batch normalisations are part of the convolutions before them, as in the file; `add_modules` names them.
     """
     graph = onnx.shape_inference.infer_shapes(model).graph
     shapes = {value.name: _shape(value) for value in [*graph.value_info, *graph.input, *graph.output]}
     weights = {each.name: tuple(each.dims) for each in graph.initializer}
+    nodes = _without_quantization(graph.node, weights)
     readers = defaultdict(list)
-    for node in graph.node:
+    for node in nodes:
         for name in node.input:
             readers[name].append(node)
     found: dict[str, Block] = {}
     counted: set[str] = set()
-    for number, node in enumerate(graph.node):
+    owner: dict[str, str] = {}  # value -> block that computed it
+    for number, node in enumerate(nodes):
+        makers = [owner[name] for name in node.input if name in owner]
+        if makers:
+            maker = max(makers, key=list(found).index)  # the one that came last
+            owner.update(dict.fromkeys(node.output, maker))
+            if operation := _operation(node, readers, owner):
+                found[maker].operations[operation] += 1
         if node.op_type == "MaxPool" and (before := [each for each in found.values() if each.layers]):
             block = before[-1]
             block.layers[_pool(node)] += 1
@@ -74,6 +84,7 @@ def blocks(model: onnx.ModelProto) -> list[Block]:
         if not named and after:  # a transposed weight has lost its name; the bias after it still has one
             near = [each for each in after[0].input if each in weights and _module(each)]
         block = found.setdefault(name := _block(near, number), Block(name))
+        owner.update(dict.fromkeys(node.output, name))
         learnt = node.input[:3] if node.op_type == "BatchNormalization" else node.input  # without mean and variance
         own = [each for each in learnt if each in weights and (each in named or layered) and each not in counted]
         counted.update(own)
@@ -89,6 +100,71 @@ def blocks(model: onnx.ModelProto) -> list[Block]:
     return _with_norms(found.values())
 
 
+_ACTIVATIONS = {
+    "Relu": "ReLU", "LeakyRelu": "leaky ReLU", "PRelu": "PReLU", "Elu": "ELU", "Selu": "SELU", "Celu": "CELU",
+    "HardSwish": "hard swish", "HardSigmoid": "hard sigmoid", "Gelu": "GELU", "Erf": "GELU", "Tanh": "tanh",
+    "Clip": "ReLU6", "Softplus": "softplus", "Mish": "Mish", "GlobalAveragePool": "mean over the picture",
+    "GlobalMaxPool": "maximum over the picture", "AveragePool": "average-pool", "Concat": "joined",
+    "Softmax": "softmax",
+}  # fmt: skip
+
+
+def _operation(node: Any, readers: dict[str, list[Any]], owner: dict[str, str]) -> str | None:
+    """Return what a node without weights is in a network's terms; None for shapes, constants and the like."""
+    if node.op_type == "Sigmoid":
+        own = [each for each in readers[node.output[0]] if each.op_type == "Mul" and node.input[0] in each.input]
+        return "swish" if own else "gate"
+    if node.op_type == "Add" and all(name in owner for name in node.input):
+        return "skip"
+    if node.op_type == "ReduceMean" and node.input[0] in owner:
+        return "mean over the picture"
+    return _ACTIVATIONS.get(node.op_type)
+
+
+def _without_quantization(nodes: Iterable[Any], weights: dict[str, tuple[int, ...]]) -> list[Any]:
+    """Return the nodes of a network without those that change between floats and 8 bits.
+
+    The names of quantized weights are completed in `weights`.
+    """
+    source: dict[str, str] = {}
+    kept = []
+    for node in nodes:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            name = source.get(node.input[0], node.input[0])
+            if name in weights:
+                weights[plain := name.removesuffix("_quantized")] = weights[name]
+                name = plain
+            source[node.output[0]] = name
+            continue
+        copy = onnx.NodeProto()
+        copy.CopyFrom(node)
+        copy.input[:] = [source.get(name, name) for name in node.input]
+        kept.append(copy)
+    return kept
+
+
+def add_modules(parts: Iterable[Block], modules: Iterable[tuple[str, str]]) -> None:
+    """Add what the file does not show, since it is folded or used in training only, to the blocks, in place.
+
+    Args:
+        parts: the blocks.
+        modules: path of each module in the network, such as "blocks.0.1", and what it is, such as "dropout 0.3".
+            Activations count only where the file shows none, as in 8 bits, where they are folded.
+    """
+    activations = set(_ACTIVATIONS.values()) | {"swish"}
+    parts = list(parts)
+    shown = any(
+        activations & {*part.operations} - {"mean over the picture", "average-pool", "joined"} for part in parts
+    )
+    by_name = {part.name: part for part in parts}
+    last = None
+    for number, (path, kind) in enumerate(modules):
+        name = _block([f"network.{path}.weight"], number)
+        last = by_name.get(name, last)
+        if last is not None and kind and not (shown and kind in activations):
+            last.operations[kind] += 1
+
+
 def _with_norms(parts: Iterable[Block]) -> list[Block]:
     """Add parameters without layers (such as a batch normalisation after an activation) to the block before them."""
     found: list[Block] = []
@@ -97,6 +173,7 @@ def _with_norms(parts: Iterable[Block]) -> list[Block]:
             found.append(part)
         else:
             found[-1].parameters += part.parameters
+            found[-1].operations += part.operations
     return found
 
 
@@ -155,13 +232,21 @@ def _flop(kind: str, shape: tuple[int, ...], kernel: tuple[int, ...]) -> int:
 def merge_repeated(parts: list[Block]) -> list[Block]:
     """Merge successive blocks of the same layers, shape and size, such as the twelve layers of a transformer."""
     found = []
-    alike = groupby(parts, key=lambda part: (sorted(part.layers.items()), part.shape, part.parameters, part.flop))
+    alike = groupby(
+        parts,
+        key=lambda part: (
+            sorted(part.layers.items()), sorted(part.operations.items()), part.shape, part.parameters, part.flop,
+        ),
+    )  # fmt: skip
     for _, group in alike:
         each = list(group)
         first, n = each[0], len(each)
         name = first.name if n == 1 else f"{first.name} to {each[-1].name.rpartition('.')[2]}"
-        layers = Counter({kind: n * number for kind, number in first.layers.items()})
-        found.append(Block(name, layers, first.shape, n * first.parameters, n * first.flop))
+        layers, operations = (
+            Counter({kind: n * number for kind, number in counts.items()})
+            for counts in (first.layers, first.operations)
+        )
+        found.append(Block(name, layers, first.shape, n * first.parameters, n * first.flop, operations))
     return found
 
 
@@ -211,7 +296,12 @@ def count(number: float) -> str:
 
 
 def _layers(part: Block) -> str:
-    return ", ".join(f"{number} × {name}" if number > 1 else name for name, number in part.layers.items())
+    """Return two lines: the layers, and the operations between them."""
+    lines = (
+        ", ".join(f"{number} × {name}" if number > 1 else name for name, number in counts.items())
+        for counts in (part.layers, part.operations)
+    )
+    return "\n".join(line for line in lines if line)
 
 
 def _box(axes: Axes, line: int, left: float, width: float, name: str, shape: str, note: str) -> None:

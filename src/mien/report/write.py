@@ -15,10 +15,11 @@ from mien.datasets import FaceDataset, default_split
 from mien.evaluation import metrics
 from mien.evaluation.evaluate import Evaluation
 from mien.report import sections
-from mien.report.diagram import Block, blocks
+from mien.report.diagram import Block, add_modules, blocks
 from mien.report.evaluations import HeadEvaluation, evaluate_heads, interval, percent
 from mien.report.page import write_page
 from mien.runs import ModelSource, Predictions, open_model_source
+from mien.training.models import NETWORKS, build
 from mien.version import __version__
 
 Progress = Callable[[str, float], None]
@@ -53,6 +54,7 @@ def write_report(
     )
     progress("drawing", 0.25)
     parts = blocks(onnx.load(subject.path))
+    add_modules(parts, _unseen_modules(subject))
     chosen = [
         *sections.training(subject),
         *(sections.head(view) for view in views),
@@ -133,6 +135,30 @@ def _is_other_data(subject: ModelSource, dataset: FaceDataset) -> bool:
 
 def _is_rare(scores: dict[str, float]) -> bool:
     return 0 < scores["support"] < 100
+
+
+def _unseen_modules(subject: ModelSource) -> list[tuple[str, str]]:
+    """Return the path and the kind of the batch norms and dropouts of a network, which its file does not show.
+
+    They are those of the network that the recipe describes; without a recipe, or with a backbone from elsewhere, there
+    are none.
+    """
+    network = dict(subject.recipe.get("network", {}))
+    name = str(network.pop("name", ""))
+    if name not in NETWORKS or name == "transfer":
+        return []
+    heads = {head.name: len(head.labels) for head in subject.bundle.metadata.heads}
+    modules = build(name, network, heads, subject.bundle.metadata.input.size).named_modules()
+    return [(path, _kind_of(module)) for path, module in modules if not list(module.children())]
+
+
+def _kind_of(module: Any) -> str:
+    """Return "batch norm", "dropout 0.3", the activation's name, or "" for other modules."""
+    kind = type(module).__name__
+    if kind.startswith("BatchNorm"):
+        return "batch norm"
+    activation = {"ReLU": "ReLU", "LeakyReLU": "leaky ReLU", "ELU": "ELU", "SiLU": "swish", "GELU": "GELU"}.get(kind)
+    return activation or (f"dropout {module.p:g}" if "Dropout" in kind and module.p else "")
 
 
 def _note_on_split(split: str, faces: FaceDataset, subject: ModelSource) -> str:
