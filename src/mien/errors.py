@@ -4,6 +4,7 @@ MienError
 ├── InputError          an argument has the wrong type, shape or range        (also a ValueError)
 ├── ImageError          a picture cannot be read, or is refused                (also a ValueError)
 ├── VideoError          a video cannot be read or written                      (also a ValueError)
+├── SoundError          the sound of a file or microphone cannot be read       (also a ValueError)
 ├── DataError           a data set file is damaged, or not as expected         (also a ValueError)
 ├── BundleError         a model file is missing, damaged, foreign or too new
 ├── DetectorError       a face detector is unknown, or returns wrong results
@@ -62,6 +63,23 @@ class VideoError(MienError, ValueError):
 
     def __reduce__(self) -> tuple[type[VideoError], tuple[str, str]]:
         return type(self), (self.reason, self.source)
+
+
+class SoundError(MienError, ValueError):
+    """The sound of a file, stream or microphone cannot be read.
+
+    Attributes:
+        source: name of the file.
+        reason: the message without the name.
+    """
+
+    def __init__(self, message: str, source: str = "the sound") -> None:
+        super().__init__(f"{source}: {message}")
+        self.source = source
+        self.reason = message
+
+    def __reduce__(self) -> tuple[type[SoundError], tuple[str, str]]:
+        return type(self), (self.reason, self.source)  # results, also errors, are sent between processes
 
 
 class DataError(MienError, ValueError):

@@ -45,6 +45,9 @@ _COLORS = {
 UNCERTAIN = "uncertain"
 """The label of a face if the model's confidence is too low for an emotion."""
 
+NO_SPEECH = "no speech"
+"""The label of a stretch of sound in which nobody speaks."""
+
 
 @dataclass(frozen=True)
 class LabelSet:
@@ -120,6 +123,9 @@ FERPLUS = LabelSet(
 AFFECTNET = LabelSet(
     "affectnet", ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt"), "#3b7dd8"
 )
+
+VOICE = LabelSet("voice", ("angry", "disgust", "fear", "happy", "neutral", "sad"), "#2a9d8f")
+"""The emotions of voices, in the order of CREMA-D's votes. No face model has them, so they are not in LABEL_SETS."""
 
 PLURALITY = "plurality of eight"
 """Name of the main test set of FER+: each face with the one of the eight emotions that has the most votes."""
