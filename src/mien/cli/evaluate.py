@@ -36,13 +36,32 @@ def _evaluate(options: argparse.Namespace) -> int:
     from mien.evaluation.evaluate import evaluate_bundle
     from mien.files import check_outputs
     from mien.runs import open_model_source
+    from mien.voice.bundle import voice_bundle
 
     check_outputs([options.out], [*options.data, options.votes, options.bundle])
+    if voices := voice_bundle(options.bundle):
+        return _evaluate_voices(voices, options)
     bundle = open_model_source(options.bundle, providers=options.provider).bundle
     dataset = read_data(options, bundle.heads, set_aside=False)
     split = options.split or default_split(dataset)
     with share_bar("reading the faces") as bar:
         evaluation = evaluate_bundle(bundle, dataset, split, flip=options.flip, progress=bar, near=options.near_copies)
+    print(evaluation.table())
+    if options.out:
+        evaluation.to_json(options.out)
+    return OK
+
+
+def _evaluate_voices(path: Path, options: argparse.Namespace) -> int:
+    """Measure a voice bundle on clips, with 95 % intervals over speakers."""
+    from mien.datasets.voices import join_voices, load_voices
+    from mien.evaluation.voices import evaluate_voices
+    from mien.voice.bundle import VoiceBundle
+
+    bundle = VoiceBundle.load(path)
+    clips = [load_voices(source, votes=options.votes, rate=bundle.metadata.rate) for source in options.data]
+    with share_bar("listening to the clips") as bar:
+        evaluation = evaluate_voices(bundle, clips[0] if len(clips) == 1 else join_voices(clips), progress=bar)
     print(evaluation.table())
     if options.out:
         evaluation.to_json(options.out)

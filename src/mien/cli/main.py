@@ -33,6 +33,7 @@ COMMANDS = (
     "video",
     "batch",
     "live",
+    "listen",
     "serve",
     "train",
     "evaluate",

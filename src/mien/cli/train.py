@@ -60,7 +60,10 @@ def _train(options: argparse.Namespace) -> int:
     from mien.datasets import load_data, with_validation
     from mien.runs import Run, first_process
     from mien.training.recipe import load_recipe
+    from mien.training.voice.recipe import is_voice_recipe
 
+    if is_voice_recipe(options.recipe):
+        return _train_voice(options)
     direct = {
         "seed": options.seed,
         "epochs": options.epochs,
@@ -85,4 +88,22 @@ def _train(options: argparse.Namespace) -> int:
     bundle = train(recipe, dataset, options.out, resume=options.resume, hardware=hardware)
     if first_process():
         print(f"wrote {bundle}")
+    return OK
+
+
+def _train_voice(options: argparse.Namespace) -> int:
+    """Train a voice network on folders of clips; options that are of faces only are refused."""
+    from mien.errors import InputError
+    from mien.training.voice.recipe import load_voice_recipe
+    from mien.training.voice.run import train_voice
+
+    of_faces = ("validation", "weights", "leave_out", "labels", "numbers", "max_time", "precision")
+    given = [f"--{name.replace('_', '-')}" for name in of_faces if getattr(options, name) is not None]
+    if given or options.devices * options.nodes > 1:
+        raise InputError(f"{', '.join(given) or '--devices'}: not for voices. Leave it out; --set changes the recipe")
+    direct = {"seed": options.seed, "epochs": options.epochs, "batch_size": options.batch_size}
+    changes = {name: value for name, value in direct.items() if value is not None}
+    recipe = load_voice_recipe(options.recipe, options.set, changes)
+    bundle = train_voice(options.data, options.out, recipe, votes=options.votes, resume=options.resume)
+    print(f"wrote {bundle}")
     return OK

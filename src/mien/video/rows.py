@@ -163,7 +163,7 @@ def check_target(path: str | Path) -> Path:
     if str(path) != STANDARD_OUTPUT and path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}, or -. Choose one of these")
     if path.suffix.lower() == ".parquet":
-        _pyarrow()
+        parquet_library()
     return path
 
 
@@ -196,7 +196,7 @@ def read_rows(path: str | Path, labels: LabelSet, before: float = float("inf")) 
 
 def to_parquet(journal: Path, path: Path, labels: LabelSet) -> Path:
     """Convert a journal of JSON lines to a Parquet file, whole or not at all, and return its path."""
-    pyarrow, parquet = _pyarrow()
+    pyarrow, parquet = parquet_library()
     kinds = {name: pyarrow.float32() for name in columns(labels)}
     kinds |= {"time": pyarrow.float64(), "frame": pyarrow.int64(), "track": pyarrow.int64()}
     kinds["emotion"] = pyarrow.dictionary(pyarrow.int8(), pyarrow.string())
@@ -211,7 +211,8 @@ def to_parquet(journal: Path, path: Path, labels: LabelSet) -> Path:
     return path
 
 
-def _pyarrow() -> tuple[Any, Any]:
+def parquet_library() -> tuple[Any, Any]:
+    """Return the modules `pyarrow` and `pyarrow.parquet`; raise MissingExtraError without them."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -230,7 +231,7 @@ def row_frames(path: Path, labels: LabelSet) -> Iterator[tuple[int, int, Moment]
 
 def _parquet_frames(path: Path, labels: LabelSet) -> Iterator[tuple[Moment]]:
     """Yield every frame of a Parquet file, reading one row group at a time."""
-    _, parquet = _pyarrow()
+    _, parquet = parquet_library()
     with parquet.ParquetFile(path) as file:
         if version_of(file.schema_arrow.names, labels) is None:
             raise DataError(f"{path}: {_expected(labels)}, got {file.schema_arrow.names}")

@@ -6,6 +6,7 @@ This module knows sound at the bundle's rate; nothing of files of sound or of sp
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib import resources
@@ -91,6 +92,10 @@ class VoiceMetadata:
         values = asdict(replace(self, card={})) | {"card": self.card}
         values["labels"] = {"name": self.labels.name, "names": list(self.labels.names)}
         return json.dumps({"format_version": FORMAT_VERSION, "kind": KIND, **values}, indent=indent)
+
+    def with_card(self, card: dict[str, Any]) -> VoiceMetadata:
+        """Return the same with another card."""
+        return replace(self, card=card)
 
     @classmethod
     def from_json(cls, text: str, source: str) -> VoiceMetadata:
@@ -236,6 +241,24 @@ def released_voices() -> dict[str, Path]:
     """Return the paths of the voice bundles that come with the package, by name, the default first."""
     folder = Path(str(resources.files("mien"))) / "bundles" / KIND
     return {path.stem: path for path in sorted(folder.glob("*.onnx"), key=lambda path: (path.stem != DEFAULT, path))}
+
+
+def voice_bundle(source: str | Path) -> Path | None:
+    """Return the file of a voice bundle: a released one's name, its path, or a run's folder; None for another model."""
+    names = released_voices()
+    if str(source) in names:
+        return names[str(source)]
+    path = Path(source)
+    files = sorted(path.glob("*.onnx")) if path.is_dir() else [path] if path.is_file() else []
+    return next((file for file in files if _kind(file) == KIND), None)
+
+
+def _kind(path: Path) -> str | None:
+    """Return the kind of bundle that a file is, from its metadata alone; None if it has none."""
+    content = path.read_bytes()
+    place = content.rfind(b'{"format_version"')
+    found = re.match(rb'\{"format_version": \d+, "kind": "([a-z-]+)"', content[place:]) if place >= 0 else None
+    return found.group(1).decode() if found else None
 
 
 def find_voice(source: str | Path) -> Path:

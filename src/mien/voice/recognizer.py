@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,6 +32,16 @@ class FindsSpeech(Protocol):
 
     def reset(self) -> None:
         """Forget the stream before."""
+        ...
+
+
+class GivesSound(Protocol):
+    """A stream of sound: a `SoundStream`, or a `Microphone`."""
+
+    name: str
+
+    def parts(self, rates: Sequence[int]) -> Iterator[tuple[Samples, ...]]:
+        """Yield the sound part by part, mono, float32 (n,), once per rate."""
         ...
 
 
@@ -123,7 +133,7 @@ class VoiceRecognizer:
             except SoundError as error:
                 yield error
 
-    def listen(self, stream: SoundStream) -> Iterator[Voices]:
+    def listen(self, stream: GivesSound) -> Iterator[Voices]:
         """Yield one window after the other, each as soon as its sound is there.
 
         Raises:

@@ -57,6 +57,7 @@ class SoundStream:
         self.duration: float | None
         self._array: npt.NDArray[Any] | None = None
         self._container: Any = None
+        self._rate = 0
         if isinstance(source, np.ndarray | list | tuple):
             self._rate = _checked_rate(rate)
             self._array = _as_channels(np.asarray(source))
@@ -76,14 +77,16 @@ class SoundStream:
         Raises:
             SoundError: nothing of it can be decoded.
         """
-        resamplers = [_av().AudioResampler(format="flt", layout="mono", rate=rate) for rate in rates]
+        resamplers = Resamplers(self._rate, rates)
         count = 0
         for frame in self._frames():
-            yield tuple(_joined(resampler.resample(frame)) for resampler in resamplers)
+            yield resamplers.frame(frame)
             count += 1
         if not count:
-            raise SoundError("expected sound, got a file of which nothing can be decoded. Check that it plays", self.name)
-        yield tuple(_joined(resampler.resample(None)) for resampler in resamplers)
+            raise SoundError(
+                "expected sound, got a file of which nothing can be decoded. Check that it plays", self.name
+            )
+        yield resamplers(None)
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""
@@ -116,12 +119,37 @@ class SoundStream:
                     yield frame
 
     def _array_frames(self, channels: npt.NDArray[Any]) -> Iterator[Any]:
-        av = _av()
         for start in range(0, channels.shape[1], PART):
             mono = channels[:, start : start + PART].mean(axis=0, dtype=np.float64).astype(np.float32)
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(mono[None]), format="flt", layout="mono")
-            frame.sample_rate = self._rate
-            yield frame
+            yield as_frame(mono, self._rate)
+
+
+class Resamplers:
+    """Convert a stream of mono samples, or of PyAV's frames, to several rates at once.
+
+    Args:
+        rate: samples per second of samples that are given as arrays.
+        rates: those that are wanted.
+    """
+
+    def __init__(self, rate: int, rates: Sequence[int]) -> None:
+        self.rate = rate
+        self._all = [_av().AudioResampler(format="flt", layout="mono", rate=wanted) for wanted in rates]
+
+    def __call__(self, samples: Samples | None) -> tuple[Samples, ...]:
+        """Return the next samples once per rate; None gives what is left at the end."""
+        return self.frame(None if samples is None else as_frame(samples, self.rate))
+
+    def frame(self, frame: Any) -> tuple[Samples, ...]:
+        """Return the samples of PyAV's frame once per rate, all channels averaged; None gives what is left."""
+        return tuple(_joined(resampler.resample(frame)) for resampler in self._all)
+
+
+def as_frame(samples: Samples, rate: int) -> Any:
+    """Return mono samples, float32 (n,), as a frame of PyAV's."""
+    frame = _av().AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), format="flt", layout="mono")
+    frame.sample_rate = rate
+    return frame
 
 
 def read_sound(source: Any, rate: int) -> Samples:
@@ -206,7 +234,9 @@ def _as_channels(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return channels
     limits = np.iinfo(array.dtype)
     middle = (float(limits.max) + float(limits.min) + 1) / 2  # unsigned sound rests at the middle of its range
-    return (channels.astype(np.float32) - np.float32(middle)) / np.float32((float(limits.max) - float(limits.min) + 1) / 2)
+    return (channels.astype(np.float32) - np.float32(middle)) / np.float32(
+        (float(limits.max) - float(limits.min) + 1) / 2
+    )
 
 
 def _joined(frames: Sequence[Any]) -> Samples:

@@ -142,9 +142,7 @@ class Voices:
         times, numbers = np.zeros(0), np.zeros(0, np.float32)
         rows = np.zeros((0, len(labels)), np.float32)
         speech = np.zeros(0, np.bool_)
-        return cls(
-            times, times, speech, numbers, rows, rows, numbers, numbers, labels, 0.0, source, min_confidence
-        )
+        return cls(times, times, speech, numbers, rows, rows, numbers, numbers, labels, 0.0, source, min_confidence)
 
     @classmethod
     def joined(cls, parts: Sequence[Voices]) -> Voices:
@@ -156,7 +154,7 @@ class Voices:
         if not parts:
             raise InputError("expected at least one result, got none")
         names = ("starts", "ends", "speech", "speech_shares", "probabilities", "vote_shares", "strengths", "loudness")
-        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        arrays: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
         return replace(parts[-1], **arrays)
 
     def __len__(self) -> int:

@@ -22,8 +22,7 @@ from mien.runtimes.onnx import METADATA_KEY
 from mien.training.detector.export import without_notes
 from mien.training.silenced_warnings import quiet_export
 from mien.training.voice.network import VoiceNetwork
-from mien.training.voice.train import predict
-from mien.voice.bundle import HEADS, INPUT, STRENGTH, VoiceBundle, VoiceHead, VoiceMetadata
+from mien.voice.bundle import DEFAULT, HEADS, INPUT, STRENGTH, VoiceBundle, VoiceHead, VoiceMetadata
 
 LARGEST_DIFFERENCE = 0.35
 """Of any logit, between the network and the exported file, whose weights have 8 bits."""
@@ -56,34 +55,26 @@ def export_voice(network: VoiceNetwork, path: str | Path, metadata: VoiceMetadat
     return write_atomically(path, voice_content(network, metadata))
 
 
-def export_calibrated_voice(
-    network: VoiceNetwork, path: str | Path, validation: VoiceClips, card: dict[str, Any], name: str
-) -> Path:
-    """Write the bundle of a network that is calibrated on speakers whom training never heard."""
-    answers = predict(network, validation)
-    return export_voice(network, path, replace(calibrated(answers, validation), name=name, card=card))
-
-
-def calibrated(answers: dict[str, npt.NDArray[np.float32]], clips: VoiceClips) -> VoiceMetadata:
-    """Return metadata with the calibration that fits answers best to the labels of clips.
+def calibrated(answers: dict[str, npt.NDArray[np.float32]], clips: VoiceClips, name: str = DEFAULT) -> VoiceMetadata:
+    """Return metadata with the calibration that fits answers best to the labels of clips whom training never heard.
 
     A head without labels stays as it is.
     """
     heads, share_temperature, strength = {}, 1.0, (1.0, 0.0)
-    for name, labels in zip(HEADS, (clips.heard, clips.intended), strict=True):
+    for head, labels in zip(HEADS, (clips.heard, clips.intended), strict=True):
         known = labels >= 0
         plain = ClassScaling(np.ones(len(clips.labels)), np.zeros(len(clips.labels)))
         if known.any():
-            heads[name] = fit_head(answers[name][known], labels[known])
+            heads[head] = fit_head(answers[head][known], labels[known])
         else:
-            heads[name] = VoiceHead(tuple(plain.factors), tuple(plain.offsets))
+            heads[head] = VoiceHead(tuple(plain.factors), tuple(plain.offsets))
     if (voted := clips.votes.sum(axis=1) > 0).any():
         shares = clips.votes[voted] / clips.votes[voted].sum(axis=1, keepdims=True)
         share_temperature = fit_temperature(answers["votes"][voted], shares)
     if (known := np.isfinite(clips.strength)).sum() > 2:
         slope, summand = np.polyfit(answers["strength"][known], clips.strength[known], 1)
         strength = (float(slope), float(summand))
-    return VoiceMetadata(labels=clips.labels, heads=heads, share_temperature=share_temperature, strength=strength)
+    return VoiceMetadata(name, clips.labels, heads=heads, share_temperature=share_temperature, strength=strength)
 
 
 def fit_head(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> VoiceHead:
@@ -91,9 +82,7 @@ def fit_head(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> 
     k = logits.shape[1]
     scaling = select_class_scaling(logits, labels) or ClassScaling(np.ones(k), np.zeros(k))
     temperature = fit_temperature(scaling.apply(logits), labels)
-    return VoiceHead(
-        tuple(map(float, scaling.factors / temperature)), tuple(map(float, scaling.offsets / temperature))
-    )
+    return VoiceHead(tuple(map(float, scaling.factors / temperature)), tuple(map(float, scaling.offsets / temperature)))
 
 
 def voice_content(network: VoiceNetwork, metadata: VoiceMetadata) -> bytes:

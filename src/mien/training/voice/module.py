@@ -20,6 +20,12 @@ from mien.training.voice.augment import SoundAugment, masked
 from mien.training.voice.network import VoiceAnswers, VoiceNetwork
 from mien.training.voice.recipe import VoiceRecipe
 
+FRAME, MARGIN = 0.02, 0.12
+"""Seconds: frames in which silence is looked for, and what is left of it before and after a clip."""
+
+SILENT_BELOW = 14.0
+"""Decibels below the loud frames at which a frame is silence."""
+
 TENTH = 10.0
 """The strength is compared in tenths, so that its loss is of the size of the others."""
 
@@ -48,6 +54,7 @@ class VoiceBatches(IterableDataset[tuple[Tensor, VoiceTargets]]):
         super().__init__()
         self.clips, self.recipe = clips, recipe
         self.epoch = 0
+        self._spans = np.array([spoken_span(clips, row) for row in range(len(clips))])
         totals = clips.votes.sum(axis=1, keepdims=True)
         shares = clips.votes / np.maximum(totals, 1)
         one_hot = np.eye(len(clips.labels), dtype=np.float32)[np.maximum(clips.intended, 0)]
@@ -76,7 +83,7 @@ class VoiceBatches(IterableDataset[tuple[Tensor, VoiceTargets]]):
         samples = int(rng.uniform(augment.shortest, augment.longest) * self.clips.rate)
         sounds = np.empty((len(rows), samples), np.float32)
         for place, row in enumerate(rows):
-            clip = self.clips.samples[self.clips.starts[row] : self.clips.starts[row + 1]]
+            clip = self.clips.samples[self._spans[row, 0] : self._spans[row, 1]]
             speed = 1 + rng.uniform(-augment.speed, augment.speed)
             first = rng.uniform(0, max(len(clip) - samples * speed, 0)) if len(clip) > samples * speed else 0.0
             times = first + speed * np.arange(samples)
@@ -85,6 +92,23 @@ class VoiceBatches(IterableDataset[tuple[Tensor, VoiceTargets]]):
             here, there = clip[whole % len(clip)], clip[(whole + 1) % len(clip)]
             sounds[place] = here + part * (there.astype(np.float32) - here)
         return sounds / np.float32(FULL_SCALE)
+
+
+def spoken_span(clips: VoiceClips, row: int) -> tuple[int, int]:
+    """Return the first and the last sample of a clip without the silence before and after, but for a margin."""
+    start, end = map(int, clips.starts[row : row + 2])
+    size = max(int(FRAME * clips.rate), 1)
+    frames = (end - start) // size
+    if not frames:
+        return start, end
+    sound = clips.samples[start : start + frames * size].reshape(frames, size).astype(np.float32)
+    power = (sound**2).mean(axis=1)
+    loud = (power**2).sum() / max(power.sum(), 1e-9)
+    active = np.flatnonzero(power > loud * 10 ** (-SILENT_BELOW / 10))
+    if not len(active):
+        return start, end
+    margin = int(MARGIN * clips.rate)
+    return max(start + int(active[0]) * size - margin, start), min(start + int(active[-1] + 1) * size + margin, end)
 
 
 class VoiceModule(pl.LightningModule):

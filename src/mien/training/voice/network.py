@@ -20,7 +20,16 @@ SILENT = 1e-9
 DECIBEL = 10 / math.log(10)
 """Decibels of one unit of the natural logarithm of power."""
 
-SPREAD = 12.0
+HALF_ACTIVE = 0.03
+"""Power, as a share of the loud frames', of a frame that is half active: -15 dB."""
+
+LEAST_ACTIVE = 0.02
+"""Weight of a silent frame in the mean over time."""
+
+POOLINGS = 3
+"""Stages that halve the frames, after the first layer, which does so too."""
+
+SPREAD = 6.0
 """Decibels that are one unit of the features."""
 
 USUAL = VoiceNetworkRecipe()
@@ -36,10 +45,10 @@ class VoiceAnswers(NamedTuple):
 
 
 class LogMel(nn.Module):
-    """Sound `(N, samples)` to features `(N, 1, bands, frames)`, in units of 12 dB.
+    """Sound `(N, samples)` to features `(N, 1, bands, frames)`, in units of 6 dB.
 
-    The clip's mean power is 0 dB, so gain has no effect, and what is `floor` dB below counts as silent. A share of each
-    band's mean over time is taken away, and with it of the response of microphone and room.
+    The power of the clip's loud frames is 0 dB, so neither gain nor pauses have an effect; what is `floor` dB below
+    counts as silent, so that the noise of a room or a recording, which tells how loud somebody spoke, has little.
     """
 
     def __init__(self, recipe: SpectrogramRecipe = USUAL_SPECTROGRAM) -> None:
@@ -59,11 +68,22 @@ class LogMel(nn.Module):
         parts = nn.functional.conv1d(sound[:, None], waves, stride=self.recipe.hop)
         real, imaginary = parts.chunk(2, dim=1)
         power = torch.matmul(mel, real.square() + imaginary.square())
-        mean = power.mean(dim=(1, 2), keepdim=True).clamp(min=SILENT)
-        decibels = (power / mean + 10 ** (-self.recipe.floor / 10)).log() * DECIBEL
-        centred = decibels - self.recipe.band_mean * decibels.mean(dim=2, keepdim=True)
-        features: Tensor = centred[:, None] / SPREAD
+        frames = power.mean(dim=1, keepdim=True)
+        loud = frames.square().sum(dim=2, keepdim=True) / frames.sum(dim=2, keepdim=True).clamp(min=SILENT)
+        decibels = (power / loud.clamp(min=SILENT) + self.lowest).log() * DECIBEL
+        features: Tensor = decibels[:, None] / SPREAD
         return features
+
+    @property
+    def lowest(self) -> float:
+        """Power, as a share of the loud frames', at which a band counts as silent."""
+        return float(10 ** (-self.recipe.floor / 10))
+
+    def activity(self, features: Tensor) -> Tensor:
+        """Return how far each frame is from silence, (N, frames), 0 to 1, from the features."""
+        power = (features[:, 0] * (SPREAD / DECIBEL)).exp().mean(dim=1) - self.lowest
+        power = power.clamp(min=0)
+        return power / (power + HALF_ACTIVE)
 
 
 class Layer(nn.Sequential):
@@ -102,8 +122,13 @@ class VoiceNetwork(nn.Module):
 
     def answers(self, features: Tensor) -> VoiceAnswers:
         """Return the answers for features `(N, 1, bands, frames)`."""
-        maps = self.stages(features).mean(dim=2)
-        pooled = self.dropout(torch.cat([maps.mean(dim=2), maps.amax(dim=2)], dim=1))
+        activity = self.spectrogram.activity(features.float())[:, None]
+        for _ in range(1 + POOLINGS):
+            activity = nn.functional.max_pool1d(activity, 2, ceil_mode=True)
+        weights = activity + LEAST_ACTIVE
+        maps = self.stages(features).float().mean(dim=2)
+        mean = (maps * weights).sum(dim=2) / weights.sum(dim=2)
+        pooled = self.dropout(torch.cat([mean, maps.amax(dim=2)], dim=1))
         return VoiceAnswers(self.votes(pooled), self.intended(pooled), self.strength(pooled)[:, 0])
 
 
