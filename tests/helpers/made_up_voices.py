@@ -24,22 +24,24 @@ SHORTEST = 1_500
 
 
 def spoken(seconds: float = 3.0, rate: int = 16_000, pitch: float = 120.0, seed: int = 0) -> Samples:
-    """Vowels of 0.2 s at a gliding pitch, with a pause after every fifth; about -20 dB."""
+    """Vowels that glide into each other, at a moving pitch, four syllables a second; -20 dB."""
     rng = np.random.default_rng(seed)
-    n, step = int(seconds * rate), int(0.2 * rate)
+    n, size = int(seconds * rate), int(0.01 * rate)
     times = np.arange(n) / rate
-    phase = np.cumsum(pitch * (1 + 0.15 * np.sin(4.4 * times) + 0.03 * np.sin(31 * times))) / rate
-    pulses = lfilter([1], [1, -0.97], (np.diff(np.floor(phase), prepend=0) > 0).astype(float))
-    source = pulses + 0.003 * rng.normal(size=n)
-    sound = np.zeros(n)
-    for k, start in enumerate(range(0, n, step)):
-        part = source[start : start + step]
-        for formant, width in zip(VOWELS[rng.integers(5)], (80, 90, 120), strict=True):
-            r = np.exp(-np.pi * width / rate)
-            part = lfilter([1 - r], [1, -2 * r * np.cos(2 * np.pi * formant / rate), r * r], part)
-        part = part / (np.sqrt(np.mean(part**2)) + 1e-9)
-        sound[start : start + step] = part * np.sin(np.pi * np.linspace(0, 1, len(part))) ** 0.5 * (k % 6 != 5)
-    return np.asarray(0.1 * sound, np.float32)
+    bend = 1 + 0.2 * np.sin(5 * times + rng.uniform(0, 6)) + 0.04 * np.sin(31 * times)
+    pulses = np.diff(np.floor(np.cumsum(pitch * bend) / rate), prepend=0) > 0
+    sound = lfilter([1], [1, -0.97], pulses.astype(float)) + 0.003 * rng.normal(size=n)
+    places = np.arange(n // size + 1) * 0.01 / 0.18
+    vowels = np.array([VOWELS[rng.integers(5)] for _ in range(int(places[-1]) + 2)])
+    for formant, width in enumerate((80, 90, 120)):
+        hertz = np.interp(places, np.arange(len(vowels)), vowels[:, formant])
+        r, state, filtered = np.exp(-np.pi * width / rate), np.zeros(2), np.zeros(n)
+        for k, start in enumerate(range(0, n, size)):
+            poles = [1, -2 * r * np.cos(2 * np.pi * hertz[k] / rate), r * r]
+            filtered[start : start + size], state = lfilter([1 - r], poles, sound[start : start + size], zi=state)
+        sound = filtered
+    sound *= 0.55 + 0.45 * np.sin(26 * times + rng.uniform(0, 6))
+    return np.asarray(0.1 * sound / np.sqrt(np.mean(sound**2)), np.float32)
 
 
 def noise(seconds: float = 3.0, rate: int = 16_000, level: float = 0.1) -> Samples:

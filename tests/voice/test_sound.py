@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from helpers.made_up_voices import noise, spoken, wav, write_wav
-from helpers.video_clips import write_clip
+from helpers.video_clips import levels, write_clip
 from mien.errors import InputError, MienError, SoundError
 from mien.voice.sound import PART, SoundStream, name_of, read_sound
 
@@ -97,7 +97,7 @@ def test_the_rest_of_a_damaged_file_is_left_out(tmp_path: Path) -> None:
 
 
 def test_a_video_without_sound_is_an_error(tmp_path: Path) -> None:
-    path = write_clip(tmp_path / "mute.mp4", frames=3)
+    path = write_clip(tmp_path / "mute.mp4", [0.0, 0.1, 0.2], levels(3))
     with pytest.raises(SoundError, match="without, only video"):
         SoundStream(path)
 

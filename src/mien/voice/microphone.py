@@ -75,7 +75,7 @@ class Microphone:
                     block = self._blocks.get(timeout=PATIENCE)
                 except queue.Empty as error:
                     raise SoundError(
-                        f"expected sound, got none for {PATIENCE:g} s. Is it plugged in?", self.name
+                        f"no sound for {PATIENCE:g} s. Is it plugged in?", self.name
                     ) from error
                 given += len(block)
                 yield resamplers(block)
@@ -124,6 +124,6 @@ class Microphone:
             )
         except (sounddevice.PortAudioError, ValueError) as error:
             raise SoundError(
-                f"expected a microphone, got a device that cannot be opened ({error})", self.name
+                f"expected a microphone that can be opened ({error})", self.name
             ) from error
         return stream

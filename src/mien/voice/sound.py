@@ -67,6 +67,7 @@ class SoundStream:
             raise InputError(f"rate: expected none for {self.name}, whose file says it, got {rate}")
         self._container = _opened(source, self.name)
         stream = self._container.streams.audio[0]
+        self._rate = stream.rate
         length = stream.duration * stream.time_base if stream.duration and stream.time_base else None
         whole = self._container.duration
         self.duration = float(length) if length else whole / 1e6 if whole and whole > 0 else None
@@ -79,8 +80,8 @@ class SoundStream:
         """
         resamplers = Resamplers(self._rate, rates)
         count = 0
-        for frame in self._frames():
-            yield resamplers.frame(frame)
+        for mono in self._mono():
+            yield resamplers(mono)
             count += 1
         if not count:
             raise SoundError(
@@ -99,36 +100,38 @@ class SoundStream:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _frames(self) -> Iterator[Any]:
+    def _mono(self) -> Iterator[Samples]:
+        """Yield the samples, float32 (n,), at `_rate`; all channels are averaged."""
         if self._array is not None:
-            yield from self._array_frames(self._array)
+            for start in range(0, self._array.shape[1], PART):
+                part = self._array[:, start : start + PART]
+                yield part.mean(axis=0, dtype=np.float64).astype(np.float32)
             return
+        converter = _av().AudioResampler(format="fltp", rate=self._rate)
+        for frame in self._frames():
+            for part in converter.resample(frame):
+                yield part.to_ndarray().mean(axis=0)
+
+    def _frames(self) -> Iterator[Any]:
+        """Yield the frames of the file, up to where it is cut short; a damaged packet is left out."""
         av = _av()
-        stream = self._container.streams.audio[0]
-        packets = self._container.demux(stream)
+        packets = self._container.demux(self._container.streams.audio[0])
         while True:
             try:
                 packet = next(packets)
-            except StopIteration:
+            except (StopIteration, av.FFmpegError, OSError):
                 return
-            except (av.FFmpegError, OSError):  # the rest of a file that is cut short
-                return
-            with suppress(av.FFmpegError):  # one damaged packet does not end the file
+            with suppress(av.FFmpegError):
                 for frame in packet.decode():
                     frame.pts = None  # gaps and jumps in the times do not matter to the samples
                     yield frame
 
-    def _array_frames(self, channels: npt.NDArray[Any]) -> Iterator[Any]:
-        for start in range(0, channels.shape[1], PART):
-            mono = channels[:, start : start + PART].mean(axis=0, dtype=np.float64).astype(np.float32)
-            yield as_frame(mono, self._rate)
-
 
 class Resamplers:
-    """Convert a stream of mono samples, or of PyAV's frames, to several rates at once.
+    """Convert a stream of mono samples to several rates at once.
 
     Args:
-        rate: samples per second of samples that are given as arrays.
+        rate: samples per second that are given.
         rates: those that are wanted.
     """
 
@@ -137,19 +140,12 @@ class Resamplers:
         self._all = [_av().AudioResampler(format="flt", layout="mono", rate=wanted) for wanted in rates]
 
     def __call__(self, samples: Samples | None) -> tuple[Samples, ...]:
-        """Return the next samples once per rate; None gives what is left at the end."""
-        return self.frame(None if samples is None else as_frame(samples, self.rate))
-
-    def frame(self, frame: Any) -> tuple[Samples, ...]:
-        """Return the samples of PyAV's frame once per rate, all channels averaged; None gives what is left."""
+        """Return the next samples, float32 (n,), once per rate; None gives what is left at the end."""
+        frame = None
+        if samples is not None:
+            frame = _av().AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), format="flt", layout="mono")
+            frame.sample_rate = self.rate
         return tuple(_joined(resampler.resample(frame)) for resampler in self._all)
-
-
-def as_frame(samples: Samples, rate: int) -> Any:
-    """Return mono samples, float32 (n,), as a frame of PyAV's."""
-    frame = _av().AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), format="flt", layout="mono")
-    frame.sample_rate = rate
-    return frame
 
 
 def read_sound(source: Any, rate: int) -> Samples:
