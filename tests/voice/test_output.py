@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -60,7 +61,7 @@ def test_cells_have_no_gap(heard: Voices) -> None:
     cells = cells_of(heard)
     assert cells[0][0] == 0
     assert cells[-1][1] == pytest.approx(heard.duration, abs=0.01)
-    assert all(a[1] == b[0] for a, b in zip(cells[:-1], cells[1:], strict=True))
+    assert all(a[1] == b[0] for a, b in pairwise(cells))
     assert cells_of(heard[:0]) == []
 
 

@@ -50,12 +50,11 @@ def over_speakers(
         statistics(np.concatenate([rows[k] for k in rng.integers(0, len(names), len(names))])) for _ in range(rounds)
     ]
     tail = (1 - level) / 2
+    samples = {name: np.array([each[name] for each in found]) for name in found[0]}
     return {
-        name: (
-            float(np.nanquantile([each[name] for each in found], tail)),
-            float(np.nanquantile([each[name] for each in found], 1 - tail)),
-        )
-        for name in found[0]
+        name: (float(np.nanquantile(values, tail)), float(np.nanquantile(values, 1 - tail)))
+        for name, values in samples.items()
+        if np.isfinite(values).any()
     }
 
 

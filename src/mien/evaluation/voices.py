@@ -46,8 +46,8 @@ class StrengthResult:
 
     @property
     def gain(self) -> float:
-        """The share of the mean's error that is avoided."""
-        return 1 - self.error / self.error_of_mean
+        """The share of the mean's error that is avoided; 0 where the mean has none."""
+        return _gain(self.error, self.error_of_mean)
 
     @property
     def experimental(self) -> bool:
@@ -176,7 +176,7 @@ def evaluate_answers(
             groups = compare_groups(right, clips.speakers[known], chosen)
     if not results:
         raise DataError(
-            f"{clips.source}: expected clips with an emotion among {', '.join(clips.labels.names)}, got none"
+            f"{clips.source}: expected an emotion among {', '.join(clips.labels.names)}, got none"
         )
     return VoiceEvaluation(
         clips.source, len(np.unique(clips.speakers)), tuple(results), _strength(strengths, clips, rounds), tuple(groups)
@@ -235,7 +235,7 @@ def _strength(strengths: npt.NDArray[np.float32], clips: VoiceClips, rounds: int
 
     def statistics(rows: npt.NDArray[np.int64]) -> dict[str, float]:
         error = mean_absolute_error(got[rows], wanted[rows])
-        gain = 1 - error / mean_absolute_error(mean[rows], wanted[rows])
+        gain = _gain(error, mean_absolute_error(mean[rows], wanted[rows]))
         return {"error": error, "gain": gain, "correlation": pearson(got[rows], wanted[rows])}
 
     several = len(np.unique(clips.speakers[known])) > 1
@@ -246,6 +246,10 @@ def _strength(strengths: npt.NDArray[np.float32], clips: VoiceClips, rounds: int
         correlation=pearson(got, wanted),
         intervals=over_speakers(statistics, clips.speakers[known], rounds) if several else {},
     )
+
+
+def _gain(error: float, of_mean: float) -> float:
+    return 1 - error / of_mean if of_mean > 0 else 0.0
 
 
 def _cell(value: float, interval: tuple[float, float] | None) -> str:

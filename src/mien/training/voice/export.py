@@ -71,7 +71,8 @@ def calibrated(answers: dict[str, npt.NDArray[np.float32]], clips: VoiceClips, n
     if (voted := clips.votes.sum(axis=1) > 0).any():
         shares = clips.votes[voted] / clips.votes[voted].sum(axis=1, keepdims=True)
         share_temperature = fit_temperature(answers["votes"][voted], shares)
-    if (known := np.isfinite(clips.strength)).sum() > 2:
+    known = np.isfinite(clips.strength)
+    if known.sum() > 2 and np.ptp(answers["strength"][known]) > 1e-3:
         slope, summand = np.polyfit(answers["strength"][known], clips.strength[known], 1)
         strength = (float(slope), float(summand))
     return VoiceMetadata(name, clips.labels, heads=heads, share_temperature=share_temperature, strength=strength)

@@ -64,7 +64,9 @@ class VoiceBatches(IterableDataset[tuple[Tensor, VoiceTargets]]):
             torch.from_numpy(clips.strength),
         )
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """Batches of an epoch."""
         return max(1, len(self.clips) // self.recipe.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, VoiceTargets]]:
@@ -72,7 +74,7 @@ class VoiceBatches(IterableDataset[tuple[Tensor, VoiceTargets]]):
         rng = np.random.default_rng([self.recipe.seed, self.epoch])
         order = rng.permutation(len(self.clips))
         size = min(self.recipe.batch_size, len(order))
-        for start in range(0, len(self) * size, size):
+        for start in range(0, self.count * size, size):
             rows = order[start : start + size]
             chosen = torch.from_numpy(rows)
             yield torch.from_numpy(self._cut(rows, rng)), VoiceTargets(*(part[chosen] for part in self._targets))
@@ -124,15 +126,15 @@ class VoiceModule(pl.LightningModule):
     @property
     def steps(self) -> int:
         """Steps of the whole run."""
-        return self.recipe.epochs * len(self.batches)
+        return self.recipe.epochs * self.batches.count
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Return the batches of the current epoch."""
+        """Return the batches of the current epoch; a resumed run gets those that it would have had."""
+        self.batches.epoch = self.current_epoch
         return DataLoader(self.batches, batch_size=None)
 
     def on_train_epoch_start(self) -> None:
         """Give the epoch random numbers of its own, the same in a resumed run."""
-        self.batches.epoch = self.current_epoch
         self._generator.manual_seed(self.recipe.seed * 100_003 + self.current_epoch)
 
     def training_step(self, batch: tuple[Tensor, VoiceTargets], batch_index: int) -> Tensor:

@@ -122,10 +122,11 @@ class VoiceNetwork(nn.Module):
 
     def answers(self, features: Tensor) -> VoiceAnswers:
         """Return the answers for features `(N, 1, bands, frames)`."""
-        activity = self.spectrogram.activity(features.float())[:, None]
-        for _ in range(1 + POOLINGS):
-            activity = nn.functional.max_pool1d(activity, 2, ceil_mode=True)
-        weights = activity + LEAST_ACTIVE
+        activity = self.spectrogram.activity(features.float())[:, None, None]
+        activity = nn.functional.max_pool2d(activity, (1, 5), (1, 2), (0, 2))  # as the first layer sees the frames
+        for _ in range(POOLINGS):
+            activity = nn.functional.max_pool2d(activity, (1, 2), ceil_mode=True)
+        weights = activity[:, 0] + LEAST_ACTIVE
         maps = self.stages(features).float().mean(dim=2)
         mean = (maps * weights).sum(dim=2) / weights.sum(dim=2)
         pooled = self.dropout(torch.cat([mean, maps.amax(dim=2)], dim=1))

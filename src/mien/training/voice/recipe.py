@@ -82,7 +82,7 @@ class VoiceRecipe(RecipeSection):
     fold: int = Field(0, ge=0, description="the part that is not learnt: it calibrates and evaluates the bundle")
     split_seed: int = Field(0, ge=0, description="of the division into parts")
     batch_size: int = Field(32, ge=2, description="clips a step")
-    epochs: int = Field(13, ge=1, description="passes over the training clips")
+    epochs: int = Field(26, ge=1, description="passes over the training clips")
     learning_rate: float = Field(3e-3, gt=0, description="the highest, after the warm-up")
     final_rate: float = Field(0.01, gt=0, le=1, description="the last learning rate as a share of the highest")
     warm_up: float = Field(0.08, ge=0, lt=1, description="share of the run in which the learning rate rises")

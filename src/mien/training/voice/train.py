@@ -71,6 +71,7 @@ def train(
             devices=1,
             precision=precision_of("auto", "auto" if torch.cuda.is_available() else "cpu"),
             max_epochs=recipe.epochs,
+            reload_dataloaders_every_n_epochs=1,
             callbacks=[average, Keeper(folder, average)],
             plugins=[AtomicCheckpoints()],
             gradient_clip_val=recipe.gradient_clip,
