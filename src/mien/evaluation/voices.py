@@ -175,9 +175,7 @@ def evaluate_answers(
             chosen = {key: values[known] for key, values in grouped(clips).items()}
             groups = compare_groups(right, clips.speakers[known], chosen)
     if not results:
-        raise DataError(
-            f"{clips.source}: expected an emotion among {', '.join(clips.labels.names)}, got none"
-        )
+        raise DataError(f"{clips.source}: expected an emotion among {', '.join(clips.labels.names)}, got none")
     return VoiceEvaluation(
         clips.source, len(np.unique(clips.speakers)), tuple(results), _strength(strengths, clips, rounds), tuple(groups)
     )

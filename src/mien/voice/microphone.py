@@ -74,9 +74,7 @@ class Microphone:
                 try:
                     block = self._blocks.get(timeout=PATIENCE)
                 except queue.Empty as error:
-                    raise SoundError(
-                        f"no sound for {PATIENCE:g} s. Is it plugged in?", self.name
-                    ) from error
+                    raise SoundError(f"no sound for {PATIENCE:g} s. Is it plugged in?", self.name) from error
                 given += len(block)
                 yield resamplers(block)
         yield resamplers(None)
@@ -123,7 +121,5 @@ class Microphone:
                 callback=heard,
             )
         except (sounddevice.PortAudioError, ValueError) as error:
-            raise SoundError(
-                f"expected a microphone that can be opened ({error})", self.name
-            ) from error
+            raise SoundError(f"expected a microphone that can be opened ({error})", self.name) from error
         return stream
