@@ -23,6 +23,7 @@ TIERS = {
     "runtimes": INFERENCE,
     "video": INFERENCE,
     "live": INFERENCE,
+    "voice": INFERENCE,
     "datasets": JUDGING,
     "evaluation": JUDGING,
     "training": TRAINING,
@@ -246,7 +247,11 @@ def test_the_public_names_are_these() -> None:
         "LabelSet",
         "MienError",
         "Moment",
+        "SoundError",
         "VideoError",
+        "Voice",
+        "VoiceRecognizer",
+        "Voices",
     ]
     assert dir(mien) == sorted(mien.__all__)
 

@@ -23,6 +23,10 @@ _HOMES = {
     "Moment": "mien.video.moment",
     "MienError": "mien.errors",
     "ImageError": "mien.errors",
+    "SoundError": "mien.errors",
+    "Voice": "mien.voice.voices",
+    "VoiceRecognizer": "mien.voice.recognizer",
+    "Voices": "mien.voice.voices",
     "VideoError": "mien.errors",
     "BundleError": "mien.errors",
 }
@@ -35,12 +39,16 @@ if TYPE_CHECKING:
     from mien.errors import BundleError as BundleError
     from mien.errors import ImageError as ImageError
     from mien.errors import MienError as MienError
+    from mien.errors import SoundError as SoundError
     from mien.errors import VideoError as VideoError
     from mien.face import Face as Face
     from mien.labels import LabelSet as LabelSet
     from mien.recognizer import EmotionRecognizer as EmotionRecognizer
     from mien.results import Faces as Faces
     from mien.video.moment import Moment as Moment
+    from mien.voice.recognizer import VoiceRecognizer as VoiceRecognizer
+    from mien.voice.voices import Voice as Voice
+    from mien.voice.voices import Voices as Voices
 
 
 def __getattr__(name: str) -> Any:

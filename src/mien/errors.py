@@ -71,15 +71,17 @@ class SoundError(MienError, ValueError):
     Attributes:
         source: name of the file.
         reason: the message without the name.
+        missing: whether the file can be read, but has no sound, or too little of it.
     """
 
-    def __init__(self, message: str, source: str = "the sound") -> None:
+    def __init__(self, message: str, source: str = "the sound", missing: bool = False) -> None:
         super().__init__(f"{source}: {message}")
         self.source = source
         self.reason = message
+        self.missing = missing
 
-    def __reduce__(self) -> tuple[type[SoundError], tuple[str, str]]:
-        return type(self), (self.reason, self.source)  # results, also errors, are sent between processes
+    def __reduce__(self) -> tuple[type[SoundError], tuple[str, str, bool]]:
+        return type(self), (self.reason, self.source, self.missing)  # results, also errors, are sent between processes
 
 
 class DataError(MienError, ValueError):

@@ -21,6 +21,7 @@ class Face:
         vote_share: the estimated share of people who would choose that emotion for this face, 0 to 1; None if the model
             was not trained on votes.
         track: the person's number in a video, else None.
+        fused: the probability of each emotion from face and voice together, where the sound was asked for, else None.
     """
 
     box: tuple[float, float, float, float]
@@ -31,6 +32,7 @@ class Face:
     probabilities: dict[str, float]
     vote_share: float | None
     track: int | None = None
+    fused: dict[str, float] | None = None
 
     def top(self, count: int) -> list[tuple[str, float]]:
         """Return the `count` most probable emotions with their probabilities, in descending order."""
@@ -38,7 +40,7 @@ class Face:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, rounded to 0.1 pixel and 0.0001."""
-        return {
+        values = {
             "box": [round(value, 1) for value in self.box],
             "score": round(self.score, 4),
             "landmarks": self.landmarks and [[round(x, 1), round(y, 1)] for x, y in self.landmarks],
@@ -48,6 +50,9 @@ class Face:
             "probabilities": {name: round(value, 4) for name, value in self.probabilities.items()},
             "track": self.track,
         }
+        if self.fused is not None:
+            values["fused"] = {name: round(value, 4) for name, value in self.fused.items()}
+        return values
 
     def __str__(self) -> str:
         left, top, right, bottom = self.box

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from mien.video.analysis import VideoAnalysis
     from mien.video.moment import Moment
     from mien.video.recording import Recording
+    from mien.voice.recognizer import VoiceRecognizer
+    from mien.voice.tracking import VoicedAnalysis
 
 PathLike = str | os.PathLike[str]
 
@@ -282,12 +284,17 @@ class EmotionRecognizer(FacePipeline):
         answers = iter(self.classify_batch(found))
         return [failures[position] if position in failures else next(answers) for position in range(len(images))]
 
-    def track(self, source: Any, **options: Any) -> VideoAnalysis:
+    def track(
+        self, source: Any, *, voice: bool | PathLike | VoiceRecognizer = False, **options: Any
+    ) -> VideoAnalysis | VoicedAnalysis:
         """Analyze a video: `for moment in recognizer.track("talk.mp4"): moment.time, moment.faces`.
 
         Args:
             source: a file, an address (rtsp://, http://), a camera's number, a folder of pictures (needs `fps`), a
                 binary file object, or any iterable of (seconds, image).
+            voice: listen to the video's sound too: `moment.voice` is what is heard, `face.fused` joins face and voice.
+                True: the released voice bundle; or another one's name or path, or a `VoiceRecognizer`. Needs the extra
+                `voice` and a file.
             **options: the fields of `mien.video.options.AnalysisOptions`: which frames are analyzed, and how.
 
         Returns:
@@ -296,12 +303,18 @@ class EmotionRecognizer(FacePipeline):
         Raises:
             VideoError: the video cannot be read.
             InputError: an argument is wrong.
-            MissingExtraError: the extra `video` is not installed.
+            SoundError: the sound cannot be read.
+            MissingExtraError: the extra `video`, or `voice`, is not installed.
         """
         from mien.video.analysis import analyze
         from mien.video.options import AnalysisOptions
 
-        return analyze(self, source, make_options(AnalysisOptions, options, "track"))
+        analysis = analyze(self, source, make_options(AnalysisOptions, options, "track"))
+        if voice is False:
+            return analysis
+        from mien.voice.tracking import add_voice
+
+        return add_voice(analysis, source, voice)
 
     def record(
         self,

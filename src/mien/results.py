@@ -46,6 +46,7 @@ class Faces:
         size: width and height of the picture in pixels.
         source: the picture's path, or a description.
         track_ids: numbers of the persons in a video, int64 (n,), or None.
+        fused: probabilities of faces and voice together, float32 (n, K), where the sound was asked for; else None.
         reported: columns of the reported emotions, int64 (n,); None: the most probable ones. In a video an emotion is
             reported until another is likelier by a margin.
         min_confidence: probability, 0 to 1, below which a face's emotion is reported as "uncertain".
@@ -62,6 +63,7 @@ class Faces:
     track_ids: npt.NDArray[np.int64] | None = None
     reported: npt.NDArray[np.int64] | None = None
     min_confidence: float = 0.0
+    fused: FloatArray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.boxes) if isinstance(self.boxes, np.ndarray) else 0
@@ -76,6 +78,8 @@ class Faces:
             _check(name, getattr(self, name), shape, np.float32)
         if n and not (self.probabilities.min() >= 0 and np.allclose(self.probabilities.sum(axis=1), 1, atol=1e-3)):
             raise InputError("Faces.probabilities: expected rows from 0 that sum to 1")
+        if self.fused is not None:
+            _check("fused", self.fused, (n, len(self.labels)), np.float32)
         if self.track_ids is not None:
             _check("track_ids", self.track_ids, (n,), np.int64)
         if self.reported is not None:
@@ -130,6 +134,7 @@ class Faces:
                 vote_shares=self.vote_shares[index],
                 track_ids=None if self.track_ids is None else self.track_ids[index],
                 reported=None if self.reported is None else self.reported[index],
+                fused=None if self.fused is None else self.fused[index],
             )
         probabilities = self.probabilities[index]
         best = int(self._columns[index])
@@ -144,6 +149,9 @@ class Faces:
             probabilities=dict(zip(self.labels.names, map(float, probabilities), strict=True)),
             vote_share=None if np.isnan(self.vote_shares[index]) else float(self.vote_shares[index]),
             track=None if self.track_ids is None else int(self.track_ids[index]),
+            fused=None
+            if self.fused is None
+            else dict(zip(self.labels.names, map(float, self.fused[index]), strict=True)),
         )
 
     @property

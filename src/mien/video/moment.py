@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mien.results import Faces
+
+if TYPE_CHECKING:
+    from mien.voice.voices import Voice
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +28,7 @@ class Moment:
         stages: seconds that each stage took: wait (for the frame), detect, flow, track, classify. In real time faces
             may be detected in the background; "detect" is then in the moment that uses the detection.
         arrived: when the frame was ready to be analyzed, in seconds of `time.perf_counter`.
+        voice: what is heard at that time, where the sound was asked for (`track(..., voice=True)`), else None.
         state: the state of the analysis before this frame, for JSON, where it can be resumed; else None.
     """
 
@@ -36,3 +40,4 @@ class Moment:
     stages: dict[str, float] = field(default_factory=dict)
     arrived: float = 0.0
     state: dict[str, Any] | None = None
+    voice: Voice | None = None

@@ -150,7 +150,7 @@ class VoiceRecognizer:
                 buffer.forget(min(number * self.hop, buffer.end - self.window))
         done = (number - 1) * self.hop + self.window if number else 0.0
         if not number and buffer.end < SHORTEST:
-            raise SoundError(f"expected at least {SHORTEST} s of sound, got {buffer.end:.2f} s", stream.name)
+            raise SoundError(f"expected at least {SHORTEST} s of sound, got {buffer.end:.2f} s", stream.name, True)
         if buffer.end - done >= SHORTEST:
             yield self._window(buffer, max(buffer.end - self.window, 0.0), buffer.end, stream.name)
 

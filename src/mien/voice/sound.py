@@ -30,6 +30,9 @@ MOST_CHANNELS = 64
 PART = 16_384
 """Samples of an array that are converted at once."""
 
+LEAST_LATENESS, MOST_LATENESS = 0.03, 3600.0
+"""Seconds by which the sound may begin after the pictures; silence is put before it."""
+
 STANDARD_INPUT = "-"
 
 
@@ -68,6 +71,7 @@ class SoundStream:
         self._container = _opened(source, self.name)
         stream = self._container.streams.audio[0]
         self._rate = stream.rate
+        self._late = _lateness(self._container, stream)
         length = stream.duration * stream.time_base if stream.duration and stream.time_base else None
         whole = self._container.duration
         self.duration = float(length) if length else whole / 1e6 if whole and whole > 0 else None
@@ -108,6 +112,8 @@ class SoundStream:
                 yield part.mean(axis=0, dtype=np.float64).astype(np.float32)
             return
         converter = _av().AudioResampler(format="fltp", rate=self._rate)
+        if self._late:
+            yield np.zeros(int(self._late * self._rate), np.float32)
         for frame in self._frames():
             for part in converter.resample(frame):
                 yield part.to_ndarray().mean(axis=0)
@@ -203,8 +209,16 @@ def _opened(source: Any, name: str) -> Any:
         kinds = ", ".join(stream.type for stream in container.streams)
         container.close()
         got = f"a file without, only {kinds}" if kinds else "a file with nothing in it"
-        raise SoundError(f"expected sound, got {got}. Choose a file with a sound track", name)
+        raise SoundError(f"expected sound, got {got}. Choose a file with a sound track", name, missing=True)
     return container
+
+
+def _lateness(container: Any, stream: Any) -> float:
+    """Return by how many seconds the sound begins after the file, so that its times are those of the pictures."""
+    if stream.start_time is None or stream.time_base is None or container.start_time is None:
+        return 0.0
+    late = float(stream.start_time * stream.time_base) - container.start_time / 1e6
+    return late if LEAST_LATENESS < late < MOST_LATENESS else 0.0
 
 
 def _checked_rate(rate: int | None) -> int:

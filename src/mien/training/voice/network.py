@@ -86,7 +86,7 @@ class LogMel(nn.Module):
         return power / (power + HALF_ACTIVE)
 
 
-class Layer(nn.Sequential):
+class VoiceLayer(nn.Sequential):
     """Convolution, batch norm and ReLU."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> None:
@@ -105,10 +105,10 @@ class VoiceNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.spectrogram = LogMel(spectrogram)
-        stages: list[nn.Module] = [Layer(1, recipe.stem, 5, 2), Layer(recipe.stem, recipe.stem)]
+        stages: list[nn.Module] = [VoiceLayer(1, recipe.stem, 5, 2), VoiceLayer(recipe.stem, recipe.stem)]
         before = recipe.stem
         for width in recipe.stages:
-            stages += [nn.MaxPool2d(2, ceil_mode=True), Layer(before, width), Layer(width, width)]
+            stages += [nn.MaxPool2d(2, ceil_mode=True), VoiceLayer(before, width), VoiceLayer(width, width)]
             before = width
         self.stages = nn.Sequential(*stages)
         self.dropout = nn.Dropout(recipe.dropout)

@@ -72,7 +72,7 @@ def train(
             precision=precision_of("auto", "auto" if torch.cuda.is_available() else "cpu"),
             max_epochs=recipe.epochs,
             reload_dataloaders_every_n_epochs=1,
-            callbacks=[average, Keeper(folder, average)],
+            callbacks=[average, VoiceKeeper(folder, average)],
             plugins=[AtomicCheckpoints()],
             gradient_clip_val=recipe.gradient_clip,
             logger=False,
@@ -106,7 +106,7 @@ def predict(network: VoiceNetwork, clips: VoiceClips) -> dict[str, npt.NDArray[n
     return {name: torch.cat([getattr(row, name) for row in rows]).numpy() for name in names}
 
 
-class Keeper(pl.Callback):
+class VoiceKeeper(pl.Callback):
     """Write averaged weights, checkpoint and a line of history after every epoch."""
 
     def __init__(self, folder: Path, average: WeightAveraging) -> None:

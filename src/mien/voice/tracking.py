@@ -1,0 +1,88 @@
+"""Add what is heard to the moments of a video: the voice at their time, and faces joined with it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from mien.errors import InputError, SoundError
+from mien.video.analysis import VideoAnalysis
+from mien.video.moment import Moment
+from mien.voice.fusion import RULE, FusionRule, fuse_with
+from mien.voice.recognizer import VoiceRecognizer
+from mien.voice.voices import Voices
+
+
+class VoicedAnalysis:
+    """Iterate over the `Moment`s of a video with `voice` and `faces.fused`; made by `add_voice`.
+
+    Attributes:
+        analysis: the analysis of the pictures.
+        voices: what is heard; None for a video without sound.
+        rule: how faces and voice are joined.
+    """
+
+    def __init__(self, analysis: VideoAnalysis, voices: Voices | None, rule: FusionRule = RULE) -> None:
+        self.analysis, self.voices, self.rule = analysis, voices, rule
+        self._notes = [] if voices is not None else ["the video has no sound: faces alone are reported"]
+
+    @property
+    def notes(self) -> list[str]:
+        """What was wrong with the video, for people to read; complete after the last moment."""
+        return [*self._notes, *self.analysis.notes]
+
+    @property
+    def dropped(self) -> int:
+        """Number of frames that were dropped in real time, since they came too late."""
+        return self.analysis.dropped
+
+    def __iter__(self) -> VoicedAnalysis:
+        return self
+
+    def __next__(self) -> Moment:
+        return self.with_voice(next(self.analysis))
+
+    def with_voice(self, moment: Moment) -> Moment:
+        """Return a moment with the voice at its time, and with its faces joined with it."""
+        voice = None if self.voices is None else self.voices.at(moment.time)
+        faces = moment.faces
+        joint = fuse_with(faces.probabilities, faces.labels, voice, self.rule)
+        return replace(moment, voice=voice, faces=replace(faces, fused=joint))
+
+    def __enter__(self) -> VoicedAnalysis:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop and free the video."""
+        self.analysis.close()
+
+
+def add_voice(
+    analysis: VideoAnalysis, source: Any, voice: bool | str | os.PathLike[str] | VoiceRecognizer = True
+) -> VoicedAnalysis:
+    """Listen to a video's sound, all of it, and return its analysis with the voice.
+
+    Args:
+        analysis: the analysis of its pictures.
+        source: the video's path.
+        voice: True: the released voice bundle; another one's name or path; or a recognizer.
+
+    Raises:
+        InputError: the source is no file.
+        SoundError: its sound cannot be read; a video without sound is no error.
+    """
+    if not (isinstance(source, str | os.PathLike) and os.path.isfile(source)):
+        raise InputError("voice: expected the path of a video file, whose sound can be read, got another source")
+    if not isinstance(voice, VoiceRecognizer):
+        voice = VoiceRecognizer() if isinstance(voice, bool) else VoiceRecognizer(os.fspath(voice))
+    try:
+        voices = voice.predict(source)
+    except SoundError as error:
+        if not error.missing:
+            raise
+        voices = None
+    return VoicedAnalysis(analysis, voices)
