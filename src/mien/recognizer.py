@@ -309,12 +309,13 @@ class EmotionRecognizer(FacePipeline):
         from mien.video.analysis import analyze
         from mien.video.options import AnalysisOptions
 
-        analysis = analyze(self, source, make_options(AnalysisOptions, options, "track"))
+        chosen = make_options(AnalysisOptions, options, "track")
         if voice is False:
-            return analysis
-        from mien.voice.tracking import add_voice
+            return analyze(self, source, chosen)
+        from mien.voice.tracking import VoicedAnalysis, VoiceTrack
 
-        return add_voice(analysis, source, voice)
+        heard = VoiceTrack(source, voice)
+        return VoicedAnalysis(analyze(self, source, chosen), heard)
 
     def record(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,12 @@ from helpers.video_clips import portraits, write_clip
 from mien import EmotionRecognizer
 from mien.bundle import Bundle
 from mien.errors import InputError
+from mien.video.recording import RecordingFiles, record_video
+from mien.video.rows import columns, read_rows
 from mien.voice.bundle import VoiceBundle
 from mien.voice.fusion import fuse_with
 from mien.voice.recognizer import VoiceRecognizer
+from mien.voice.tracking import VoiceTrack
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +93,38 @@ def test_faces_check_the_joint_probabilities(faces: EmotionRecognizer) -> None:
     found = faces.predict(np.zeros((48, 48, 3), np.uint8))
     with pytest.raises(InputError, match=r"Faces\.fused"):
         replace(found, fused=np.zeros((1, 2), np.float32))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_rows_say_what_face_and_voice_are_together(
+    faces: EmotionRecognizer, recognizer: VoiceRecognizer, tmp_path: Path, suffix: str
+) -> None:
+    path, rows = clip(tmp_path / "talk.mp4", "aac"), tmp_path / f"rows{suffix}"
+    add = VoiceTrack(path, recognizer).add
+    record_video(faces, path, RecordingFiles.of(rows=rows), add_voice=add)
+    if suffix == ".csv":
+        found = list(csv.DictReader(rows.read_text().splitlines()))
+    elif suffix == ".jsonl":
+        found = [json.loads(line) for line in rows.read_text().splitlines()]
+    else:
+        import pyarrow.parquet
+
+        found = pyarrow.parquet.read_table(rows).to_pylist()
+    assert [list(row) for row in found] == [columns(faces.labels, voice=True)] * 12
+    voices = recognizer.predict(path)
+    assert {row["voice"] for row in found} == set(voices.emotions)
+    joint = next(iter(faces.track(path, voice=recognizer))).faces[0].fused
+    assert joint is not None
+    assert found[0]["fused"] == max(joint, key=lambda name: joint[name])
+    assert [moment.frame for moment in read_rows(rows, faces.labels)] == list(range(12))
+
+
+def test_a_recording_with_the_voice_is_not_resumed(faces: EmotionRecognizer, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Record it anew"):
+        record_video(
+            faces,
+            clip(tmp_path / "v.mp4", None),
+            RecordingFiles.of(rows=tmp_path / "r.csv"),
+            resume=True,
+            add_voice=lambda moment: moment,
+        )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mien.recognizer import EmotionRecognizer
     from mien.video.io.frames import Source
     from mien.video.recording import Recording, RecordingFiles
+    from mien.voice.tracking import VoiceTrack
 
 STANDARD_INPUT = "-"
 OPTIONS = ("every", "fps", "start", "end", "detect_every", "realtime", "smoothing", "margin", "max_gap")
@@ -36,6 +37,11 @@ def add(commands: Any) -> None:
     parser.add_argument("--summary", action="store_true", help="print a summary per person (default without files)")
     parser.add_argument("--summary-json", metavar="FILE", type=Path, help="write the summary as JSON")
     parser.add_argument("--resume", action="store_true", help="continue after the last whole frame of --out")
+    parser.add_argument(
+        "--voice",
+        action="store_true",
+        help="listen too, and join faces with the voice (extra: voice); not with --resume",
+    )
     add_options(parser, AnalysisOptions, OPTIONS)
     add_reading(parser, size=640)
     add_csv_bom(parser)
@@ -80,6 +86,7 @@ def _record(
     from mien.video.summary import clock
 
     chosen = options_of(options, AnalysisOptions, OPTIONS)
+    heard = _heard(source, options)
     length = ""
     with ProgressBar(source) as bar:
 
@@ -93,9 +100,30 @@ def _record(
         def progress(seconds: float) -> None:
             bar.show(seconds - chosen.start, figures=clock(seconds) + length)
 
-        return record_video(
-            recognizer, source, files, chosen, resume=options.resume, progress=progress, started=started
+        recording = record_video(
+            recognizer,
+            source,
+            files,
+            chosen,
+            resume=options.resume,
+            progress=progress,
+            started=started,
+            add_voice=None if heard is None else heard.add,
         )
+    recording.notes[:0] = [] if heard is None else heard.notes
+    return recording
+
+
+def _heard(source: str, options: argparse.Namespace) -> VoiceTrack | None:
+    """Return what is heard in a video with --voice, else None."""
+    if not options.voice:
+        return None
+    from mien.errors import InputError
+    from mien.voice.tracking import VoiceTrack
+
+    if options.resume:
+        raise InputError("--voice and --resume do not go together. Leave one of them out")
+    return VoiceTrack(source)
 
 
 def _report(recording: Recording, with_summary: bool) -> None:

@@ -104,6 +104,7 @@ def record_video(
     resume: bool = False,
     progress: Callable[[float], None] | None = None,
     started: Callable[[Source], None] | None = None,
+    add_voice: Callable[[Moment], Moment] | None = None,
 ) -> Recording:
     """Analyze a video and write rows, an annotated video, timelines and a summary.
 
@@ -117,6 +118,7 @@ def record_video(
         resume: continue after the last whole frame in the file of rows.
         progress: called after each frame with its time in seconds.
         started: called with the opened video, before it is analyzed.
+        add_voice: adds what is heard to each moment, as `mien.voice.tracking.VoiceTrack.add` does; not with `resume`.
 
     Raises:
         VideoError: the video cannot be read, or the annotated one not written.
@@ -126,6 +128,8 @@ def record_video(
     """
     options = options or AnalysisOptions()
     check_files([(source, files)])
+    if resume and add_voice is not None:
+        raise InputError("resume: a recording with the voice cannot be continued. Record it anew")
     earlier = find_resume_point(files.rows, pipeline.labels) if resume and files.rows else None
     opened = _open(source)
     if started is not None:
@@ -138,14 +142,13 @@ def record_video(
         resume_file.remove()  # of an earlier recording under this name
     began, stopped = time.monotonic(), False
     with ExitStack() as stack:
-        rows = None
-        if files.rows:
-            rows = stack.enter_context(RowWriter(files.rows, pipeline.labels, earlier, bom=files.csv_bom))
+        rows = _rows(stack, files, pipeline, earlier, add_voice is not None)
         film = stack.enter_context(_film(files.annotated, source, opened, options)) if files.annotated else None
         annotator = VideoAnnotator()
         analysis = stack.enter_context(_analysis(pipeline, opened, options, earlier))
         try:
             for moment, is_new in _moments(analysis, source, options.sampling, files, pipeline, earlier):
+                moment = moment if add_voice is None else add_voice(moment)
                 if rows is not None and is_new:
                     if resume_file is not None and moment.state is not None:
                         resume_file.save(moment.state, rows.size or 0)
@@ -167,6 +170,15 @@ def record_video(
     if stopped:
         raise KeyboardInterrupt(_stopped(files))
     return Recording(summary, files, notes, time.monotonic() - began)
+
+
+def _rows(
+    stack: ExitStack, files: RecordingFiles, pipeline: FacePipeline, earlier: ResumePoint | None, voice: bool
+) -> RowWriter | None:
+    """Return the writer of the rows, open until the stack's end; None if they are not written."""
+    if not files.rows:
+        return None
+    return stack.enter_context(RowWriter(files.rows, pipeline.labels, earlier, bom=files.csv_bom, voice=voice))
 
 
 def check_files(jobs: Sequence[tuple[Any, RecordingFiles]]) -> None:

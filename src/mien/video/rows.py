@@ -36,19 +36,24 @@ _FIRST_NAMES = {"vote_share": "intensity"}
 """Columns that had another name in version 1 of the rows."""
 
 
-def columns(labels: LabelSet, version: int = SCHEMA) -> list[str]:
+VOICE_COLUMNS = ("fused", "fused_confidence", "voice", "voice_confidence")
+"""Columns at the end of rows with sound: the emotion of face and voice together, and that of the voice alone."""
+
+
+def columns(labels: LabelSet, version: int = SCHEMA, voice: bool = False) -> list[str]:
     """Return the names of the columns, in order, for a version of the rows (1 or 2).
 
     They are time in seconds, frame, track, box in pixels, score, emotion, confidence, vote_share and a column per
-    emotion.
+    emotion; with the sound also VOICE_COLUMNS.
     """
     fixed = [_FIRST_NAMES.get(name, name) for name in _FIXED] if version == 1 else _FIXED
-    return [*fixed, *labels.names]
+    return [*fixed, *labels.names, *(VOICE_COLUMNS if voice else ())]
 
 
 def version_of(names: Sequence[str], labels: LabelSet) -> int | None:
     """Return the version of the rows with these columns; None if they are not rows of these labels."""
-    return next((version for version in (SCHEMA, 1) if list(names) == columns(labels, version)), None)
+    faces = list(names)[: -len(VOICE_COLUMNS)] if tuple(names)[-len(VOICE_COLUMNS) :] == VOICE_COLUMNS else list(names)
+    return next((version for version in (SCHEMA, 1) if faces == columns(labels, version)), None)
 
 
 def rows_of(moment: Moment) -> list[dict[str, Any]]:
@@ -64,9 +69,19 @@ def rows_of(moment: Moment) -> list[dict[str, Any]]:
                 **dict(zip(("left", "top", "right", "bottom"), values["box"], strict=True)),
                 **{name: values[name] for name in ("score", "emotion", "confidence", "vote_share")},
                 **values["probabilities"],
+                **({} if face.fused is None else _voice_values(face.fused, moment)),
             }
         )
     return rows
+
+
+def _voice_values(fused: dict[str, float], moment: Moment) -> dict[str, Any]:
+    """Return the values of VOICE_COLUMNS; those of the voice are None where nobody speaks, or there is no sound."""
+    emotion = max(fused, key=lambda name: fused[name])
+    voice = moment.voice
+    sure = None if voice is None or voice.confidence is None else round(voice.confidence, 4)
+    values = (emotion, round(fused[emotion], 4), None if voice is None else voice.emotion, sure)
+    return dict(zip(VOICE_COLUMNS, values, strict=True))
 
 
 class EarlierRows(Protocol):
@@ -92,6 +107,7 @@ class RowWriter:
         labels: the label set of the moments.
         earlier: where to resume; the file is cut to its whole frames, and new rows are appended. None: a new file.
         bom: begin a CSV file with a byte order mark, as Excel needs it.
+        voice: whether the moments have the sound, and the rows VOICE_COLUMNS.
 
     Raises:
         InputError: the name ends in something else.
@@ -99,13 +115,19 @@ class RowWriter:
     """
 
     def __init__(
-        self, path: str | Path, labels: LabelSet, earlier: EarlierRows | None = None, *, bom: bool = False
+        self,
+        path: str | Path,
+        labels: LabelSet,
+        earlier: EarlierRows | None = None,
+        *,
+        bom: bool = False,
+        voice: bool = False,
     ) -> None:
         self.path = check_target(path)
         self.labels = labels
         self.count = 0
         self._journal = journal_of(self.path)
-        self._names = columns(labels, earlier.version if earlier else SCHEMA)
+        self._names = columns(labels, earlier.version if earlier else SCHEMA, voice)
         self._json = self._journal is not None and self._journal.suffix == ".jsonl"
         self._file = sys.stdout if self._journal is None else self._open(self._journal, earlier)
         if not self._json and earlier is None:
@@ -128,7 +150,7 @@ class RowWriter:
             return
         self._file.close()
         if self.path.suffix.lower() == ".parquet" and kind is None:
-            to_parquet(self._journal, self.path, self.labels)
+            to_parquet(self._journal, self.path, self.labels, voice=self._names[-1] == VOICE_COLUMNS[-1])
             self._journal.unlink()
 
     @property
@@ -194,12 +216,13 @@ def read_rows(path: str | Path, labels: LabelSet, before: float = float("inf")) 
         yield moment
 
 
-def to_parquet(journal: Path, path: Path, labels: LabelSet) -> Path:
+def to_parquet(journal: Path, path: Path, labels: LabelSet, *, voice: bool = False) -> Path:
     """Convert a journal of JSON lines to a Parquet file, whole or not at all, and return its path."""
     pyarrow, parquet = parquet_library()
-    kinds = {name: pyarrow.float32() for name in columns(labels)}
+    kinds = {name: pyarrow.float32() for name in columns(labels, voice=voice)}
     kinds |= {"time": pyarrow.float64(), "frame": pyarrow.int64(), "track": pyarrow.int64()}
-    kinds["emotion"] = pyarrow.dictionary(pyarrow.int8(), pyarrow.string())
+    for name in ("emotion", *(("fused", "voice") if voice else ())):
+        kinds[name] = pyarrow.dictionary(pyarrow.int8(), pyarrow.string())
     schema = pyarrow.schema(list(kinds.items()))
     with (
         replacing(path) as temporary,

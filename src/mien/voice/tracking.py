@@ -14,23 +14,63 @@ from mien.voice.recognizer import VoiceRecognizer
 from mien.voice.voices import Voices
 
 
+class VoiceTrack:
+    """What is heard in a video, and how its faces are joined with it.
+
+    Args:
+        source: the video's path.
+        voice: True: the released voice bundle; another one's name or path; or a recognizer.
+        rule: how faces and voice are joined.
+
+    Attributes:
+        voices: what is heard; None for a video without sound.
+        notes: what was wrong with the sound, for people to read.
+
+    Raises:
+        InputError: the source is no file.
+        SoundError: its sound cannot be read; a video without sound is no error.
+    """
+
+    def __init__(
+        self, source: Any, voice: bool | str | os.PathLike[str] | VoiceRecognizer = True, rule: FusionRule = RULE
+    ) -> None:
+        if not (isinstance(source, str | os.PathLike) and os.path.isfile(source)):
+            raise InputError("voice: expected the path of a video file, whose sound can be read, got another source")
+        if not isinstance(voice, VoiceRecognizer):
+            voice = VoiceRecognizer() if isinstance(voice, bool) else VoiceRecognizer(os.fspath(voice))
+        self.rule = rule
+        self.notes: list[str] = []
+        self.voices: Voices | None = None
+        try:
+            self.voices = voice.predict(source)
+        except SoundError as error:
+            if not error.missing:
+                raise
+            self.notes.append("the video has no sound: faces alone are reported")
+
+    def add(self, moment: Moment) -> Moment:
+        """Return a moment with the voice at its time, and with its faces joined with it."""
+        voice = None if self.voices is None else self.voices.at(moment.time)
+        faces = moment.faces
+        joint = fuse_with(faces.probabilities, faces.labels, voice, self.rule)
+        return replace(moment, voice=voice, faces=replace(faces, fused=joint))
+
+
 class VoicedAnalysis:
-    """Iterate over the `Moment`s of a video with `voice` and `faces.fused`; made by `add_voice`.
+    """Iterate over the `Moment`s of a video with `voice` and `faces.fused`; made by `EmotionRecognizer.track`.
 
     Attributes:
         analysis: the analysis of the pictures.
-        voices: what is heard; None for a video without sound.
-        rule: how faces and voice are joined.
+        track: what is heard.
     """
 
-    def __init__(self, analysis: VideoAnalysis, voices: Voices | None, rule: FusionRule = RULE) -> None:
-        self.analysis, self.voices, self.rule = analysis, voices, rule
-        self._notes = [] if voices is not None else ["the video has no sound: faces alone are reported"]
+    def __init__(self, analysis: VideoAnalysis, track: VoiceTrack) -> None:
+        self.analysis, self.track = analysis, track
 
     @property
     def notes(self) -> list[str]:
         """What was wrong with the video, for people to read; complete after the last moment."""
-        return [*self._notes, *self.analysis.notes]
+        return [*self.track.notes, *self.analysis.notes]
 
     @property
     def dropped(self) -> int:
@@ -41,14 +81,7 @@ class VoicedAnalysis:
         return self
 
     def __next__(self) -> Moment:
-        return self.with_voice(next(self.analysis))
-
-    def with_voice(self, moment: Moment) -> Moment:
-        """Return a moment with the voice at its time, and with its faces joined with it."""
-        voice = None if self.voices is None else self.voices.at(moment.time)
-        faces = moment.faces
-        joint = fuse_with(faces.probabilities, faces.labels, voice, self.rule)
-        return replace(moment, voice=voice, faces=replace(faces, fused=joint))
+        return self.track.add(next(self.analysis))
 
     def __enter__(self) -> VoicedAnalysis:
         return self
@@ -59,30 +92,3 @@ class VoicedAnalysis:
     def close(self) -> None:
         """Stop and free the video."""
         self.analysis.close()
-
-
-def add_voice(
-    analysis: VideoAnalysis, source: Any, voice: bool | str | os.PathLike[str] | VoiceRecognizer = True
-) -> VoicedAnalysis:
-    """Listen to a video's sound, all of it, and return its analysis with the voice.
-
-    Args:
-        analysis: the analysis of its pictures.
-        source: the video's path.
-        voice: True: the released voice bundle; another one's name or path; or a recognizer.
-
-    Raises:
-        InputError: the source is no file.
-        SoundError: its sound cannot be read; a video without sound is no error.
-    """
-    if not (isinstance(source, str | os.PathLike) and os.path.isfile(source)):
-        raise InputError("voice: expected the path of a video file, whose sound can be read, got another source")
-    if not isinstance(voice, VoiceRecognizer):
-        voice = VoiceRecognizer() if isinstance(voice, bool) else VoiceRecognizer(os.fspath(voice))
-    try:
-        voices = voice.predict(source)
-    except SoundError as error:
-        if not error.missing:
-            raise
-        voices = None
-    return VoicedAnalysis(analysis, voices)
