@@ -27,6 +27,8 @@ NAMES = (
     "robustness",
     "finder",
     "finder_training",
+    "voice",
+    "voice_runs",
 )
 
 if sys.argv[1:2] in (["-h"], ["--help"]):

@@ -22,7 +22,13 @@ def _info(options: argparse.Namespace) -> int:
     """Print the model card of a bundle."""
     from mien.bundle import Bundle
     from mien.model_card import card
+    from mien.voice.bundle import VoiceBundle, voice_bundle
+    from mien.voice.card import voice_card
 
+    if voice := voice_bundle(options.bundle):
+        heard = VoiceBundle.load(voice)
+        print(heard.metadata.to_json(indent=2) if options.json else voice_card(heard))
+        return OK
     bundle = Bundle.load(options.bundle, providers=options.provider)
     print(bundle.metadata.to_json(indent=2) if options.json else card(bundle))
     return OK

@@ -19,6 +19,7 @@ def add(commands: Any) -> None:
 def _models(options: argparse.Namespace) -> int:
     """List the released bundles with their measured figures on PublicTest."""
     from mien.model_card import models_table
+    from mien.voice.card import voices_table
 
-    print(models_table())
+    print("\n\n".join(table for table in (models_table(), voices_table()) if table))
     return OK

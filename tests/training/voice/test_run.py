@@ -195,3 +195,17 @@ def test_the_command_trains_and_evaluates(tmp_path: Path, capsys: Output) -> Non
     assert "5 speakers" in capsys.readouterr().out
     assert json.loads((tmp_path / "e.json").read_text())["source"] == "CREMA-D"
     assert usage_error(*arguments, "--max-time", "3m") == USAGE
+
+
+def test_the_card_says_what_was_learnt_and_measured(tmp_path: Path, capsys: Output) -> None:
+    path = train_voice([learnable_clips(4)], tmp_path, small(epochs=1))
+    assert main(["info", str(path)]) == OK
+    text = capsys.readouterr().out
+    assert "made up (24 clips)" in text
+    assert "Article 5" in text
+    assert "measured  votes, n = 6" in text
+    assert main(["info", str(path), "--json"]) == OK
+    assert json.loads(capsys.readouterr().out)["kind"] == "voice"
+    bare = export.export_voice(VoiceNetwork(6, small().network), tmp_path / "bare.onnx", VoiceMetadata("bare"))
+    assert main(["info", str(bare)]) == OK
+    assert "written by other means" in capsys.readouterr().out
