@@ -8,6 +8,7 @@ same folds.
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import describe, write_results
+from benchmarks.voice_tables import write_tables
 from mien.datasets.voices import VoiceClips, load_voices, speaker_folds
 from mien.evaluation.fusion import FusionScore, fit_fusion, judge_fusion, pooled, shares_of
 from mien.evaluation.metrics import METRICS
@@ -62,6 +64,7 @@ def main() -> None:
         out["egemaps"] = egemaps(options.features, cremad, emodb, folds)
     out["speed"] = speed()
     write_results("voice", out)
+    write_tables(json.loads(json.dumps(out)))
 
 
 def labels(clips: VoiceClips, head: str) -> np.ndarray:

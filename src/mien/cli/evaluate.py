@@ -55,9 +55,15 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _evaluate_voices(path: Path, options: argparse.Namespace) -> int:
     """Measure a voice bundle on clips, with 95 % intervals over speakers."""
     from mien.datasets.voices import join_voices, load_voices
+    from mien.errors import InputError
     from mien.evaluation.voices import evaluate_voices
     from mien.voice.bundle import VoiceBundle
 
+    given = [
+        f"--{name.replace('_', '-')}" for name in ("split", "flip", "near_copies", "labels") if getattr(options, name)
+    ]
+    if given:
+        raise InputError(f"{', '.join(given)}: only for faces. Leave it out")
     bundle = VoiceBundle.load(path)
     clips = [load_voices(source, votes=options.votes, rate=bundle.metadata.rate) for source in options.data]
     with share_bar("listening to the clips") as bar:

@@ -99,8 +99,10 @@ def _train_voice(options: argparse.Namespace) -> int:
 
     of_faces = ("validation", "weights", "leave_out", "labels", "numbers", "max_time", "precision")
     given = [f"--{name.replace('_', '-')}" for name in of_faces if getattr(options, name) is not None]
-    if given or options.devices * options.nodes > 1:
-        raise InputError(f"{', '.join(given) or '--devices'}: not for voices. Leave it out; --set changes the recipe")
+    given += ["--devices"] if options.devices * options.nodes > 1 else []
+    given += ["--device cuda"] if options.device == "cuda" else []
+    if given:
+        raise InputError(f"{', '.join(given)}: not for voices. Leave it out; --set changes the recipe")
     direct = {"seed": options.seed, "epochs": options.epochs, "batch_size": options.batch_size}
     changes = {name: value for name, value in direct.items() if value is not None}
     recipe = load_voice_recipe(options.recipe, options.set, changes)

@@ -195,6 +195,8 @@ def test_the_command_trains_and_evaluates(tmp_path: Path, capsys: Output) -> Non
     assert "5 speakers" in capsys.readouterr().out
     assert json.loads((tmp_path / "e.json").read_text())["source"] == "CREMA-D"
     assert usage_error(*arguments, "--max-time", "3m") == USAGE
+    assert usage_error(*arguments, "--device", "cuda") == USAGE
+    assert usage_error("evaluate", str(out), "--data", data, "--split", "Test") == USAGE
 
 
 def test_the_card_says_what_was_learnt_and_measured(tmp_path: Path, capsys: Output) -> None:

@@ -126,7 +126,7 @@ def load_voice_recipe(
         raise RecipeError(f"{path}: expected TOML, got {error}") from error
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise RecipeError(f"{path}: {problems}. See docs/voice.md for all keys") from error
+        raise RecipeError(f"{path}: {problems}. See the descriptions in mien.training.voice.recipe") from error
 
 
 def is_voice_recipe(recipe: str | Path) -> bool:

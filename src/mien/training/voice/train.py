@@ -67,9 +67,9 @@ def train(
     average = WeightAveraging(avg_fn=warming_ema(recipe.ema))
     with quiet_lightning():
         trainer = pl.Trainer(
-            accelerator="auto",
+            accelerator="cpu",  # where the sound is varied
             devices=1,
-            precision=precision_of("auto", "auto" if torch.cuda.is_available() else "cpu"),
+            precision=precision_of("auto", "cpu"),
             max_epochs=recipe.epochs,
             reload_dataloaders_every_n_epochs=1,
             callbacks=[average, VoiceKeeper(folder, average)],
