@@ -79,5 +79,8 @@ def _accuracy(result: dict[str, Any] | None) -> str:
     """Format the accuracy in percent, "67.9 [66.4, 69.5]", or a dash."""
     if not result:
         return "-"
+    accuracy = f"{100 * result['metrics']['accuracy']:.1f}"
+    if "accuracy" not in result["intervals"]:  # one speaker alone has none
+        return accuracy
     low, high = result["intervals"]["accuracy"]
-    return f"{100 * result['metrics']['accuracy']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{accuracy} [{100 * low:.1f}, {100 * high:.1f}]"

@@ -108,6 +108,15 @@ def voice_content(network: VoiceNetwork, metadata: VoiceMetadata) -> bytes:
     return content
 
 
+def with_metadata(content: bytes, metadata: VoiceMetadata) -> bytes:
+    """Return a bundle's bytes with another calibration and card; rate and shortest clip stay those of the network."""
+    model = onnx.load_from_string(content)
+    before = VoiceBundle(content).metadata
+    changed = replace(metadata, rate=before.rate, shortest=before.shortest)
+    onnx.helper.set_model_props(model, {METADATA_KEY: changed.to_json()})
+    return bytes(model.SerializeToString())
+
+
 def made_up(rate: int) -> npt.NDArray[np.float32]:
     """Return two clips of 1.5 s: a gliding tone with harmonics, and noise that comes and goes."""
     times = np.arange(int(1.5 * rate)) / rate

@@ -21,8 +21,9 @@ import torch
 from mien.datasets.voices import VoiceClips, join_voices, load_voices, speaker_folds
 from mien.errors import DataError, RecipeError
 from mien.evaluation.voices import evaluate_voices
+from mien.files import write_atomically
 from mien.training.run_record import commit, environment, write_json
-from mien.training.voice.export import calibrated, export_voice, voice_content
+from mien.training.voice.export import calibrated, voice_content, with_metadata
 from mien.training.voice.recipe import VoiceRecipe, load_voice_recipe
 from mien.training.voice.train import HISTORY, RECIPE, predict, train
 from mien.voice.bundle import VoiceBundle
@@ -92,8 +93,8 @@ def train_voice(
         "exported_by": commit(),
     }
     metadata = calibrated(predict(network, validation), validation, recipe.name)
-    bundle = VoiceBundle(voice_content(network, metadata), recipe.name)
-    evaluation = evaluate_voices(bundle, validation)
+    content = voice_content(network, metadata)
+    evaluation = evaluate_voices(VoiceBundle(content, recipe.name), validation)
     evaluation.to_json(folder / EVALUATION)
     card = {
         "training": facts,
@@ -102,9 +103,8 @@ def train_voice(
         "notices": [NOTICES[name] for name in facts["data"]["sources"] if name in NOTICES],
         "not_for": NOT_FOR,
     }
-    path = export_voice(network, folder / f"{recipe.name}.onnx", metadata.with_card(card))
     write_json(folder / FACTS, facts)
-    return path
+    return write_atomically(folder / f"{recipe.name}.onnx", with_metadata(content, metadata.with_card(card)))
 
 
 def learnable(clips: VoiceClips) -> VoiceClips:
