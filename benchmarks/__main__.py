@@ -29,6 +29,7 @@ NAMES = (
     "finder_training",
     "voice",
     "voice_runs",
+    "voice_features",
 )
 
 if sys.argv[1:2] in (["-h"], ["--help"]):

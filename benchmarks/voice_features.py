@@ -12,11 +12,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import opensmile
 
 
 def main() -> None:
     """Write the features of both corpora, and how long they took."""
+    import opensmile
+
     cremad, emodb, out = map(Path, sys.argv[1:])
     smile = opensmile.Smile(
         feature_set=opensmile.FeatureSet.eGeMAPSv02, feature_level=opensmile.FeatureLevel.Functionals

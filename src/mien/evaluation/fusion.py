@@ -35,7 +35,7 @@ class FusionScore:
 def shares_of(votes: npt.NDArray[np.floating]) -> Floats:
     """Return smoothed shares, float64 (N, K), of votes (N, K)."""
     smoothed = votes.astype(np.float64) + SMOOTHING
-    return smoothed / smoothed.sum(axis=1, keepdims=True)
+    return np.asarray(smoothed / smoothed.sum(axis=1, keepdims=True), np.float64)
 
 
 def fit_fusion(
