@@ -10,11 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from benchmarks.machine import describe, write_results
 from benchmarks.voice_tables import write_tables
@@ -22,9 +24,12 @@ from mien.datasets.voices import VoiceClips, load_voices, speaker_folds
 from mien.evaluation.fusion import FusionScore, fit_fusion, judge_fusion, pooled, shares_of
 from mien.evaluation.metrics import METRICS
 from mien.evaluation.speakers import metric_intervals, over_speakers
-from mien.evaluation.voices import evaluate_answers
+from mien.evaluation.voices import answer_to_clip, evaluate_answers, evaluate_voices
+from mien.training.voice.augment import SoundAugment
 from mien.training.voice.export import calibrated
+from mien.training.voice.recipe import VoiceAugmentRecipe
 from mien.voice.bundle import HEADS, VoiceBundle, released_voices
+from mien.voice.fusion import LEAST
 from mien.voice.recognizer import VoiceRecognizer
 
 FOLDS = 5
@@ -62,6 +67,7 @@ def main() -> None:
     out["fusion"] = fusion(options.cremad, cremad, known, probabilities["votes"], folds)
     if options.features:
         out["egemaps"] = egemaps(options.features, cremad, emodb, folds)
+    out["released"], out["worse_sound"] = released(cremad), worse_sound(cremad)
     out["speed"] = speed()
     write_results("voice", out)
     write_tables(json.loads(json.dumps(out)))
@@ -224,7 +230,7 @@ def fusion(
     usable = (face.sum(axis=1) > 0) & (both.sum(axis=1) > 0) & (clips.votes.sum(axis=1) > 0)
     everything = np.flatnonzero(usable)
     heard = np.full((len(clips), 6), np.nan)
-    heard[known] = 0.98 * network + 0.02 / 6
+    heard[known] = np.maximum(network, LEAST)
     seen, target = shares_of(face), both / np.maximum(both.sum(axis=1, keepdims=True), 1)
     found: dict[str, Any] = {
         "people": compare(seen, shares_of(clips.votes), target, folds, everything, names),
@@ -291,6 +297,70 @@ def recalls(guesses: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Accuracy and balanced accuracy of guesses."""
     each = [(guesses[truth == k] == k).mean() for k in np.unique(truth)]
     return {"accuracy": round(float((guesses == truth).mean()), 4), "balanced_accuracy": round(float(np.mean(each)), 4)}
+
+
+def kept_back(cremad: VoiceClips) -> tuple[VoiceBundle, VoiceClips] | None:
+    """The released bundle, and the clips of the actors whom it never heard."""
+    if not released_voices():
+        return None
+    bundle = VoiceBundle.load()
+    speakers = bundle.metadata.card["training"]["data"]["validation_speakers"]
+    return bundle, cremad.take(np.isin(cremad.speakers, speakers))
+
+
+def released(cremad: VoiceClips) -> dict[str, Any] | None:
+    """The released bundle on the actors who only calibrated it."""
+    found = kept_back(cremad)
+    return None if found is None else evaluate_voices(*found).to_dict()
+
+
+def worse_sound(cremad: VoiceClips) -> dict[str, dict[str, Any]] | None:
+    """The released bundle on worse recordings of the actors whom it never heard."""
+    found = kept_back(cremad)
+    if found is None:
+        return None
+    bundle, clips = found
+    return {name: judged(bundle, clips, change) for name, change in conditions(clips.rate).items()}
+
+
+def judged(bundle: VoiceBundle, clips: VoiceClips, change: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
+    """Accuracy of both heads on clips that are changed."""
+    answers = [answer_to_clip(bundle, change(clips.sound(k))) for k in range(len(clips))]
+    return {
+        head: scores(np.concatenate([each.probabilities[head] for each in answers]), labels(clips, head))
+        for head in HEADS
+    }
+
+
+def conditions(rate: int) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Ways in which a recording is worse, as functions of one clip."""
+    rng = np.random.default_rng(0)
+    off = dict.fromkeys(("noise", "reverberation", "band_limit", "telephone", "tilt", "codec", "clipped"), 0)
+
+    def noisy(decibels: float) -> Callable[[np.ndarray], np.ndarray]:
+        def change(sound: np.ndarray) -> np.ndarray:
+            level = np.sqrt(np.mean(sound**2)) * 10 ** (-decibels / 20)
+            return (sound + rng.normal(0, max(level, 1e-6), sound.shape)).astype(np.float32)
+
+        return change
+
+    def augmented(name: str) -> Callable[[np.ndarray], np.ndarray]:
+        augment = SoundAugment(VoiceAugmentRecipe(**{**off, name: 1}), rate, torch.Generator().manual_seed(0))
+        return lambda sound: augment(torch.from_numpy(sound)[None])[0].numpy()
+
+    return {
+        "as recorded": lambda sound: sound,
+        "40 dB quieter": lambda sound: sound * np.float32(0.01),
+        "white noise, 20 dB below": noisy(20),
+        "white noise, 10 dB below": noisy(10),
+        "white noise, as loud": noisy(0),
+        "telephone, 300 to 3400 Hz": augmented("telephone"),
+        "low-pass at 2.5 to 5.4 kHz": augmented("band_limit"),
+        "reverberation": augmented("reverberation"),
+        "clipping": augmented("clipped"),
+        "8-bit mu-law": augmented("codec"),
+        "the first second only": lambda sound: sound[:rate],
+    }
 
 
 def speed() -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ def write_tables(values: dict[str, Any]) -> None:
     write_table("voice.emodb", *emodb(values), page="voice")
     write_table("voice.per_class", *per_class(values), page="voice")
     write_table("voice.groups", *groups(values), page="voice")
+    write_table("voice.worse", *worse(values), page="voice")
     write_table("voice.fusion", *fusion(values), page="voice")
 
 
@@ -94,6 +95,16 @@ def groups(values: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
             rows.append([each["group"], str(each["speakers"]), f"{each['clips']:,}", score, "", "", ""])
         if found["left_out"]:
             rows.append([f"too few: {', '.join(found['left_out'])}", "", "", "", "", "", ""])
+    return columns, rows
+
+
+def worse(values: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return the released bundle's scores on worse recordings."""
+    columns = ["sound", *(f"{name}: {what}" for name in NAMES for what in ("accuracy", "balanced"))]
+    rows = []
+    for condition, found in values["worse_sound"].items():
+        cells = [f"{100 * found[head][name]:.1f}" for head in NAMES for name in ("accuracy", "balanced_accuracy")]
+        rows.append([condition, *cells])
     return columns, rows
 
 
