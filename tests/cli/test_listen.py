@@ -10,6 +10,7 @@ import pytest
 
 from helpers.command_line import Output, usage_error
 from helpers.made_up_voices import noise, spoken, tiny_voice, write_wav
+from helpers.paths import ROOT
 from mien.cli.exit_codes import OK, SOME_FAILED, USAGE
 from mien.cli.main import main
 
@@ -94,3 +95,19 @@ def test_wrong_usage_is_refused_before_any_work(
 
 def test_no_file_and_no_microphone_is_wrong_usage(model: str) -> None:
     assert usage_error("listen", "--model", model) == USAGE
+
+
+def test_the_documentation_names_every_option_and_field() -> None:
+    from mien.cli.main import make_parser
+    from mien.labels import VOICE
+    from mien.voice.voices import Voices
+
+    text = (ROOT / "docs" / "voice.md").read_text(encoding="utf-8")
+    (commands,) = (action for action in make_parser("listen")._actions if isinstance(action.choices, dict))
+    assert isinstance(commands.choices, dict)
+    for action in commands.choices["listen"]._actions:
+        for word in action.option_strings:
+            assert word in ("-h", "--help") or f"`{word}" in text, word
+    for column in Voices.columns(VOICE):
+        name = column.removeprefix("heard_")
+        assert f"`{name}`" in text or name in VOICE.names or name == "source", column

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -132,3 +133,30 @@ def test_a_folder_is_no_sound(tmp_path: Path) -> None:
 def test_integers_and_rates_are_checked_together() -> None:
     with pytest.raises(InputError, match="rate"):
         SoundStream(spoken(0.5))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate", "form", "size"),
+    [
+        ("a.mp3", "mp3", 44_100, "fltp", 1_152),
+        ("a.flac", "flac", 48_000, "s16", 4_096),
+        ("a.ogg", "libopus", 48_000, "flt", 960),
+    ],
+)
+def test_compressed_stereo_is_read(tmp_path: Path, name: str, codec: str, rate: int, form: str, size: int) -> None:
+    path = tmp_path / name
+    both = np.stack([tone(rate), tone(rate)])
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate, layout="stereo")
+        stream.codec_context.format = form
+        converter = av.AudioResampler(format=form, layout="stereo", rate=rate)
+        for start in range(0, rate // size * size, size):
+            frame = av.AudioFrame.from_ndarray(both[:, start : start + size].copy(), format="fltp", layout="stereo")
+            frame.sample_rate, frame.pts = rate, start
+            for part in converter.resample(frame):
+                container.mux(stream.encode(part))
+        container.mux(stream.encode(None))
+    sound = read_sound(path, 16_000)
+    assert len(sound) == pytest.approx(16_000, abs=2_500)
+    assert main_frequency(sound, 16_000) == pytest.approx(440, abs=3)
+    assert np.abs(sound).max() == pytest.approx(0.5, abs=0.05)

@@ -70,6 +70,9 @@ class SoundStream:
             raise InputError(f"rate: expected none for {self.name}, whose file says it, got {rate}")
         self._container = _opened(source, self.name)
         stream = self._container.streams.audio[0]
+        if not stream.rate:
+            self._container.close()
+            raise SoundError("expected sound of a known rate, got none. Does it play?", self.name)
         self._rate = stream.rate
         self._late = _lateness(self._container, stream)
         length = stream.duration * stream.time_base if stream.duration and stream.time_base else None
@@ -111,10 +114,13 @@ class SoundStream:
                 part = self._array[:, start : start + PART]
                 yield part.mean(axis=0, dtype=np.float64).astype(np.float32)
             return
-        converter = _av().AudioResampler(format="fltp", rate=self._rate)
         if self._late:
             yield np.zeros(int(self._late * self._rate), np.float32)
+        converter, before = None, None
         for frame in self._frames():
+            form = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if converter is None or form != before:  # it may change on the way
+                converter, before = _av().AudioResampler(format="fltp", rate=self._rate), form
             for part in converter.resample(frame):
                 yield part.to_ndarray().mean(axis=0)
 
