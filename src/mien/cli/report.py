@@ -35,10 +35,35 @@ def _report(options: argparse.Namespace) -> int:
     from mien.datasets import default_split
     from mien.report import write_report  # first, since the extra may be missing
     from mien.runs import open_model_source
+    from mien.voice.bundle import voice_bundle
 
+    if voice := voice_bundle(options.model):
+        return _report_voices(voice, options)
     dataset = read_data(options, open_model_source(options.model).bundle.heads, set_aside=False)
     split = options.split or default_split(dataset)
     with stage_bar() as stage:
         page = write_report(options.model, dataset, options.out, split, progress=stage)
+    print(f"wrote {page}")
+    return OK
+
+
+def _report_voices(path: Path, options: argparse.Namespace) -> int:
+    """Write the page about a voice bundle on clips; with the training curves if it lies in its run's folder."""
+    from mien.datasets.voices import join_voices, load_voices
+    from mien.report.voices import write_voice_report
+    from mien.voice.bundle import VoiceBundle
+
+    bundle = VoiceBundle.load(path)
+    clips = [load_voices(source, votes=options.votes, rate=bundle.metadata.rate) for source in options.data]
+    run = path.parent if (path.parent / "history.csv").is_file() else None
+    out = options.out or (Path(f"{bundle.name}-report") if run is None else run / "report")
+    with stage_bar() as stage:
+        page = write_voice_report(
+            bundle,
+            clips[0] if len(clips) == 1 else join_voices(clips),
+            out,
+            history=None if run is None else run / "history.csv",
+            progress=stage,
+        )
     print(f"wrote {page}")
     return OK
