@@ -128,3 +128,27 @@ def test_the_document_has_results_and_errors() -> None:
     assert [sound["source"] for sound in document["sounds"]] == ["talk.wav"]
     assert document["errors"] == [{"source": "a.png", "reason": "expected sound"}]
     assert document["labels"]["emotions"] == list(VOICE.names)
+
+
+def test_all_windows_as_one_are_the_mean_of_those_with_speech() -> None:
+    first = voices()
+    assert first.overall is not None
+    assert first.overall.probabilities == pytest.approx(first[0].probabilities)
+    assert (first.overall.start, first.overall.end, first.overall.speech_share) == (0.0, 4.0, pytest.approx(0.45))
+    assert first.overall.loudness == pytest.approx(-23.05, abs=0.05)
+    flat = np.full((2, 6), 1 / 6, np.float32)
+    both = voices(
+        speech=np.array([True, True]),
+        speech_shares=np.array([0.9, 0.3], np.float32),
+        probabilities=np.stack([first.probabilities[0], flat[0]]),
+        vote_shares=flat,
+        strengths=np.array([0.8, 0.4], np.float32),
+    ).overall
+    assert both is not None
+    assert both.strength == pytest.approx(0.7)
+    assert both.confidence == pytest.approx(0.75 * 0.5 + 0.25 / 6)
+    silent = voices(speech=np.array([False, False])).overall
+    assert silent is not None
+    assert silent.emotion == NO_SPEECH
+    assert Voices.none(VOICE).overall is None
+    assert str(first).endswith("all: 0.0 to 4.0 s: angry 50%, heard by 40%, strength 70% (-23 dB)")

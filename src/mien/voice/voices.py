@@ -200,6 +200,36 @@ class Voices:
             loudness=float(self.loudness[index]),
         )
 
+    @property
+    def overall(self) -> Voice | None:
+        """All windows as one: the means over those with speech, weighted by how much of it they have; None of none.
+
+        Windows overlap, so the sound's first and last seconds count a little less than the others.
+        """
+        if not len(self):
+            return None
+        weights = self.speech_shares * self.speech
+        spoken = bool(self.speech.any())
+        weights = weights / weights.sum() if spoken else np.zeros_like(weights)
+        power = np.mean(10 ** (self.loudness.astype(np.float64) / 10))
+
+        def mean(values: FloatArray) -> FloatArray:
+            found = weights @ np.nan_to_num(values) if spoken else np.full(values.shape[1:], np.nan)
+            return np.asarray(found, np.float32)[None]
+
+        whole = replace(
+            self,
+            starts=self.starts[:1],
+            ends=self.ends[-1:],
+            speech=np.array([spoken]),
+            speech_shares=np.array([self.speech_shares.mean()], np.float32),
+            probabilities=mean(self.probabilities),
+            vote_shares=mean(self.vote_shares),
+            strengths=mean(self.strengths),
+            loudness=np.array([max(10 * np.log10(power), QUIETEST)], np.float32),
+        )
+        return whole[0]
+
     def at(self, time: float) -> Voice | None:
         """Return the window whose middle is nearest to a time in seconds; None outside all windows."""
         inside = np.flatnonzero((self.starts <= time) & (time <= self.ends))
@@ -236,6 +266,7 @@ class Voices:
             "source": self.source,
             "duration": round(self.duration, 3),
             "labels": self.labels.name,
+            "overall": None if (overall := self.overall) is None else overall.to_dict(),
             "voices": [voice.to_dict() for voice in self],
         }
 
@@ -273,7 +304,8 @@ class Voices:
         return pandas.DataFrame(self.to_rows(), columns=self.columns(self.labels))
 
     def __str__(self) -> str:
-        return "\n".join([self._headline(), *(f"  {number}. {voice}" for number, voice in enumerate(self, 1))])
+        lines = [self._headline(), *(f"  {number}. {voice}" for number, voice in enumerate(self, 1))]
+        return "\n".join([*lines, f"  all: {self.overall}"] if len(self) > 1 else lines)
 
     def __repr__(self) -> str:
         return f"<Voices: {self._headline()}>"
