@@ -212,3 +212,20 @@ def test_a_card_of_other_means_is_told(tmp_path: Path, capsys: Output) -> None:
     bare.write_bytes(tiny_voice())
     assert main(["info", str(bare)]) == OK
     assert "written by other means" in capsys.readouterr().out
+
+
+def test_a_run_starts_from_the_weights_of_another(tmp_path: Path) -> None:
+    clips = learnable_clips(4)
+    train(clips, tmp_path / "first", small(epochs=2))
+    weights = tmp_path / "first" / "weights.pt"
+    still = train(clips, tmp_path / "second", small(epochs=1, learning_rate=1e-9), initial=weights)
+    kept = torch.load(weights, weights_only=True)
+    for name, values in still.state_dict().items():
+        if "running" not in name and "tracked" not in name:
+            torch.testing.assert_close(values, kept[name], atol=1e-5, rtol=1e-3)
+    for wrong in (tmp_path / "none.pt", tmp_path / "first" / "recipe.json"):
+        with pytest.raises(RecipeError, match=r"weights\.pt"):
+            train(clips, tmp_path / "third", small(epochs=1), initial=wrong)
+    other = small(epochs=1, network={"stem": 4, "stages": (8, 16, 16)})
+    with pytest.raises(RecipeError, match="same network"):
+        train(clips, tmp_path / "third", other, initial=weights)

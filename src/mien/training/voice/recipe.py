@@ -77,6 +77,7 @@ class VoiceRecipe(RecipeSection):
 
     kind: Literal["voice"] = Field("voice", description="what tells the file from a recipe for faces")
     name: str = Field(NAME, description="name of the bundle")
+    initial: str = Field("", description="weights.pt of an earlier run to start from; empty: from scratch")
     seed: int = Field(0, ge=0, description="of weights, order and augmentation")
     folds: int = Field(5, ge=2, description="parts of the speakers of the first corpus, alike in sex and age")
     fold: int = Field(0, ge=0, description="the part that is not learnt: it calibrates and evaluates the bundle")

@@ -72,7 +72,7 @@ def train_voice(
 
     Raises:
         DataError: the clips cannot be read, or the run in `out` was started with others.
-        RecipeError: the run in `out` has another recipe.
+        RecipeError: the run in `out` has another recipe, or its initial weights are of another network.
     """
     recipe = load_voice_recipe() if recipe is None else recipe
     folder = Path(out)
@@ -86,7 +86,7 @@ def train_voice(
     training = join_voices([parts[0].take(~kept), *(learnable(part) for part in parts[1:])])
     validation = parts[0].take(kept)
     facts = _begin(folder, recipe, parts, training, validation, resume)
-    network = train(training, folder, recipe, resume=resume)
+    network = train(training, folder, recipe, initial=recipe.initial or None, resume=resume)
     facts |= {
         "parameters": sum(weights.numel() for weights in network.parameters()),
         "seconds": round(_seconds(folder), 1),

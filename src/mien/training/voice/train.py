@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import pickle
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import torch
 from lightning.pytorch.callbacks import WeightAveraging
 
 from mien.datasets.voices import VoiceClips
+from mien.errors import RecipeError, first_line
 from mien.files import replacing, write_atomically
 from mien.training.callbacks import AtomicCheckpoints, warming_ema
 from mien.training.fit import precision_of
@@ -87,8 +89,17 @@ def train(
 
 
 def load_weights(network: VoiceNetwork, path: str | Path) -> VoiceNetwork:
-    """Give a network the weights of a file, and return it."""
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    """Give a network the weights of a file, and return it.
+
+    Raises:
+        RecipeError: there is no such file, or it has the weights of another network.
+    """
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise RecipeError(
+            f"{path}: expected the weights.pt of a run with the same network ({first_line(error)}). Take its recipe too"
+        ) from error
     return network
 
 
