@@ -1,6 +1,6 @@
 """Sound from a microphone (extra `microphone`), as a stream that `VoiceRecognizer.listen` takes.
 
-A file in the place of the device is played at the speed of life, for trials and tests.
+A file in the place of the device is played at its own speed, for trials and tests.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PATIENCE = 5.0
 
 
 class Microphone:
-    """The sound of a device, for `seconds` or until it is closed.
+    """Give the sound of a device, for `seconds` or until it is closed.
 
     Args:
         device: the number or name of a device; None: the system's. The path of a file is played instead.

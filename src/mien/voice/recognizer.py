@@ -23,7 +23,7 @@ SILENT = 1e-4
 """Root mean square, -80 dB, below which a window is silence whatever the speech detector says."""
 
 
-class FindsSpeech(Protocol):
+class SpeechFinder(Protocol):
     """Says how probable speech is in each 32 ms of a stream at 16 kHz."""
 
     def __call__(self, sound: Samples) -> npt.NDArray[np.float32]:
@@ -35,7 +35,7 @@ class FindsSpeech(Protocol):
         ...
 
 
-class GivesSound(Protocol):
+class SoundSource(Protocol):
     """A stream of sound: a `SoundStream`, or a `Microphone`."""
 
     name: str
@@ -79,7 +79,7 @@ class VoiceRecognizer:
         min_speech: float = 0.15,
         min_confidence: float = 0.0,
         threads: int = 1,
-        speech: FindsSpeech | None = None,
+        speech: SpeechFinder | None = None,
     ) -> None:
         if head not in HEADS:
             raise InputError(f"head {head!r}: {suggest(head, HEADS)}")
@@ -95,7 +95,7 @@ class VoiceRecognizer:
         if not 0.1 <= self.hop <= self.window:
             raise InputError(f"hop: expected 0.1 to {self.window:g} seconds, the window's length, got {self.hop:g}")
         self.min_speech, self.min_confidence = min_speech, min_confidence
-        self._speech: FindsSpeech = SpeechDetector(threads=threads) if speech is None else speech
+        self._speech: SpeechFinder = SpeechDetector(threads=threads) if speech is None else speech
 
     @property
     def labels(self) -> LabelSet:
@@ -133,7 +133,7 @@ class VoiceRecognizer:
             except SoundError as error:
                 yield error
 
-    def listen(self, stream: GivesSound) -> Iterator[Voices]:
+    def listen(self, stream: SoundSource) -> Iterator[Voices]:
         """Yield one window after the other, each as soon as its sound is there.
 
         Raises:

@@ -37,7 +37,7 @@ STANDARD_INPUT = "-"
 
 
 class SoundStream:
-    """The sound of one source, read once from beginning to end, in parts, so that memory does not grow.
+    """Read the sound of one source, once from beginning to end, in parts, so that memory does not grow.
 
     Args:
         source: the path of a sound or video file, "-" for standard input, the bytes of a file, a binary file object, or
