@@ -89,6 +89,12 @@ def test_only_files_have_sound(faces: EmotionRecognizer, recognizer: VoiceRecogn
         faces.track(frames, voice=recognizer)
 
 
+def test_the_rule_is_for_the_votes(faces: EmotionRecognizer, bundle: VoiceBundle, tmp_path: Path) -> None:
+    other = VoiceRecognizer(bundle, head="intended", speech=AlwaysSpeech())
+    with pytest.raises(InputError, match="head='votes'"):
+        faces.track(clip(tmp_path / "v.mp4", "aac"), voice=other)
+
+
 def test_faces_check_the_joint_probabilities(faces: EmotionRecognizer) -> None:
     found = faces.predict(np.zeros((48, 48, 3), np.uint8))
     with pytest.raises(InputError, match=r"Faces\.fused"):

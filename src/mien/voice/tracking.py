@@ -14,6 +14,10 @@ from mien.voice.recognizer import VoiceRecognizer
 from mien.voice.voices import Voices
 
 
+FUSED_HEAD = "votes"
+"""The head whose probabilities the rule joins with the face's."""
+
+
 class VoiceTrack:
     """What is heard in a video, and how its faces are joined with it.
 
@@ -27,7 +31,7 @@ class VoiceTrack:
         notes: what was wrong with the sound, for people to read.
 
     Raises:
-        InputError: the source is no file.
+        InputError: the source is no file, or the recognizer has another head than the votes.
         SoundError: its sound cannot be read; a video without sound is no error.
     """
 
@@ -38,6 +42,10 @@ class VoiceTrack:
             raise InputError("voice: expected the path of a video file, whose sound can be read, got another source")
         if not isinstance(voice, VoiceRecognizer):
             voice = VoiceRecognizer() if isinstance(voice, bool) else VoiceRecognizer(os.fspath(voice))
+        if voice.head != FUSED_HEAD:
+            raise InputError(
+                f"voice: expected a recognizer with head={FUSED_HEAD!r}, to which the rule is fitted, got {voice.head!r}"
+            )
         self.rule = rule
         self.notes: list[str] = []
         self.voices: Voices | None = None
