@@ -13,7 +13,6 @@ from mien.voice.fusion import RULE, FusionRule, fuse_with
 from mien.voice.recognizer import VoiceRecognizer
 from mien.voice.voices import Voices
 
-
 FUSED_HEAD = "votes"
 """The head whose probabilities the rule joins with the face's."""
 
@@ -44,7 +43,7 @@ class VoiceTrack:
             voice = VoiceRecognizer() if isinstance(voice, bool) else VoiceRecognizer(os.fspath(voice))
         if voice.head != FUSED_HEAD:
             raise InputError(
-                f"voice: expected a recognizer with head={FUSED_HEAD!r}, to which the rule is fitted, got {voice.head!r}"
+                f"voice: expected head={FUSED_HEAD!r}, to which the rule of joining is fitted, got {voice.head!r}"
             )
         self.rule = rule
         self.notes: list[str] = []
