@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from mien.errors import RecipeError
-from mien.training.recipe import RecipeSection
+from mien.training.recipe_sections import RecipeSection
 
 NAME = "mien-voice"
 KIND = "voice"
