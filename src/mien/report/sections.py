@@ -200,8 +200,9 @@ def network(subject: ModelSource, parts: list[Block]) -> Section:
         "network-blocks",
         "Blocks, parameters and work",
         draw_network(parts, subject.bundle.metadata.input.size),
-        "Layers, activations and skips are read from the bundle, batch norms (folded there) and dropouts from the "
-        "recipe. Shapes are channels × height × width; FLOP are two per multiply-add of convolutions and dense layers.",
+        "Layers, activations and skips are read from the bundle; batch norms, which are folded there, and dropouts "
+        "from the recipe of a run. Shapes are channels × height × width; FLOP are two per multiply-add of convolutions "
+        "and dense layers.",
         f"{len(parts)} blocks with {count(parameters)} parameters and {count(flop)}FLOP a face: "
         + ", ".join(part.name for part in parts),
     )

@@ -19,7 +19,6 @@ from mien.report.diagram import Block, add_modules, blocks
 from mien.report.evaluations import HeadEvaluation, evaluate_heads, interval, percent
 from mien.report.page import write_page
 from mien.runs import ModelSource, Predictions, open_model_source
-from mien.training.models import NETWORKS, build
 from mien.version import __version__
 
 Progress = Callable[[str, float], None]
@@ -140,9 +139,13 @@ def _is_rare(scores: dict[str, float]) -> bool:
 def _unseen_modules(subject: ModelSource) -> list[tuple[str, str]]:
     """Return the path and the kind of the batch norms and dropouts of a network, which its file does not show.
 
-    They are those of the network that the recipe describes; without a recipe, or with a backbone from elsewhere, there
-    are none.
+    They are those of the network that a run's recipe describes. For a bundle alone, which needs no torch, and with a
+    backbone from elsewhere, there are none.
     """
+    if subject.folder is None:
+        return []
+    from mien.training.models import NETWORKS, build
+
     network = dict(subject.recipe.get("network", {}))
     name = str(network.pop("name", ""))
     if name not in NETWORKS or name == "transfer":
