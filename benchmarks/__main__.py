@@ -27,6 +27,8 @@ NAMES = (
     "robustness",
     "finder",
     "finder_training",
+    "finder_emotions",
+    "finder_int8",
     "voice",
     "voice_runs",
     "voice_features",

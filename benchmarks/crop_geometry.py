@@ -1,11 +1,12 @@
 """How a face should lie in the crop: what each framing costs in accuracy, measured on faces whose truth is known.
 
-    python -m benchmarks.crop_geometry --data fer2013.csv --votes fer2013new.csv
+    python -m benchmarks.crop_geometry --data fer2013.csv --votes fer2013new.csv [--detector mien-face]
 
-FER2013's own frames are the reference. Each is enlarged eightfold into a "photograph" with a margin, CenterFace finds
+FER2013's own frames are the reference. Each is enlarged eightfold into a "photograph" with a margin, the detector finds
 its face and landmarks there, and the face is cropped again with every framing. A framing is as good as the accuracy
 that the bundle keeps on these crops, beside the accuracy on the frames as they came. Writes
-`results/crop_geometry.json` and the table in docs/face-crop.md, where the choice is written down.
+`results/crop_geometry.json` and the table in docs/face-crop.md, where the choice is written down; for another detector
+than CenterFace `results/crop_geometry_NAME.json` alone.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from benchmarks.page import write_table
 from benchmarks.paired import HEADING, Right, cells, paired, right_answers
 from mien.bundle import Bundle
 from mien.datasets import FaceDataset, load_fer2013
-from mien.detection.centerface import CenterFace
-from mien.detection.detections import Detections
+from mien.detection.detections import Detections, Detector
+from mien.detection.registry import DETECTORS, make_detector
 from mien.preprocess import FRAME, Framing, crop_faces
 
 Picture = np.ndarray[Any, np.dtype[np.uint8]]
@@ -46,10 +47,16 @@ def main() -> None:
     words = parser(__doc__)
     words.add_argument("--model", default="mien")
     words.add_argument("--faces", type=int, default=2000)
+    words.add_argument("--detector", default="centerface", choices=sorted(DETECTORS))
     options = words.parse_args()
     dataset = load_fer2013(options.data, options.votes)
-    template = measure_template(sample(dataset.split("Training"), options.faces // 2))
-    results = measure_framings(sample(dataset.split("PublicTest"), options.faces), Bundle.load(options.model))
+    detector = make_detector(options.detector, size=(FRAME + 2 * MARGIN) * ENLARGED)
+    template = measure_template(sample(dataset.split("Training"), options.faces // 2), detector)
+    results = measure_framings(sample(dataset.split("PublicTest"), options.faces), Bundle.load(options.model), detector)
+    if options.detector != "centerface":
+        name = f"crop_geometry_{options.detector.replace('-', '_')}"
+        write_results(name, {"machine": describe(), "template": template, **results})
+        return
     write_results("crop_geometry", {"machine": describe(), "template": template, **results})
     table = [[in_words(row["framing"]), *cells(row["scores"])] for row in results["framings"]]
     write_table("crop_geometry", ["framing", *HEADING], table, "face-crop")
@@ -60,17 +67,16 @@ def sample(dataset: FaceDataset, count: int) -> FaceDataset:
     return dataset.take(np.random.default_rng(0).permutation(len(dataset))[:count])
 
 
-def detect(dataset: FaceDataset) -> tuple[list[int], list[Detections]]:
-    """The rows of the faces that CenterFace finds in their enlarged frames, and what it finds: one face each."""
-    detector = CenterFace(size=(FRAME + 2 * MARGIN) * ENLARGED)
+def detect(dataset: FaceDataset, detector: Detector) -> tuple[list[int], list[Detections]]:
+    """The rows of the faces that a detector finds in their enlarged frames, and what it finds: one face each."""
     found = [detector(enlarge(face)) for face in tqdm(dataset.faces, desc="detecting")]
     rows = [row for row, faces in enumerate(found) if len(faces)]
     return rows, [found[row].select(np.array([found[row].scores.argmax()])) for row in rows]
 
 
-def measure_template(dataset: FaceDataset) -> dict[str, Any]:
+def measure_template(dataset: FaceDataset, detector: Detector) -> dict[str, Any]:
     """Where box and landmarks lie in FER2013's frames, in their pixels: mean and spread."""
-    rows, found = detect(dataset)
+    rows, found = detect(dataset, detector)
     boxes = np.concatenate([faces.boxes for faces in found]) / ENLARGED - MARGIN
     landmarks = np.concatenate([faces.landmarks for faces in found]) / ENLARGED - MARGIN
     return {
@@ -83,9 +89,9 @@ def measure_template(dataset: FaceDataset) -> dict[str, Any]:
     }
 
 
-def measure_framings(dataset: FaceDataset, bundle: Bundle) -> dict[str, Any]:
+def measure_framings(dataset: FaceDataset, bundle: Bundle, detector: Detector) -> dict[str, Any]:
     """Accuracy of every framing on the faces that are found, beside the frames as they came."""
-    rows, found = detect(dataset)
+    rows, found = detect(dataset, detector)
     faces = dataset.take(np.array(rows))
     pictures = [enlarge(face) for face in faces.faces]
     assert faces.votes is not None

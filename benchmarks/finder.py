@@ -23,10 +23,11 @@ import numpy.typing as npt
 from benchmarks.machine import describe, write_results
 from mien.detection.centerface import CenterFace
 from mien.detection.detections import Detections
-from mien.detection.mien_face import MienFace
-from mien.evaluation.detection import Findings, judge, overlaps, recall_gap
-from mien.training.detector.augment import read
+from mien.detection.mien_face import RELEASED, MienFace
+from mien.evaluation.detection import Findings, overlaps, recall_gap
 from mien.training.detector.data import FaceScenes, load_scenes
+from mien.training.detector.pictures import read
+from mien.training.detector.run import judged
 from mien.training.detector.teachers import YuNetN
 
 Finder = Callable[[npt.NDArray[np.uint8]], Detections]
@@ -34,8 +35,10 @@ Finder = Callable[[npt.NDArray[np.uint8]], Detections]
 SIZE = 640
 SIZES = ((0, 16), (16, 32), (32, 96), (96, 10_000))
 PRECISIONS = (0.97, 0.95, 0.9, 0.8)
-DEFAULTS = {"centerface": 0.4, "yunet-n": 0.6, "mien-face": 0.5}
-LOW = {"centerface": 0.1, "yunet-n": 0.1, "mien-face": 0.002}
+DEFAULTS = {"centerface": 0.4, "yunet-n": 0.6}
+"""The thresholds that the others are used with; ours is in its bundle."""
+
+LOW = {"centerface": 0.1, "yunet-n": 0.1, "mien-face": 0.0001}
 """Thresholds low enough to draw the whole curve."""
 
 WITHOUT_PEOPLE = ("neg_", "vqa", "coco")
@@ -51,16 +54,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     images = [read(file) for file in truth.files]
     found = {name: [finder(image) for image in images] for name, finder in finders.items()}
     findings = {name: judged(truth, answers) for name, answers in found.items()}
+    usual = DEFAULTS | {"mien-face": MienFace(options.finder).metadata.threshold}
     results: dict[str, Any] = {
         "machine": describe() | {"threads": 1},
         "pictures": len(truth),
         "faces": int((~truth.ignored).sum()),
-        "finders": compare(truth, findings, found),
-        "milliseconds": speed(make_finders(options, DEFAULTS) | {"mien-face, one look": one_look(options)}),
+        "finders": compare(truth, findings, found, usual),
+        "milliseconds": speed(make_finders(options, usual) | {"mien-face, one look": one_look(options)}),
     }
+    if options.cases:
+        results["cases"] = cases(make_finders(options, usual), options.cases)
     if options.closeups:
         scenes = load_scenes(*options.closeups)
-        results["closeups"] = closeups(make_finders(options, DEFAULTS), scenes)
+        results["closeups"] = closeups(make_finders(options, usual), scenes)
     write_results(options.name, results)
 
 
@@ -69,8 +75,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--truth", type=Path, required=True)
     parser.add_argument("--scenes", type=Path, required=True)
     parser.add_argument("--yunet", type=Path, required=True)
-    parser.add_argument("--finder", type=Path, required=True)
+    parser.add_argument("--finder", type=Path, default=RELEASED, metavar="BUNDLE")
     parser.add_argument("--closeups", type=Path, nargs=2, metavar=("CSV", "FOLDER"))
+    parser.add_argument("--cases", type=Path, metavar="FOLDER", help="pictures closeup*.jpg that one face fills")
     parser.add_argument("--name", default="finder", help="of the results' file")
     return parser.parse_args(arguments)
 
@@ -90,40 +97,33 @@ def one_look(options: argparse.Namespace) -> Finder:
     return MienFace(options.finder, size=SIZE, threads=1, second_look="never")
 
 
-def judged(truth: FaceScenes, answers: Sequence[Detections]) -> Findings:
-    """Judge a finder's answers by the truth."""
-    parts = [truth.rows(k) for k in range(len(truth))]
-    return judge(
-        [(answer.boxes, answer.scores) for answer in answers],
-        [truth.boxes[part][~truth.ignored[part]] for part in parts],
-        [truth.boxes[part][truth.ignored[part]] for part in parts],
-    )
-
-
 def compare(
-    truth: FaceScenes, findings: dict[str, Findings], found: dict[str, list[Detections]]
+    truth: FaceScenes,
+    findings: dict[str, Findings],
+    found: dict[str, list[Detections]],
+    usual: dict[str, float],
 ) -> dict[str, dict[str, Any]]:
-    """Return what is measured of each finder: at its own threshold, and at CenterFace's precision."""
+    """Return what is measured of each finder: at its usual threshold, and at CenterFace's precision."""
     reference = findings["centerface"]
-    precision = reference.precision(DEFAULTS["centerface"])
+    precision = reference.precision(usual["centerface"])
     of_things = np.array([file.name.startswith(WITHOUT_PEOPLE) for file in truth.files])
     results = {}
     for name, own in findings.items():
         matched = own.threshold_for(precision)
-        gaps = {"all": recall_gap(reference, own, (DEFAULTS["centerface"], matched))} | {
-            f"{low}-{high}": recall_gap(reference, own, (DEFAULTS["centerface"], matched), sizes=(low, high))
+        gaps = {"all": recall_gap(reference, own, (usual["centerface"], matched))} | {
+            f"{low}-{high}": recall_gap(reference, own, (usual["centerface"], matched), sizes=(low, high))
             for low, high in SIZES
         }
         results[name] = {
-            "threshold": DEFAULTS[name],
-            **at(own, DEFAULTS[name], of_things),
+            "threshold": usual[name],
+            **at(own, usual[name], of_things),
             "average_precision": round(own.average_precision(), 4),
             "at_centerface_precision": {"threshold": round(matched, 4), **at(own, matched, of_things)},
             "recall_less_centerface": {name: [round(value, 4) for value in gap] for name, gap in gaps.items()},
             "recall_at_precision": {
                 str(wanted): round(own.recall(own.threshold_for(wanted)), 4) for wanted in PRECISIONS
             },
-            "landmark_distance": landmark_distance(truth, found[name], DEFAULTS[name]),
+            "landmark_distance": landmark_distance(truth, found[name], usual[name]),
             "calibration": calibration(own),
         }
     return results
@@ -208,6 +208,12 @@ def closeups(finders: dict[str, Finder], scenes: FaceScenes, seed: int = 0) -> d
         name: {"never": none, "once": round(once / max(total, 1), 4), "more": more}
         for name, (none, once, more) in counts.items()
     }
+
+
+def cases(finders: dict[str, Finder], folder: Path) -> dict[str, dict[str, int]]:
+    """Return how many faces each finder finds in each picture that one face fills."""
+    files = sorted(folder.glob("closeup*.jpg"))
+    return {name: {file.stem: len(finder(read(file))) for file in files} for name, finder in finders.items()}
 
 
 def close(

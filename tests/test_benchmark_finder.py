@@ -40,7 +40,8 @@ def test_finders_are_compared(truth: FaceScenes) -> None:
         "mien-face": [knowing(truth, 0, 0.2), knowing(truth, 1, 0.9)],
     }
     findings = {name: finder.judged(truth, found) for name, found in answers.items()}
-    results = finder.compare(truth, findings, answers)
+    usual = {"centerface": 0.4, "yunet-n": 0.6, "mien-face": 0.5}
+    results = finder.compare(truth, findings, answers, usual)
     assert results["centerface"]["recall"] == 1
     assert results["centerface"]["precision"] == pytest.approx(2 / 3, abs=1e-4)
     assert results["centerface"]["false_faces_on_animals_and_things"] == 1

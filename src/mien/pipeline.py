@@ -48,8 +48,8 @@ class FacePipeline:
 
     Args:
         model: a released bundle's name, a bundle file's path, or a `Bundle`.
-        detector: "centerface", "yunet", "whole" (the picture is one face), or a callable: RGB uint8 (H, W, 3) to
-            `Detections` or to boxes (n, 4), xyxy in pixels, or (n, 5) with scores.
+        detector: "centerface", "mien-face", "yunet", "whole" (one face a picture), or a callable: RGB uint8 (H, W, 3)
+            to `Detections` or to boxes (n, 4), xyxy in pixels, or (n, 5) with scores.
         labels: the head to use: "ferplus" (8 emotions, learnt from votes) or "fer2013" (7, the benchmark's labels), if
             the bundle has both. None: the bundle's default.
         size: longer side, in pixels, of the picture in which faces are detected. None: the detector's default.

@@ -246,7 +246,7 @@ def test_what_a_callable_raises_goes_through() -> None:
 def test_unknown_names_and_bad_numbers() -> None:
     with pytest.raises(DetectorError, match="did you mean 'centerface'"):
         make_detector("centreface")
-    with pytest.raises(DetectorError, match="known: centerface, whole, yunet"):
+    with pytest.raises(DetectorError, match="known: centerface, mien-face, whole, yunet"):
         make_detector("mtcnn")
     with pytest.raises(DetectorError, match="name or a callable"):
         make_detector(7)  # type: ignore[arg-type]
@@ -254,7 +254,7 @@ def test_unknown_names_and_bad_numbers() -> None:
         make_detector("centerface", size=5)
     with pytest.raises(DetectorError, match="between 0 and 1"):
         make_detector("centerface", threshold=40)
-    assert set(DETECTORS) == {"centerface", "yunet", "whole"}
+    assert set(DETECTORS) == {"centerface", "mien-face", "yunet", "whole"}
 
 
 # --- Detections ---

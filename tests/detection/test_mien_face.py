@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mien.detection.closeups import detect_at_all_sizes
 from mien.detection.detections import Detections
-from mien.detection.mien_face import FinderMetadata, MienFace, padded
+from mien.detection.mien_face import RELEASED, FinderMetadata, MienFace, padded
 from mien.errors import BundleError, DetectorError
 from mien.runtimes.onnx import METADATA_KEY
 
@@ -54,6 +55,19 @@ def with_cell(height: int, width: int, column: int, row: int, red: int = 200) ->
     return image
 
 
+def count_looks(finder: MienFace) -> list[tuple[int, float]]:
+    """Size and margin of every search from now on."""
+    looks: list[tuple[int, float]] = []
+    original = finder._look
+
+    def counted(image: np.ndarray, size: int, margin: float) -> Detections:
+        looks.append((size, margin))
+        return original(image, size, margin)
+
+    finder._look = counted  # type: ignore[method-assign]
+    return looks
+
+
 def test_a_bright_cell_is_a_face() -> None:
     found = MienFace(toy(TOY.to_json()), threads=1)(with_cell(64, 80, 3, 2))
     assert found.boxes.tolist() == [[24, 16, 32, 24]]
@@ -68,8 +82,40 @@ def test_nothing_is_found_in_the_dark_or_below_the_threshold() -> None:
 
 def test_large_pictures_are_searched_smaller_and_answered_in_their_own_pixels() -> None:
     image = np.kron(with_cell(64, 96, 3, 2), np.ones((4, 4, 1), np.uint8))
-    found = MienFace(toy(TOY.to_json()), size=96, threads=1)(image)
+    found = MienFace(toy(TOY.to_json()), size=96, threads=1, fine_look="never")(image)
     np.testing.assert_allclose(found.boxes, [[96, 64, 128, 96]])
+
+
+@pytest.mark.parametrize(
+    ("option", "bright", "sizes"),
+    [
+        ("needed", True, [96, 192]),
+        ("needed", False, [96]),  # nothing small was found
+        ("always", False, [96, 192]),
+        ("never", True, [96]),
+    ],
+)
+def test_small_faces_in_large_pictures_are_looked_at_closer(option: str, bright: bool, sizes: list[int]) -> None:
+    image = np.kron(with_cell(64, 96, 3, 2, 200 if bright else 0), np.ones((4, 4, 1), np.uint8))
+    finder = MienFace(toy(TOY.to_json()), size=96, threads=1, second_look="never", fine_look=option)
+    looks = count_looks(finder)
+    finder(image)
+    assert [size for size, _ in looks] == sizes
+
+
+def test_a_picture_without_more_pixels_is_looked_at_once() -> None:
+    finder = MienFace(toy(TOY.to_json()), size=96, threads=1, second_look="never", fine_look="always")
+    looks = count_looks(finder)
+    finder(with_cell(64, 112, 3, 2))
+    assert looks == [(96, 0.0)]
+
+
+def test_of_a_face_that_both_searches_find_one_stays() -> None:
+    finder = MienFace(toy(TOY.to_json()), size=96, threads=1)
+    first = Detections.of_boxes(np.array([[10, 10, 40, 40, 0.6], [100, 10, 300, 250, 0.8]]))
+    fine = Detections.of_boxes(np.array([[11, 10, 40, 41, 0.9], [60, 60, 70, 72, 0.7], [100, 10, 290, 250, 0.9]]))
+    joined = finder._with_small(first, fine, 192)
+    assert joined.boxes.tolist() == [[11, 10, 40, 41], [100, 10, 300, 250], [60, 60, 70, 72]]
 
 
 def test_neighbouring_cells_are_one_face_where_they_overlap() -> None:
@@ -81,16 +127,9 @@ def test_neighbouring_cells_are_one_face_where_they_overlap() -> None:
 
 def test_a_second_look_follows_where_the_first_finds_nothing() -> None:
     finder = MienFace(toy(TOY.to_json()), threads=1)
-    looks: list[tuple[int, float]] = []
-    original = finder._look
-
-    def counted(image: np.ndarray, size: int, margin: float) -> Detections:
-        looks.append((size, margin))
-        return original(image, size, margin)
-
-    finder._look = counted  # type: ignore[method-assign]
+    looks = count_looks(finder)
     assert len(finder(np.zeros((480, 640, 3), np.uint8))) == 0
-    assert looks == [(640, 0.0), (256, 0.12)]
+    assert looks == [(640, 0.0), (192, 0.12)]
     looks.clear()
     assert len(finder(with_cell(64, 80, 3, 2))) == 1
     assert looks == [(640, 0.0)]
@@ -117,9 +156,10 @@ def test_a_copy_finds_the_same() -> None:
     assert finder(with_cell(64, 80, 3, 2)).boxes.tolist() == [[24, 16, 32, 24]]
 
 
-def test_looks_have_names() -> None:
-    with pytest.raises(DetectorError, match="second_look"):
-        MienFace(toy(TOY.to_json()), threads=1, second_look="often")
+@pytest.mark.parametrize("option", ["second_look", "fine_look"])
+def test_looks_have_names(option: str) -> None:
+    with pytest.raises(DetectorError, match=option):
+        MienFace(toy(TOY.to_json()), threads=1, **{option: "often"})  # type: ignore[arg-type]
 
 
 def test_pictures_are_padded_below_and_to_the_right() -> None:
@@ -155,3 +195,23 @@ def test_a_network_without_metadata_and_no_file_at_all(tmp_path: Path) -> None:
         MienFace(toy(None), threads=1)
     with pytest.raises(BundleError, match="no readable file"):
         MienFace(tmp_path / "no.onnx")
+
+
+def test_the_released_bundle_is_small_and_finds_nothing_in_the_dark() -> None:
+    finder = MienFace(threads=1)
+    assert RELEASED.stat().st_size <= 350_000
+    assert finder.metadata.card["teachers"]
+    assert len(finder(np.zeros((480, 640, 3), np.uint8))) == 0
+
+
+def test_emotions_and_faces_are_released_apart() -> None:
+    from mien.bundle import released
+
+    assert RELEASED.stem not in released()
+
+
+def test_close_ups_are_not_searched_again() -> None:
+    finder = MienFace(toy(TOY.to_json()), threads=1)
+    looks = count_looks(finder)
+    detect_at_all_sizes(finder, with_cell(480, 640, 3, 2))
+    assert looks == [(640, 0.0)]

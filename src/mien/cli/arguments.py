@@ -60,7 +60,9 @@ def add_reading(parser: Any, *, size: int | None = None) -> None:
         help="a released bundle, a file, or a run's folder (default: mien)",
     )
     parser.add_argument(
-        "--detector", default="centerface", help="centerface (default), yunet, or whole: the picture is one face"
+        "--detector",
+        default="centerface",
+        help="centerface (default), mien-face, yunet, or whole: the picture is one face",
     )
     usual = f" (default: {size})" if size else ""
     parser.add_argument(

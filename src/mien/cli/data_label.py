@@ -38,9 +38,9 @@ def _label(options: argparse.Namespace) -> int:
     A box that both detectors find is a face. A box that only one finds, or both with a low score, is ignored in
     training: neither face nor background. The same command continues a stopped run."""
     from mien.files import PICTURE_SUFFIXES, check_outputs
-    from mien.training.detector.augment import read
     from mien.training.detector.data import save_csv
     from mien.training.detector.label import label
+    from mien.training.detector.pictures import read
     from mien.training.detector.teachers import look_at_files, teachers_named
 
     files = sorted(path for path in options.pictures.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)

@@ -9,6 +9,7 @@ from typing import Any
 
 from mien.cli.arguments import add_data, minutes, positive, read_data
 from mien.cli.exit_codes import OK
+from mien.cli.train_finder import add_finder, train_on_scenes
 
 
 def add(commands: Any) -> None:
@@ -50,6 +51,7 @@ def add(commands: Any) -> None:
         metavar="KEY=VALUE",
         help="any key of the recipe, for example augment.mixup=0.2 or, for short, mixup=0.2",
     )
+    add_finder(parser)
     parser.set_defaults(run=_train)
 
 
@@ -57,6 +59,10 @@ def _train(options: argparse.Namespace) -> int:
     """Train a network by a recipe, then calibrate it, export it, compare the file with the network, and evaluate it."""
     # Idle threads that spin halve the speed of training on a machine with other work.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from mien.training.detector.recipe import is_finder_recipe
+
+    if is_finder_recipe(options.recipe):
+        return train_on_scenes(options)
     from mien.datasets import load_data, with_validation
     from mien.runs import Run, first_process
     from mien.training.recipe import load_recipe

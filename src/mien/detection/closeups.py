@@ -28,14 +28,17 @@ def detect_at_all_sizes(detector: Detector, image: Pixels) -> Detections:
     """Detect faces, and detect again in a small picture with a border where the first result may be wrong.
 
     The second detection is made if the first finds nothing, or a face as large as CLOSE_UP. Its large faces replace
-    what the first found inside them; all other faces are those of the first.
+    what the first found inside them; all other faces are those of the first. A detector whose attribute
+    `detects_closeups` is true does the like itself, and is called once.
 
     Args:
         detector: the detector.
         image: RGB uint8 (H, W, 3).
     """
     first = detector(image)
-    if first.are_frames or (len(first) and _longer_sides(first).max() < CLOSE_UP * max(image.shape[:2])):
+    if first.are_frames or getattr(detector, "detects_closeups", False):
+        return first
+    if len(first) and _longer_sides(first).max() < CLOSE_UP * max(image.shape[:2]):
         return first
     second = _detect_small(detector, image)
     second = second.select(_longer_sides(second) >= CLOSE_UP * max(image.shape[:2]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ Pixels = npt.NDArray[np.uint8]
 FORMAT_VERSION = 1
 KIND = "face-finder"
 SECOND_LOOKS = ("needed", "always", "never")
+RELEASED = Path(str(resources.files("mien"))) / "bundles" / "finders" / "mien-face.onnx"
+"""Not beside the bundles that tell emotions, which are chosen by name."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class FinderMetadata:
     """
 
     name: str = "mien-face"
-    strides: tuple[int, ...] = (8, 16, 32, 64)
+    strides: tuple[int, ...] = (8, 16, 32)
     score_scale: float = 1.0
     score_shift: float = 0.0
     threshold: float = 0.5
@@ -69,45 +72,68 @@ class FinderMetadata:
 
 
 class MienFace:
-    """Our own face finder: no anchors, cells of 8 to 64 pixels, five landmarks, scores that are chances.
+    """Detect faces with mien's own network: no anchors, cells of 8 to 32 pixels, five landmarks, calibrated scores.
 
-    The picture is scaled so that its longer side is at most `size` pixels (never up). Faces of more than `LARGE` pixels
-    are more than it has learnt; so a second, small look with a margin (`second_look`: "always", "never" or, where the
-    first found nothing or something large, "needed") finds those that fill the picture.
+    The picture is scaled so that its longer side is at most `size` pixels (never enlarged) and searched once. A second
+    search follows where one is not enough:
+
+    - with a margin at 192 pixels (`second_look`), where nothing or a face of more than `LARGE` searched pixels is
+      found: larger faces than that were not learnt;
+    - at up to twice `size` (`fine_look`), where the picture has more pixels than were searched and a face of less than
+      `SMALL` searched pixels is found: there may be smaller ones.
+
+    Args:
+        file: the bundle, or its bytes. None: the one that comes with the package.
+        size: longer side in pixels at which faces are detected.
+        threshold: least score, 0 to 1. None: the bundle's.
+        threads: number of threads. 0: ONNX Runtime chooses.
+        second_look: "needed", "always" or "never".
+        fine_look: "needed", "always" (where the picture has the pixels) or "never".
+
+    Raises:
+        BundleError: the file is no face detector's bundle, or cannot be read.
+        DetectorError: an option is unknown.
     """
 
+    detects_closeups = True  # so that `closeups` does not search again
     MULTIPLE = 16
     LARGE = 160
-    SECOND_SIZE, SECOND_MARGIN = 256, 0.12
+    SMALL, FINE_GAIN = 24, 1.25
+    SECOND_SIZE, SECOND_MARGIN = 192, 0.12
     WITHIN = 0.75
     SURE = 0.5
+    LIKELY = 0.3  # score from which a face decides whether there is a second search, whatever the threshold
 
     def __init__(
         self,
-        file: str | Path | bytes,
+        file: str | Path | bytes | None = None,
         *,
         size: int = 640,
         threshold: float | None = None,
         threads: int = 0,
         second_look: str = "needed",
+        fine_look: str = "needed",
     ) -> None:
         self._options: dict[str, Any] = {
             "size": size,
             "threshold": threshold,
             "threads": threads,
             "second_look": second_look,
+            "fine_look": fine_look,
         }
+        for name in ("second_look", "fine_look"):
+            if self._options[name] not in SECOND_LOOKS:
+                raise DetectorError(f"{name}: {suggest(self._options[name], SECOND_LOOKS)}")
         self._file = file
+        file = RELEASED if file is None else file
         content = file if isinstance(file, bytes) else _read(Path(file))
         source = "mien-face" if isinstance(file, bytes) else str(file)
         self._session = make_session(content, threads=threads)
         text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         if text is None:
             raise BundleError(f"{source} is a network, but not a face finder of mien's: it has no metadata in it")
-        if second_look not in SECOND_LOOKS:
-            raise DetectorError(f"second_look: {suggest(second_look, SECOND_LOOKS)}")
         self.metadata = FinderMetadata.from_json(text, source)
-        self.size, self.second_look = size, second_look
+        self.size, self.second_look, self.fine_look = size, second_look, fine_look
         self.threshold = self.metadata.threshold if threshold is None else threshold
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -116,15 +142,39 @@ class MienFace:
 
     def __call__(self, image: Pixels) -> Detections:
         """Find the faces of an RGB picture, the surest first."""
+        longer = max(image.shape[:2])
         found = self._look(image, self.size, 0.0)
-        if self._second_wanted(found, max(image.shape[:2])):
-            found = self._joined(found, self._look(image, self.SECOND_SIZE, self.SECOND_MARGIN), max(image.shape[:2]))
-        return found.clip_to(image)
+        coarse = self._second_wanted(found, longer)
+        if self._fine_wanted(found, longer):
+            found = self._with_small(found, self._look(image, 2 * self.size, 0.0), longer)
+        if coarse:
+            found = self._joined(found, self._look(image, self.SECOND_SIZE, self.SECOND_MARGIN), longer)
+        return found.select(found.scores >= self.threshold).clip_to(image)
+
+    def _fine_wanted(self, found: Detections, longer: int) -> bool:
+        if self.fine_look == "never" or longer < self.FINE_GAIN * self.size:
+            return False
+        small = sizes_of(found.boxes) * self.size / longer < self.SMALL
+        return self.fine_look == "always" or bool((small & (found.scores >= self.LIKELY)).any())
+
+    def _with_small(self, first: Detections, fine: Detections, longer: int) -> Detections:
+        """Join the first search with a finer one, which knows better but for faces that are large in it."""
+        small = fine.select(sizes_of(fine.boxes) * min(1.0, 2 * self.size / longer) < self.LARGE)
+        return self._merged(first, small)
+
+    def _merged(self, first: Detections, second: Detections) -> Detections:
+        both = Detections(
+            np.concatenate([first.boxes, second.boxes]),
+            np.concatenate([first.scores, second.scores]),
+            np.concatenate([first.landmarks, second.landmarks]),
+        )
+        return both.select(non_maximum_suppression(both.boxes, both.scores, self.metadata.overlap))
 
     def _second_wanted(self, found: Detections, longer: int) -> bool:
-        if self.second_look != "needed" or not len(found):
+        sizes = sizes_of(found.boxes)[found.scores >= self.LIKELY] * min(1.0, self.size / longer)
+        if self.second_look != "needed" or not len(sizes):
             return self.second_look != "never"
-        return float(sizes_of(found.boxes).max()) * min(1.0, self.size / longer) >= self.LARGE
+        return float(sizes.max()) >= self.LARGE
 
     def _joined(self, first: Detections, second: Detections, longer: int) -> Detections:
         """Join two looks: large faces are the second's alone, and what lies in one of those is a part of it."""
@@ -134,12 +184,7 @@ class MienFace:
         surer = large.scores[None] >= np.minimum(first.scores[:, None], self.SURE)
         parts = (inside & surer).any(axis=1)
         rest = first.select(~parts & (sizes_of(first.boxes) * scale < self.LARGE))
-        both = Detections(
-            np.concatenate([rest.boxes, large.boxes]),
-            np.concatenate([rest.scores, large.scores]),
-            np.concatenate([rest.landmarks, large.landmarks]),
-        )
-        return both.select(non_maximum_suppression(both.boxes, both.scores, self.metadata.overlap))
+        return self._merged(rest, large)
 
     def _look(self, image: Pixels, size: int, margin: float) -> Detections:
         """Find faces with the longer side at most `size` pixels, inside a black margin, a share of the longer side."""
@@ -159,8 +204,9 @@ class MienFace:
         )
 
     def _decode(self, cells: FloatArray, stride: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return boxes, scores and landmarks of the cells (15, h, w) above the threshold, in pixels of the input."""
-        lowest = np.log(self.threshold / (1 - self.threshold)) - self.metadata.score_shift
+        """Return boxes, scores and landmarks of the likely cells (15, h, w), in pixels of the input."""
+        least = min(self.threshold, self.LIKELY)
+        lowest = np.log(least / (1 - least)) - self.metadata.score_shift
         rows, columns = np.nonzero(cells[0] * self.metadata.score_scale >= lowest)
         answers = cells[:, rows, columns].T
         logits = answers[:, 0] * self.metadata.score_scale + self.metadata.score_shift

@@ -7,11 +7,17 @@ from typing import Any
 
 from mien.detection.centerface import CenterFace
 from mien.detection.detections import Detections, Detector, Pixels
+from mien.detection.mien_face import MienFace
 from mien.detection.whole_image import WholeImage
 from mien.detection.yunet import YuNet
 from mien.errors import DetectorError, suggest
 
-DETECTORS: dict[str, Callable[..., Detector]] = {"centerface": CenterFace, "yunet": YuNet, "whole": WholeImage}
+DETECTORS: dict[str, Callable[..., Detector]] = {
+    "centerface": CenterFace,
+    "mien-face": MienFace,
+    "yunet": YuNet,
+    "whole": WholeImage,
+}
 
 
 def make_detector(
@@ -20,8 +26,8 @@ def make_detector(
     """Return a detector.
 
     Args:
-        spec: a name ("centerface", "yunet", "whole"), or a callable that takes an RGB picture, uint8 (H, W, 3), and
-            returns `Detections` or boxes.
+        spec: a name ("centerface", "mien-face", "yunet", "whole"), or a callable that takes an RGB picture, uint8
+            (H, W, 3), and returns `Detections` or boxes.
         size: longer side in pixels at which faces are detected. None: the detector's default.
         threshold: least score. None: the detector's default.
         threads: number of threads. 0: the runtime chooses.

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.training.detector.augment import Pictures
 from mien.training.detector.data import FaceScenes
+from mien.training.detector.pictures import Pictures
 
 SKIN, DARK = (220, 180, 150), (40, 30, 30)
 

@@ -11,16 +11,15 @@ import pytest
 from mien.errors import DataError
 from mien.training.detector.augment import (
     CropMaker,
-    Pictures,
     Placement,
     cover,
     drawn_size,
-    halves,
     kept,
     moved,
     soft_ellipse,
     warp,
 )
+from mien.training.detector.pictures import Pictures, halves
 from mien.training.detector.recipe import FinderAugmentRecipe
 
 

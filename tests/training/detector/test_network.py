@@ -42,4 +42,4 @@ def test_cells_are_in_the_order_of_the_maps() -> None:
     assert cells.middles[0].tolist() == [4, 4]
     assert cells.middles[1].tolist() == [12, 4]
     assert cells.strides.unique().tolist() == list(map(float, STRIDES))
-    assert cells.middles[-1].tolist() == [32, 96]
+    assert cells.middles[-1].tolist() == [48, 112]

@@ -7,23 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from mien.errors import DataError
-from mien.training.detector.data import FaceScenes
+from mien.training.detector.pictures import Pictures
 from mien.training.detector.recipe import FinderAugmentRecipe
 from mien.training.detector.teachers import MIRRORED_POINTS
 
 FloatArray = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
-
-LEVELS = 3
-"""Each picture is kept at full, half and quarter size, so that a small crop of it is one cheap warp."""
 
 VISIBLE_FACE, VISIBLE_DOUBT = 0.55, 0.08
 """Shares of a box inside the crop: from the first on it is a face, below the second it is nothing, else a doubt."""
@@ -37,84 +33,60 @@ TRIES = 8
 
 @dataclass(frozen=True)
 class Crop:
-    """One training picture: RGB uint8 (S, S, 3) and rows (m, 15) of box, ten landmark numbers, 1 where ignored."""
+    """One training picture: RGB uint8 (S, S, 3) and rows (m, 15) of box, ten landmark numbers, 1 where ignored.
+
+    `mild` is the same picture before its light, colour and sharpness were changed: what a teacher is shown.
+    """
 
     image: Pixels
     rows: FloatArray
+    mild: Pixels
 
 
 @dataclass(frozen=True)
 class Placement:
-    """How a picture is laid into a crop: turned about `source`, which comes to lie at `target`."""
+    """How a picture is laid into a crop: turned about `source`, which comes to lie at `target`.
+
+    `stretch` is the picture's width as a multiple of its height, beside what it was; the area stays.
+    """
 
     scale: float
     degrees: float
     mirrored: bool
     source: tuple[float, float]
     target: tuple[float, float]
+    stretch: float = 1.0
 
     @property
     def matrix(self) -> FloatArray:
         """The affine map (2, 3) of points of the picture to points of the crop."""
         c, s = (self.scale * f(math.radians(self.degrees)) for f in (math.cos, math.sin))
         flip = -1.0 if self.mirrored else 1.0
-        linear = np.array([[c * flip, -s], [s * flip, c]])
+        linear = np.array([[c * flip, -s], [s * flip, c]]) * np.array([self.stretch**0.5, self.stretch**-0.5])
         shift = np.array(self.target) - linear @ np.array(self.source)
         return np.concatenate([linear, shift[:, None]], axis=1).astype(np.float32)
-
-
-@dataclass
-class Pictures:
-    """Pictures in memory, each with its halves, and their rows (m, 15) of labels."""
-
-    images: list[list[Pixels]]
-    rows: list[FloatArray]
-    with_faces: npt.NDArray[np.int64] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """List the pictures that have at least one face."""
-        self.with_faces = np.flatnonzero([bool((rows[:, 14] == 0).any()) for rows in self.rows])
-
-    @classmethod
-    def load(cls, scenes: FaceScenes) -> Pictures:
-        """Read all pictures of a set; one that cannot be read is a DataError."""
-        return cls([halves(read(file)) for file in scenes.files], [rows_of(scenes, k) for k in range(len(scenes))])
-
-
-def read(file: Path) -> Pixels:
-    """Read a picture as RGB."""
-    image = cv2.imread(str(file), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DataError(f"{file}: expected a picture, got something that cannot be read. Leave it out of the labels")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[no-any-return]
-
-
-def rows_of(scenes: FaceScenes, picture: int) -> FloatArray:
-    """Return a picture's labels as rows (m, 15)."""
-    part = scenes.rows(picture)
-    return np.concatenate(
-        [scenes.boxes[part], scenes.landmarks[part].reshape(-1, 10), scenes.ignored[part, None]], axis=1
-    ).astype(np.float32)
-
-
-def halves(image: Pixels) -> list[Pixels]:
-    """Return the picture at full, half and quarter size."""
-    levels = [image]
-    for _ in range(LEVELS - 1):
-        height, width = levels[-1].shape[:2]
-        levels.append(cv2.resize(levels[-1], (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA))
-    return levels
 
 
 class CropMaker:
     """Makes crops of scenes and of close faces, without end."""
 
-    def __init__(self, scenes: Pictures, closeups: Pictures | None, options: FinderAugmentRecipe) -> None:
+    def __init__(
+        self,
+        scenes: Pictures,
+        closeups: Pictures | None,
+        options: FinderAugmentRecipe,
+        mistakes: FloatArray | None = None,
+    ) -> None:
         self.scenes, self.options = scenes, options
+        self.mistakes = mistakes if mistakes is not None and len(mistakes) else None
         self.closeups = closeups if closeups is not None and len(closeups.with_faces) else None
         if not len(scenes.with_faces):
             raise DataError("scenes: expected at least one labelled face, got none. Check the labels' paths and kinds")
         self._noise = np.random.default_rng(0).normal(0, 32, (2 * options.size, 2 * options.size, 3)).astype(np.int8)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> CropMaker:
+        """Share the pictures, which never change."""
+        return self
 
     def make(self, rng: np.random.Generator) -> Crop:
         """Make one crop."""
@@ -131,7 +103,7 @@ class CropMaker:
             rows, pasted_gray = self._paste(rng, canvas, rows)
         cover(rng, canvas, rows, self.options.covered)
         gray = rng.random() < (0.5 if pasted_gray else self.options.gray)
-        return Crop(self._spoil(rng, canvas, gray), rows)
+        return Crop(self._spoil(rng, canvas, gray), rows, canvas)
 
     def _fill(self, rng: np.random.Generator, canvas: Pixels, part: tuple[int, int, int, int]) -> FloatArray:
         """Lay a picture into a part of the canvas; return its labels there."""
@@ -141,7 +113,10 @@ class CropMaker:
         if self.closeups is not None and kind < self.options.closeup:
             pictures, number = self.closeups, int(rng.choice(self.closeups.with_faces))
             placement = self._close(rng, pictures, number, width, height)
-        elif kind < self.options.closeup + self.options.background:
+        elif self.mistakes is not None and kind < self.options.closeup + self.options.mistaken:
+            pictures = self.scenes
+            number, placement = self._around_mistake(rng, width, height)
+        elif kind < self.options.closeup + self.options.mistaken + self.options.background:
             pictures, number = self.scenes, int(rng.integers(len(self.scenes.images)))
             placement = self._anywhere(rng, pictures.images[number][0], width, height)
         else:
@@ -172,6 +147,16 @@ class CropMaker:
         scale = min(max(wanted / now, filling), max(self.options.enlarged, filling))
         return number, self._placed(rng, box, scale, now * scale, width, height)
 
+    def _around_mistake(self, rng: np.random.Generator, width: int, height: int) -> tuple[int, Placement]:
+        """Place a scene so that something an earlier network took for a face lies in the crop, at about its size."""
+        assert self.mistakes is not None
+        row = self.mistakes[rng.integers(len(self.mistakes))]
+        image = self.scenes.images[int(row[0])][0]
+        filling = FILLED * max(width / image.shape[1], height / image.shape[0])
+        scale = max(math.exp(rng.normal(0, 0.35)), filling)
+        now = math.sqrt(max(float((row[3] - row[1]) * (row[4] - row[2])), 1.0))
+        return int(row[0]), self._placed(rng, row[1:], scale, now * scale, width, height)
+
     def _close(self, rng: np.random.Generator, pictures: Pictures, number: int, width: int, height: int) -> Placement:
         """Place a close face so that it fills much of the crop, or more than it."""
         box = pictures.rows[number][0, :4]
@@ -188,14 +173,18 @@ class CropMaker:
             height / 2 + free[1] * float(rng.uniform(-0.5, 0.5)),
         )
         source = (float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2)
-        return Placement(scale, self._turn(rng), bool(rng.random() < 0.5), source, target)
+        return Placement(scale, self._turn(rng), bool(rng.random() < 0.5), source, target, self._stretch(rng))
 
     def _anywhere(self, rng: np.random.Generator, image: Pixels, width: int, height: int) -> Placement:
         """Place a scene at any scale between whole and enlarged, at any place."""
         whole = max(width / image.shape[1], height / image.shape[0])
         scale = math.exp(rng.uniform(math.log(0.6 * whole), math.log(max(whole, 2.0))))
         source = (rng.uniform(0.1, 0.9) * image.shape[1], rng.uniform(0.1, 0.9) * image.shape[0])
-        return Placement(scale, self._turn(rng), bool(rng.random() < 0.5), source, (width / 2, height / 2))
+        middle = (width / 2, height / 2)
+        return Placement(scale, self._turn(rng), bool(rng.random() < 0.5), source, middle, self._stretch(rng))
+
+    def _stretch(self, rng: np.random.Generator) -> float:
+        return math.exp(rng.uniform(-0.45, 0.45)) if rng.random() < self.options.stretched else 1.0
 
     def _turn(self, rng: np.random.Generator) -> float:
         return float(rng.uniform(-45, 45) if rng.random() < self.options.turned else rng.uniform(-12, 12))

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from mien.detection.detections import Detections
 from mien.errors import DataError
 from mien.evaluation.detection import UNCOUNTED, judge
-from mien.training.detector.augment import read
 from mien.training.detector.data import FaceScenes
+from mien.training.detector.pictures import read
 
 FEWEST = 50
 """Right boxes, and wrong ones, that a fit needs."""

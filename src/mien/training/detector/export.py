@@ -18,10 +18,10 @@ from mien.detection.mien_face import FinderMetadata, MienFace, padded
 from mien.errors import ExportError
 from mien.files import write_atomically
 from mien.runtimes.onnx import METADATA_KEY, make_session
-from mien.training.detector.augment import read
 from mien.training.detector.calibrate import fit_scores
 from mien.training.detector.data import FaceScenes
 from mien.training.detector.network import PIXEL_SCALE, STRIDES, FaceNetwork
+from mien.training.detector.pictures import read
 from mien.training.silenced_warnings import quiet_export
 
 LARGEST_DIFFERENCE = 0.05
@@ -56,12 +56,18 @@ def export_finder(
     return write_atomically(path, finder_content(network, metadata, picture))
 
 
-def export_calibrated(network: FaceNetwork, path: str | Path, validation: FaceScenes, card: dict[str, Any]) -> Path:
-    """Write the bundle of a network whose scores are calibrated on pictures that training never saw."""
+def export_calibrated(
+    network: FaceNetwork, path: str | Path, validation: FaceScenes, card: dict[str, Any], threshold: float = 0.5
+) -> Path:
+    """Write the bundle of a network whose scores are calibrated on pictures that training never saw.
+
+    `threshold` is the least score that counts where the caller names none.
+    """
     picture = read(validation.files[0])
     raw = MienFace(finder_content(network, FinderMetadata(), picture), threshold=LOWEST_SCORE, second_look="never")
     scale, shift = fit_scores(raw, validation)
-    return export_finder(network, path, FinderMetadata(score_scale=scale, score_shift=shift, card=card), picture)
+    metadata = FinderMetadata(score_scale=scale, score_shift=shift, threshold=threshold, card=card)
+    return export_finder(network, path, metadata, picture)
 
 
 def finder_content(network: FaceNetwork, metadata: FinderMetadata, picture: npt.NDArray[np.uint8]) -> bytes:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mien.training.detector.assign import Assignment, Cells, Targets, assign, boxes_of, iou, landmarks_of
-from mien.training.detector.recipe import FinderLossRecipe
+from mien.training.detector.recipe import FinderDistillRecipe, FinderLossRecipe
 
 LANDMARK_BEND = 0.03
 """Shares of the face's size; smaller errors of a landmark cost their square, larger ones their size."""
@@ -22,7 +22,7 @@ class Losses(NamedTuple):
     box: Tensor
     landmarks: Tensor
 
-    def total(self, weights: FinderLossRecipe) -> Tensor:
+    def total(self, weights: FinderLossRecipe | FinderDistillRecipe) -> Tensor:
         """Return the weighted sum."""
         return weights.score * self.score + weights.box * self.box + weights.landmarks * self.landmarks
 

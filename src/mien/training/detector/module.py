@@ -15,8 +15,9 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from mien.training.detector.assign import Cells, Targets, cells_of, flatten
 from mien.training.detector.augment import Crop, CropMaker
+from mien.training.detector.distill import CellTeacher, Hints, distill_losses
 from mien.training.detector.losses import losses_of
-from mien.training.detector.network import FaceNetwork
+from mien.training.detector.network import PIXEL_SCALE, FaceNetwork
 from mien.training.detector.optimizer import MuonAdamW, groups_of
 from mien.training.detector.recipe import FinderRecipe
 
@@ -63,24 +64,33 @@ class EndlessCrops(IterableDataset[Crop]):
             yield self.maker.make(rng)
 
 
-def collate(crops: list[Crop]) -> tuple[Tensor, Targets]:
-    """Return pictures uint8 (B, S, S, 3) and the labels of all of them."""
+def collate(crops: list[Crop]) -> tuple[Tensor, Tensor, Targets]:
+    """Return pictures uint8 (B, S, S, 3), the same before they were spoilt, and the labels of all of them."""
     pictures = torch.from_numpy(np.stack([crop.image for crop in crops]))
     owners = np.repeat(np.arange(len(crops)), [len(crop.rows) for crop in crops])
     rows = torch.from_numpy(np.concatenate([crop.rows for crop in crops]))
-    return pictures, Targets(torch.from_numpy(owners), rows[:, :4], rows[:, 4:14], rows[:, 14] > 0)
+    mild = torch.from_numpy(np.stack([crop.mild for crop in crops]))
+    return pictures, mild, Targets(torch.from_numpy(owners), rows[:, :4], rows[:, 4:14], rows[:, 14] > 0)
 
 
 class FinderModule(pl.LightningModule):
-    """Trains a face network on crops; logs the losses, the learning rate and the number of crops seen."""
+    """Trains a face network on crops, with or without a teacher for every cell; logs the losses."""
 
     def __init__(
-        self, network: FaceNetwork, maker: CropMaker, recipe: FinderRecipe, budget: Budget, *, workers: int = 0
+        self,
+        network: FaceNetwork,
+        maker: CropMaker,
+        recipe: FinderRecipe,
+        budget: Budget,
+        *,
+        teacher: CellTeacher | None = None,
+        workers: int = 0,
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.recipe, self.budget, self.workers = recipe, budget, workers
-        self._maker = maker
+        self.hints = None if teacher is None else Hints(recipe.network.neck)
+        self._maker, self._teacher = maker, teacher
         self._cells: Cells | None = None
 
     def train_dataloader(self) -> DataLoader[Any]:
@@ -88,15 +98,25 @@ class FinderModule(pl.LightningModule):
         crops = EndlessCrops(self._maker, self.recipe.seed, self.global_step)
         return DataLoader(crops, self.recipe.batch_size, collate_fn=collate, num_workers=self.workers)
 
-    def training_step(self, batch: tuple[Tensor, Targets], batch_index: int) -> Tensor:
+    def training_step(self, batch: tuple[Tensor, Tensor, Targets], batch_index: int) -> Tensor:
         """Return the loss of a batch."""
-        pictures, targets = batch
-        maps = self.network(pictures.permute(0, 3, 1, 2).float())
-        with torch.autocast(self.device.type, enabled=False):
-            answers = flatten(maps).float()
-            losses = losses_of(answers, self._cells_of(pictures), targets)
-        total = losses.total(self.recipe.loss)
-        values = {f"train_{name}": value.detach() for name, value in losses._asdict().items()}
+        pictures, mild, targets = batch
+        levels = self.network.levels(pictures.permute(0, 3, 1, 2).float() * PIXEL_SCALE)
+        maps = self.network.answers(levels)
+        cells = self._cells_of(pictures)
+        if self._teacher is None or self.hints is None:
+            with torch.autocast(self.device.type, enabled=False):
+                losses = losses_of(flatten(maps).float(), cells, targets)
+            total = losses.total(self.recipe.loss)
+            values = losses._asdict()
+        else:
+            taught = self._teacher(mild.cpu().numpy()).to(self.device)
+            hint = self.hints(levels, taught)
+            with torch.autocast(self.device.type, enabled=False):
+                losses = distill_losses(flatten(maps).float(), cells, targets, taught, self.recipe.distill.trust)
+            total = losses.total(self.recipe.distill) + self.recipe.distill.hint * hint
+            values = losses._asdict() | {"hint": hint}
+        values = {f"train_{name}": value.detach() for name, value in values.items()}
         self.log_dict(values | {"train_loss": total.detach()}, on_step=True, batch_size=len(pictures))
         return total
 
@@ -118,7 +138,7 @@ class FinderModule(pl.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return Muon for kernels and AdamW for the rest; no decay of biases and norms."""
-        return MuonAdamW(groups_of(self.network, self.recipe.weight_decay), lr=self.recipe.learning_rate)
+        return MuonAdamW(groups_of(self, self.recipe.weight_decay), lr=self.recipe.learning_rate)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the time spent."""

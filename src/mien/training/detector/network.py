@@ -1,4 +1,4 @@
-"""The face finder's network: four maps of cells, each cell with a score, a box and five landmarks.
+"""The face finder's network: three maps of cells, each cell with a score, a box and five landmarks.
 
 Knows tensors; nothing of pictures' files, labels or losses.
 """
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from mien.training.detector.recipe import FinderNetworkRecipe
 
-STRIDES = (8, 16, 32, 64)
+STRIDES = (8, 16, 32)
 """Pixels of the input per cell, of each map."""
 
 CHANNELS = 15
@@ -23,6 +23,9 @@ PIXEL_SCALE = 1 / 128
 """Pixels 0 to 255 are multiplied by it before the first layer; the exported file's first weights contain it."""
 
 LIKELIHOOD_AT_START = 0.01
+SHORTCUT_AT_START = 0.2
+"""How much a layer with a shortcut changes its input at first."""
+
 USUAL = FinderNetworkRecipe()
 
 
@@ -61,7 +64,11 @@ class FaceNetwork(nn.Module):
     def __init__(self, recipe: FinderNetworkRecipe = USUAL) -> None:
         super().__init__()
         first, second = recipe.stem
-        self.stem = nn.Sequential(Layer(3, first, stride=2), Layer(first, second, stride=2))
+        self.stem = nn.Sequential(
+            Layer(3, first, stride=2),
+            Layer(first, second, stride=2),
+            *(Residual(Separable(second, second)) for _ in range(recipe.stem_separable)),
+        )
         before = (second, *recipe.stages)
         self.stages = nn.ModuleList(
             _stage(before[k], before[k + 1], recipe.plain[k], recipe.separable[k]) for k in range(len(STRIDES))
@@ -78,6 +85,10 @@ class FaceNetwork(nn.Module):
 
     def maps(self, pictures: Tensor) -> list[Tensor]:
         """Return the maps of pictures whose scale is changed already, or is part of the first layer."""
+        return self.answers(self.levels(pictures))
+
+    def levels(self, pictures: Tensor) -> list[Tensor]:
+        """Return the neck's features of pictures whose scale is changed already, one map per stride."""
         features = self.stem(pictures)
         levels = []
         for stage, lateral in zip(self.stages, self.laterals, strict=True):
@@ -85,6 +96,10 @@ class FaceNetwork(nn.Module):
             levels.append(lateral(features))
         for fine in range(len(levels) - 2, -1, -1):
             levels[fine] = levels[fine] + enlarged(levels[fine + 1], levels[fine])
+        return levels
+
+    def answers(self, levels: list[Tensor]) -> list[Tensor]:
+        """Return the maps of the neck's features."""
         return [head(level) for head, level in zip(self.heads, levels, strict=True)]
 
     def _start(self) -> None:
@@ -92,6 +107,9 @@ class FaceNetwork(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if isinstance(module, Residual):
+                norm = [each for each in module.modules() if isinstance(each, nn.BatchNorm2d)][-1]
+                nn.init.constant_(norm.weight, SHORTCUT_AT_START)
         for head in self.heads:
             last = list(head.children())[-1]
             assert isinstance(last, nn.Conv2d)

@@ -1,12 +1,11 @@
 """A training run of the face finder from start to bundle.
 
-A run is a folder: `recipe.json`, `history.csv`, `last.ckpt` (everything, to resume) and `weights.pt` (the averaged
-weights alone, in half precision, to start another run from).
+It leaves `history.csv`, `last.ckpt` (everything, to resume) and `weights.pt` (the averaged weights alone, in half
+precision, to start another run from) in the run's folder.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from pathlib import Path
@@ -18,11 +17,13 @@ from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
 from mien.errors import RecipeError
-from mien.files import replacing, write_atomically
+from mien.files import replacing
 from mien.training.callbacks import AtomicCheckpoints, warming_ema
-from mien.training.detector.augment import CropMaker, Pictures
+from mien.training.detector.augment import CropMaker, FloatArray
+from mien.training.detector.distill import CellTeacher
 from mien.training.detector.module import Budget, FinderModule
 from mien.training.detector.network import FaceNetwork
+from mien.training.detector.pictures import Pictures
 from mien.training.detector.recipe import FinderRecipe, load_finder_recipe
 from mien.training.fit import precision_of
 from mien.training.silenced_warnings import quiet_lightning
@@ -40,13 +41,17 @@ def train(
     *,
     seconds: float | None = None,
     initial: str | Path | None = None,
+    teacher: CellTeacher | None = None,
+    mistakes: FloatArray | None = None,
     resume: bool = False,
     workers: int = 0,
     every_seconds: float = 300.0,
 ) -> Path:
     """Train until the recipe's steps or `seconds` are over; return the file of the averaged weights.
 
-    `initial` is a `weights.pt` to start from; `resume` continues the run in `out`.
+    `initial` is a `weights.pt` to start from, whose layers may be some of the network's; `teacher` answers for every
+    cell of the crops; `mistakes` (k, 5) are pictures' numbers and boxes that an earlier network took for faces;
+    `resume` continues the run in `out`.
     """
     recipe = load_finder_recipe() if recipe is None else recipe
     folder = Path(out)
@@ -54,12 +59,10 @@ def train(
     torch.manual_seed(recipe.seed)
     network = FaceNetwork(recipe.network)
     if initial is not None:
-        load_weights(network, initial)
-    write_atomically(
-        folder / "recipe.json", json.dumps(recipe.model_dump(mode="json") | {"seconds": seconds}, indent=2) + "\n"
-    )
+        load_weights(network, initial, partly=True)
     budget = Budget(recipe.steps, seconds)
-    module = FinderModule(network, CropMaker(scenes, closeups, recipe.augment), recipe, budget, workers=workers)
+    maker = CropMaker(scenes, closeups, recipe.augment, mistakes)
+    module = FinderModule(network, maker, recipe, budget, teacher=teacher, workers=workers)
     average = WeightAveraging(avg_fn=warming_ema(recipe.ema))
     keeper = Keeper(folder, average, every_seconds)
     checkpoint = folder / LAST if resume and (folder / LAST).is_file() else None
@@ -96,10 +99,16 @@ def save_weights(network: FaceNetwork, path: Path) -> None:
         torch.save({name: value.contiguous() for name, value in state.items()}, temporary)
 
 
-def load_weights(network: FaceNetwork, path: str | Path) -> None:
-    """Give a network the weights of a file; one of another network is a RecipeError."""
+def load_weights(network: FaceNetwork, path: str | Path, *, partly: bool = False) -> None:
+    """Give a network the weights of a file; one of another network is a RecipeError.
+
+    With `partly`, layers that only one of them has are left as they are.
+    """
     state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     own = network.state_dict()
+    if partly:
+        log.info("%s: %d tensors start anew", path, len([name for name in own if name not in state]))
+        state = {name: state.get(name, value) for name, value in own.items()}
     different = [name for name in {**own, **state} if shape_of(own, name) != shape_of(state, name)]
     if different:
         raise RecipeError(
