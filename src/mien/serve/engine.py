@@ -89,6 +89,7 @@ class AdaptiveDetector:
 
     def __init__(self, wide: Detector, narrow: Detector) -> None:
         self._wide, self._narrow = wide, narrow
+        self.detects_closeups = bool(getattr(wide, "detects_closeups", False))  # as `detect_at_all_sizes` asks
         self._busy = 0
         self._lock = threading.Lock()
 

@@ -74,8 +74,8 @@ def begin_run(
         before = dict(json.loads(run.facts.read_text(encoding="utf-8")))
         if (error := difference(before, facts)) is not None:
             raise error
-        earlier = tomllib.loads(run.recipe.read_text(encoding="utf-8"))
-        if with_defaults(earlier, Recipe(name=recipe.name).to_dict()) != tomllib.loads(text):
+        now, earlier = tomllib.loads(text), tomllib.loads(run.recipe.read_text(encoding="utf-8"))
+        if with_defaults(earlier, now, Recipe(name=recipe.name).to_dict()) != now:
             raise RecipeError(
                 f"{run.folder} was started with another recipe, see {run.recipe}: resume with the same recipe and "
                 "options, or choose another --out"
@@ -87,12 +87,13 @@ def begin_run(
     return facts
 
 
-def with_defaults(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """Return the values with defaults for sections and keys that an earlier version of mien did not write."""
-    filled = {name: value for name, value in defaults.items() if name not in values}
-    for name, value in values.items():
-        inner = defaults.get(name)
-        filled[name] = with_defaults(value, inner) if isinstance(value, dict) and isinstance(inner, dict) else value
+def with_defaults(earlier: dict[str, Any], now: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of an earlier recipe, with defaults for keys of `now` that its version did not write."""
+    filled = {name: defaults[name] for name in now if name not in earlier and name in defaults}
+    for name, value in earlier.items():
+        inner, default = now.get(name), defaults.get(name)
+        nested = isinstance(value, dict) and isinstance(inner, dict) and isinstance(default, dict)
+        filled[name] = with_defaults(value, inner, default) if nested else value  # type: ignore[arg-type]
     return filled
 
 
