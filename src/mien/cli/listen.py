@@ -121,7 +121,10 @@ def _one(recognizer: VoiceRecognizer, source: str, options: argparse.Namespace, 
         print(voices)
     files = [*([options.out] if options.out and options.out != "-" else []), *map(str, written)]
     wrote = f"; wrote {', '.join(files)}" if files else ""
-    print(f"{voices.source}: {voices.duration:.1f} s, {len(voices)} windows{wrote}", file=sys.stderr)
+    print(
+        f"{voices.source}: {voices.duration:.1f} s, {len(voices)} {'window' if len(voices) == 1 else 'windows'}{wrote}",
+        file=sys.stderr,
+    )
     if stopped and not live:
         raise KeyboardInterrupt("stopped; what was heard until now is written")
     return voices

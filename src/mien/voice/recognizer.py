@@ -76,7 +76,7 @@ class VoiceRecognizer:
         head: str = "votes",
         window: float | None = None,
         hop: float = 1.0,
-        min_speech: float = 0.15,
+        min_speech: float = 0.1,
         min_confidence: float = 0.0,
         threads: int = 1,
         speech: SpeechFinder | None = None,

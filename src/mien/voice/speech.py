@@ -24,10 +24,10 @@ CHUNK = 512
 CONTEXT = 64
 """Samples before the chunk that the network sees again."""
 
-SPEECH = 0.5
-"""Least probability of a chunk that counts as speech."""
+SPEECH = 0.3
+"""Least probability of a chunk that counts as speech; with the detector's usual 0.5 shouts are missed."""
 
-WANTED_LEVEL, LARGEST_GAIN = 0.08, 100.0
+WANTED_LEVEL, LARGEST_GAIN = 0.03, 100.0
 """Sound is brought near this root mean square, by at most this factor, since the detector overlooks quiet speech."""
 
 RISE, FALL = 0.5, 0.01
