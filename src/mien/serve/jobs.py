@@ -13,7 +13,6 @@ import os
 import re
 import secrets
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from typing import Any
 from mien.errors import MienError, MissingExtraError, VideoError
 from mien.recognizer import EmotionRecognizer
 from mien.results import SCHEMA
+from mien.serve.folders import is_alive, new_folder
 from mien.serve.middleware.metrics import ServiceMetrics
 from mien.serve.problems import ProblemError, busy
 from mien.serve.settings import ServiceSettings
@@ -126,7 +126,7 @@ class Jobs:
         self.settings = settings
         self.metrics = metrics
         shared = os.environ.get(FOLDER_VARIABLE)
-        self._own = None if shared else tempfile.mkdtemp(prefix="mien-serve-", dir=settings.folder or None)  # mode 0700
+        self._own = None if shared else new_folder(settings.folder)
         self.folder = Path(shared or self._own or "")
         self._pool = ThreadPoolExecutor(1, "mien-video")
         self._lock = threading.Lock()
@@ -211,7 +211,7 @@ class Jobs:
         job = _read(folder) if folder is not None else None
         if folder is None or job is None:
             raise ProblemError(404, "expected the id of a video that is kept here, got another. It may have expired")
-        if not job.ended and not _alive(job.owner):
+        if not job.ended and not is_alive(job.owner):
             job = self._end(folder, job, FAILED, _failure("the process that read it has ended"))
         return folder, job
 
@@ -373,16 +373,6 @@ def _remove(folder: Path) -> None:
     with suppress(OSError):
         folder.rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _age(folder: Path) -> float:

@@ -7,11 +7,9 @@ import shutil
 import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -20,6 +18,7 @@ from uvicorn.supervisors import Multiprocess
 from mien.errors import InputError
 from mien.recognizer import EmotionRecognizer
 from mien.serve.app import create_app
+from mien.serve.folders import new_folder
 from mien.serve.jobs import FOLDER_VARIABLE
 from mien.serve.logs import log_to_stderr
 from mien.serve.middleware.keys import hashes_of
@@ -139,7 +138,7 @@ def _stoppable(server: uvicorn.Server) -> Iterator[None]:
 @contextmanager
 def _shared_folder(settings: ServiceSettings) -> Iterator[None]:
     """Create what several processes share, and set it in the environment: settings, job folder, Prometheus folder."""
-    folder = Path(tempfile.mkdtemp(prefix="mien-serve-", dir=settings.folder or None))
+    folder = new_folder(settings.folder)
     (folder / "jobs").mkdir(mode=0o700)
     (folder / "metrics").mkdir(mode=0o700)
     os.environ |= settings.to_environment()
