@@ -42,7 +42,7 @@ def recipe() -> Recipe:
 
 
 @pytest.fixture
-def sentence() -> list[str]:
+def words() -> list[str]:
     """The tiny recipe as words of the command line."""
     return [word for override in TINY for word in ("--set", override)]
 
