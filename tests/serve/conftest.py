@@ -25,7 +25,7 @@ def bundle_file(tmp_path_factory: pytest.TempPathFactory) -> str:
 def client(bundle_file: str) -> Iterator[Any]:
     from helpers.service_client import serving
 
-    with serving(model=bundle_file, max_jobs=50) as found:
+    with serving(model=bundle_file, max_jobs=50, max_client_jobs=50) as found:
         yield found
 
 

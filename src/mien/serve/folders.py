@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,3 +44,19 @@ def is_alive(process: int) -> bool:
 
 def _may_be_used(process: int) -> bool:
     return is_alive(process) and not process == os.getpid() == FIRST
+
+
+def age_of(folder: Path) -> float:
+    """Return the seconds since a folder changed; 0 if it is gone."""
+    try:
+        return time.time() - folder.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder: rename it first, so that it is gone at once for all processes, then delete its files."""
+    gone = folder.with_name(f"removed-{secrets.token_hex(8)}")
+    with suppress(OSError):
+        folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)

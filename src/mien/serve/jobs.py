@@ -15,6 +15,7 @@ import secrets
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -26,9 +27,9 @@ from typing import Any
 from mien.errors import MienError, MissingExtraError, VideoError
 from mien.recognizer import EmotionRecognizer
 from mien.results import SCHEMA
-from mien.serve.folders import is_alive, new_folder
+from mien.serve.folders import age_of, is_alive, new_folder, remove_folder
 from mien.serve.middleware.metrics import ServiceMetrics
-from mien.serve.problems import ProblemError, busy
+from mien.serve.problems import ProblemError, busy, retry_after
 from mien.serve.settings import ServiceSettings
 from mien.video.analysis import analyze
 from mien.video.io.container import VideoFile
@@ -131,25 +132,38 @@ class Jobs:
         self._pool = ThreadPoolExecutor(1, "mien-video")
         self._lock = threading.Lock()
         self._open = 0
+        self._clients = Counter[str]()
         self._closing = False
 
     # -- creating jobs
 
-    def reserve(self) -> None:
-        """Reserve a place for a job, which `release` frees; raise a 503 (ProblemError) if there is none."""
+    def reserve(self, client: str) -> None:
+        """Reserve a place for a client's job, which `release` frees; raise a 503 or 429 (ProblemError) if none is."""
         with self._lock:
+            if self._clients[client] >= self.settings.max_client_jobs:
+                self.metrics.refused.labels("jobs").inc()
+                raise ProblemError(
+                    429,
+                    f"videos: expected at most {self.settings.max_client_jobs} of one client that wait or are read, "
+                    "got more. Try again when one is done",
+                    "rate",
+                    retry_after(10),
+                )
             if self._open >= self.settings.max_jobs:
                 self.metrics.refused.labels("jobs").inc()
                 raise busy(
                     f"videos: {self._open} are waiting or read, {self.settings.max_jobs} may. Try again later", 10
                 )
             self._open += 1
+            self._clients[client] += 1
         self.metrics.jobs_open.inc()
 
-    def release(self) -> None:
+    def release(self, client: str) -> None:
         """Free a place that `reserve` took."""
         with self._lock:
             self._open -= 1
+            self._clients[client] -= 1
+            self._clients += Counter()  # without those who have none
         self.metrics.jobs_open.dec()
 
     def new_folder(self) -> Path:
@@ -160,9 +174,9 @@ class Jobs:
 
     def discard(self, folder: Path) -> None:
         """Remove a folder that did not become a job."""
-        _remove(folder)
+        remove_folder(folder)
 
-    def submit(self, folder: Path, name: str, recognizer: EmotionRecognizer, every: int) -> Job:
+    def submit(self, folder: Path, name: str, recognizer: EmotionRecognizer, every: int, client: str) -> Job:
         """Create a job of the uploaded file `video` in a folder.
 
         Args:
@@ -170,6 +184,7 @@ class Jobs:
             name: the client's name for the video.
             recognizer: analyzes it.
             every: analyze each n-th frame.
+            client: whose place it is.
 
         Raises:
             ProblemError: 422, the file is no video or too long.
@@ -186,7 +201,7 @@ class Jobs:
             duration=None if source.duration is None else round(source.duration, 3),
         )
         _write(folder, job)
-        self._pool.submit(self._run, folder, job, source, recognizer, every)
+        self._pool.submit(self._run, folder, job, source, recognizer, every, client)
         return job
 
     def _checked(self, path: Path, name: str) -> VideoFile:
@@ -220,7 +235,7 @@ class Jobs:
         folder, job = self.find(id)
         if not job.ended:
             self.metrics.jobs.labels("cancelled").inc()
-        _remove(folder)
+        remove_folder(folder)
 
     def clean(self) -> None:
         """Remove expired jobs, and old uploads that did not become jobs."""
@@ -229,13 +244,13 @@ class Jobs:
             job = _read(folder)
             if job is not None and job.ended and job.expires:
                 ended.append((job.expires, folder))
-            elif job is None and _age(folder) > self.settings.upload_seconds + 60:
-                _remove(folder)
+            elif job is None and age_of(folder) > self.settings.upload_seconds + 60:
+                remove_folder(folder)
         ended.sort()
         now, surplus = _iso(time.time()), len(ended) - MOST_ENDED
         for number, (expires, folder) in enumerate(ended):
             if expires <= now or number < surplus:
-                _remove(folder)
+                remove_folder(folder)
 
     def close(self) -> None:
         """Stop the analysis that is running, and remove the folder if this process made it."""
@@ -246,7 +261,9 @@ class Jobs:
 
     # -- analyzing a video, in the background thread
 
-    def _run(self, folder: Path, job: Job, source: VideoFile, recognizer: EmotionRecognizer, every: int) -> None:
+    def _run(
+        self, folder: Path, job: Job, source: VideoFile, recognizer: EmotionRecognizer, every: int, client: str
+    ) -> None:
         try:
             self._analyze(folder, job, source, recognizer, every)
         except RemovedError:
@@ -261,7 +278,7 @@ class Jobs:
             self._end(folder, job, FAILED, _failure(reason))
         finally:
             (folder / "video").unlink(missing_ok=True)
-            self.release()
+            self.release(client)
 
     def _analyze(self, folder: Path, job: Job, source: VideoFile, recognizer: EmotionRecognizer, every: int) -> None:
         limit = self.settings.max_video_seconds
@@ -365,21 +382,6 @@ def _write(folder: Path, job: Job) -> None:
         os.replace(temporary, folder / "job.json")
     except FileNotFoundError as error:
         raise RemovedError from error
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder: rename it first, so that it is gone at once for all processes, then delete its files."""
-    gone = folder.with_name(f"removed-{secrets.token_hex(8)}")
-    with suppress(OSError):
-        folder.rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
-
-
-def _age(folder: Path) -> float:
-    try:
-        return time.time() - folder.stat().st_mtime
-    except OSError:
-        return 0.0
 
 
 def _iso(seconds: float) -> str:

@@ -123,6 +123,7 @@ class ServiceSettings:
     max_video_seconds: float = option(1200.0, "most seconds that a video may last", parse=float, metavar="S")
     upload_seconds: float = option(600.0, "most seconds that a video may take to arrive", parse=float, metavar="S")
     max_jobs: int = option(8, "most videos that wait or are analyzed", parse=int, metavar="N")
+    max_client_jobs: int = option(4, "most of these of one client", parse=int, metavar="N")
     kept_seconds: float = option(
         3600.0, "seconds after which the results of a video are removed", parse=float, metavar="S"
     )

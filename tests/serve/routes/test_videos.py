@@ -290,6 +290,19 @@ def test_videos_that_wait(bundle_file: str, clip: Path, held: threading.Event) -
             time.sleep(0.05)
 
 
+def test_one_client_does_not_take_all_places(bundle_file: str, clip: Path, held: threading.Event) -> None:
+    with serving(model=bundle_file, max_client_jobs=1) as client:
+        place = client.post("/v1/videos", content=clip.read_bytes(), headers=MP4).headers["location"]
+        response = client.post("/v1/videos", content=clip.read_bytes(), headers=MP4)
+        assert "at most 1 of one client" in problem(response, 429)["detail"]
+        held.set()
+        assert ended(client, place)["status"] == "done"
+        end = time.monotonic() + READY
+        while client.post("/v1/videos", content=clip.read_bytes(), headers=MP4).status_code == 429:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+
 def test_cancelling(bundle_file: str, clip: Path, held: threading.Event) -> None:
     with serving(model=bundle_file) as client:
         running, queued = (

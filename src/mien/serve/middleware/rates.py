@@ -29,7 +29,7 @@ class RateLimiter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and self.buckets.rate and scope["path"].startswith("/v1/"):
-            seconds = self.buckets.take(self._client(scope))
+            seconds = self.buckets.take(client_of(scope, keyed=self._keyed))
             if seconds:
                 self._metrics.refused.labels("rate").inc()
                 detail = (
@@ -40,8 +40,7 @@ class RateLimiter:
                 return
         await self.app(scope, receive, send)
 
-    def _client(self, scope: Scope) -> str:
-        """Return the client's identity: its verified key, its IPv4 address, or its IPv6 network (/64)."""
-        if self._keyed:
-            return hash_of(key_of(scope) or "")
-        return address_of(scope)
+
+def client_of(scope: Scope, *, keyed: bool) -> str:
+    """Return a client's identity: its verified key, its IPv4 address, or its IPv6 network (/64)."""
+    return hash_of(key_of(scope) or "") if keyed else address_of(scope)

@@ -22,6 +22,7 @@ from mien.results import SCHEMA
 from mien.serve import uploads
 from mien.serve.engine import VIDEO_SIZE, RequestOptions
 from mien.serve.jobs import DONE, TIMELINES, Job, rows_after
+from mien.serve.middleware.rates import client_of
 from mien.serve.problems import ProblemError
 from mien.serve.routes.faces import FORM, DetectorName, LabelsQuery, MinConfidence, MinFace
 from mien.serve.schemas import JobDocument, RowsDocument
@@ -110,11 +111,12 @@ async def begin(
     folder = jobs.new_folder()
     try:
         label = await _receive(request, folder / "video") or uploads.printable_name(name) or "video"
-        jobs.reserve()  # now, so that an upload that does not go on takes no place
+        client = client_of(request.scope, keyed=bool(engine.settings.keys or engine.settings.key_file))
+        jobs.reserve(client)  # now, so that an upload that does not go on takes no place
         try:
-            job = await asyncio.to_thread(jobs.submit, folder, label, recognizer, every)
+            job = await asyncio.to_thread(jobs.submit, folder, label, recognizer, every, client)
         except BaseException:
-            jobs.release()
+            jobs.release(client)
             raise
     except BaseException:
         jobs.discard(folder)
