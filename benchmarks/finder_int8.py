@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import onnx
 import torch
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from benchmarks.finder import speed
 from benchmarks.machine import describe, write_results
 from mien.detection.mien_face import FinderMetadata, MienFace, padded
 from mien.runtimes.onnx import METADATA_KEY
@@ -68,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     finders = {name: finder_of(model) for name, model in variants.items()}
     truth = load_scenes(options.truth, options.scenes)
     images = [read(file) for file in truth.files]
-    times = milliseconds({name: finder for name, (finder, _) in finders.items()})
+    times = speed({name: finder for name, (finder, _) in finders.items()}, ROUNDS, height=640)
     rows = {}
     for name, (finder, size) in finders.items():
         findings = judged(truth, [finder(image) for image in images])
@@ -115,21 +114,6 @@ def finder_of(model: onnx.ModelProto) -> tuple[MienFace, int]:
     onnx.helper.set_model_props(model, {METADATA_KEY: FinderMetadata().to_json()})
     content = model.SerializeToString()
     return MienFace(content, threads=1, threshold=LOWEST_SCORE, second_look="never"), len(content)
-
-
-def milliseconds(finders: dict[str, MienFace]) -> dict[str, dict[str, float]]:
-    """Return the median and the least milliseconds of a search of 640x640, the detectors taking turns."""
-    image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (640, 640, 3), np.uint8), (0, 0), 4)
-    times: dict[str, list[float]] = {name: [] for name in finders}
-    for turn in range(ROUNDS + 2):
-        for name, finder in finders.items():
-            began = time.perf_counter()
-            finder(image)
-            if turn >= 2:
-                times[name].append((time.perf_counter() - began) * 1000)
-    return {
-        name: {"median": round(float(np.median(row)), 2), "least": round(min(row), 2)} for name, row in times.items()
-    }
 
 
 if __name__ == "__main__":

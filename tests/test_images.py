@@ -286,21 +286,6 @@ def test_a_video_is_no_picture(suffix: str, tmp_path: Path) -> None:
         load_image(path)
 
 
-def test_what_a_folder_has_and_is_not_read_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    for name in ("a.png", "b.dng", "c.DNG", "d.psd", "e.mp4", "notes.txt", ".hidden.psd"):
-        (tmp_path / name).write_bytes(encoded(Image.fromarray(noise())))
-    assert [file.name for file in find_images(tmp_path)[0]] == ["a.png"]
-    assert "left out: 2 .dng, 1 .psd files" in caplog.text
-    assert "left out: 1 .mp4 files. `mien batch` and `mien video` read videos" in caplog.text
-    assert "txt" not in caplog.text
-
-
-def test_a_folder_of_videos_says_what_reads_them(tmp_path: Path) -> None:
-    (tmp_path / "a.mp4").write_bytes(b"")
-    (error,) = find_images(tmp_path)[1]
-    assert "of videos there are 1: `mien batch` and `mien video` read videos" in str(error)
-
-
 def test_a_lazy_pil_image_that_is_damaged() -> None:
     lazy = Image.open(io.BytesIO(EILEEN_COLLINS.read_bytes()[:9000]))
     with pytest.raises(ImageError, match="cut short"):
@@ -392,44 +377,6 @@ def test_a_failed_save_keeps_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"\.jpg or \.png"):
         save_image(tmp_path / "a.xyz", noise())
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.xyz", "old")]
-
-
-@pytest.fixture
-def album(tmp_path: Path) -> Path:
-    for name in ("b.JPG", "a.png", "notes.txt", "._a.png", "deep/c.webp", "empty/readme.md"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    return tmp_path
-
-
-def test_find_in_a_folder(album: Path) -> None:
-    assert find_images([album]) == ([album / "a.png", album / "b.JPG"], [])
-    assert find_images(str(album), recursive=True)[0] == [album / "a.png", album / "b.JPG", album / "deep" / "c.webp"]
-
-
-def test_find_files_patterns_and_each_once(album: Path) -> None:
-    found, errors = find_images([album / "b.JPG", album / "*.png", album])
-    assert found == [album / "b.JPG", album / "a.png"]
-    assert errors == []
-    assert find_images([str(album / "**" / "*.webp")])[0] == [album / "deep" / "c.webp"]
-    assert find_images([album / "notes.txt"])[0] == [album / "notes.txt"]  # named, so wanted
-
-
-def test_find_reports_each_miss_and_goes_on(album: Path) -> None:
-    found, errors = find_images([album / "missing.jpg", album / "empty", album / "*.bmp", album / "a.png"])
-    assert found == [album / "a.png"]
-    assert [error.source for error in errors] == [str(album / name) for name in ("missing.jpg", "empty", "*.bmp")]
-    assert "Check the path" in errors[0].reason
-    assert "--recursive" in errors[1].reason
-    assert "pattern" in errors[2].reason
-
-
-@pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".jp2", ".mpo", ".dib", ".apng", ".avif", ".pbm"])
-def test_less_common_suffixes_are_found_in_folders(suffix: str, tmp_path: Path) -> None:
-    Image.new("RGB", (20, 10), (200, 40, 40)).save(tmp_path / f"a{suffix}")
-    (found,), errors = find_images(tmp_path)
-    assert not errors
-    assert load_image(found).shape == (10, 20, 3)
 
 
 def test_heic_is_read_where_its_extra_is_installed(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ import html
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, overload
+from typing import Any, Protocol, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import ImageError, InputError, MissingExtraError, describe_value
+from mien.errors import ImageError, InputError, MissingExtraError, SoundError, describe_value
 from mien.face import Face
 from mien.labels import UNCERTAIN, LabelSet, color
 from mien.version import __version__
@@ -339,6 +339,14 @@ class Faces:
         return f"<p>{html.escape(self._headline())}</p>{table}"
 
 
+class HasDocument(Protocol):
+    """A result that can be written as JSON."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        ...
+
+
 def results_document(model: str, labels: LabelSet, results: Iterable[Faces | ImageError]) -> dict[str, Any]:
     """Return the JSON document of several pictures.
 
@@ -349,14 +357,20 @@ def results_document(model: str, labels: LabelSet, results: Iterable[Faces | Ima
         labels: its label set.
         results: results and errors, in any order.
     """
+    return document_of(model, labels, "images", results)
+
+
+def document_of(
+    model: str, labels: LabelSet, name: str, results: Iterable[HasDocument | ImageError | SoundError]
+) -> dict[str, Any]:
+    """Return the JSON document of several results; `name` is the key under which they are listed."""
     results = list(results)
+    errors = [error for error in results if isinstance(error, ImageError | SoundError)]
     return {
         "schema": SCHEMA,
         "mien": __version__,
         "model": model,
         "labels": {"name": labels.name, "emotions": list(labels.names)},
-        "images": [result.to_dict() for result in results if isinstance(result, Faces)],
-        "errors": [
-            {"source": error.source, "reason": error.reason} for error in results if isinstance(error, ImageError)
-        ],
+        name: [result.to_dict() for result in results if not isinstance(result, ImageError | SoundError)],
+        "errors": [{"source": error.source, "reason": error.reason} for error in errors],
     }

@@ -13,8 +13,7 @@ import numpy.typing as npt
 
 from mien.errors import InputError, MissingExtraError, SoundError, describe_value
 from mien.labels import NO_SPEECH, UNCERTAIN, LabelSet, color
-from mien.results import SCHEMA
-from mien.version import __version__
+from mien.results import document_of
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -343,17 +342,7 @@ def voices_document(model: str, labels: LabelSet, results: Iterable[Voices | Sou
         labels: its label set.
         results: results and errors, in any order.
     """
-    results = list(results)
-    return {
-        "schema": SCHEMA,
-        "mien": __version__,
-        "model": model,
-        "labels": {"name": labels.name, "emotions": list(labels.names)},
-        "sounds": [result.to_dict() for result in results if isinstance(result, Voices)],
-        "errors": [
-            {"source": error.source, "reason": error.reason} for error in results if isinstance(error, SoundError)
-        ],
-    }
+    return document_of(model, labels, "sounds", results)
 
 
 def _rounded(value: float | None) -> float | None:
