@@ -11,11 +11,7 @@ COPY src ./src
 RUN /opt/mien/bin/pip install --no-cache-dir -c constraints.txt '.[serve,report]'
 
 FROM python:3.12-slim
-# What OpenCV's wheel takes from the system.
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libgl1 libglib2.0-0 \
-    && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin mien
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin mien
 COPY --from=build /opt/mien /opt/mien
 # Nothing is written but to /tmp: the caches of libraries too.
 ENV PATH=/opt/mien/bin:$PATH \

@@ -6,7 +6,7 @@ FEDERATED := .venv-federated
 INSTALL := -m pip install --quiet --disable-pip-version-check
 PIP := $(INSTALL) -c constraints.txt
 
-.PHONY: demo check test test-federated lint bench container clean
+.PHONY: demo check test test-federated lint bench container install-check clean
 
 demo: $(BASE)/ready
 	$(BASE)/bin/mien predict examples --annotate out --json out/faces.json
@@ -29,6 +29,9 @@ lint: $(DEV)/ready
 
 container:
 	$(PYTHON) .ci/container.py
+
+install-check:
+	$(PYTHON) .ci/install.py
 
 bench: $(DEV)/ready
 	$(DEV)/bin/python -m benchmarks

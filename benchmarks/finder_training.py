@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path, metavar="FILE", help="YuNet-n, which answers for every cell")
     parser.add_argument("--threshold", type=float, default=0.5, help="the bundle's least score (default: 0.5)")
     parser.add_argument("--crops", type=int, default=0, metavar="N", help="seen in all, for the bundle's card")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a key of the recipe")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of the training")
     options = parser.parse_args()
     logger = logging.getLogger("mien")
@@ -58,7 +59,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
     scenes, closeups = (unpacked(tar, options.out / tar.stem) for tar in (options.scenes, options.closeups))
-    recipe = load_finder_recipe().model_copy(update={"steps": UNENDING, "warm_up": 0.01})
+    recipe = load_finder_recipe(overrides=options.set).model_copy(update={"steps": UNENDING, "warm_up": 0.01})
     labels = labelled("scenes-train", options.out, scenes)
     weights = KEPT / "weights.pt"
     if options.minutes:

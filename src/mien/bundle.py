@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from mien.errors import BundleError, InputError, describe_value, first_line, suggest
 from mien.labels import LABEL_SETS, LabelSet
+from mien.pipeline_options import DEFAULT_MODEL
 from mien.preprocess import FRAME, InputSpec, check_crops, to_input
 from mien.runtimes.base import CPU, SUFFIXES, FloatArray, ModelFile
 from mien.runtimes.opening import open_runtime
@@ -29,8 +30,6 @@ from mien.runtimes.opening import open_runtime
 FORMAT_VERSION = 1
 FOREIGN_SUFFIXES = frozenset((".h5", ".hdf5", ".keras", ".pb", ".pkl", ".joblib", ".pth", ".ckpt", ".safetensors"))
 """Suffixes of other programs' models."""
-
-DEFAULT = "mien"
 
 
 @dataclass(frozen=True)
@@ -185,7 +184,7 @@ class Bundle:
         return partial(type(self), self.file, self.source, **self._options), ()
 
     @classmethod
-    def load(cls, source: str | Path = DEFAULT, **options: Any) -> Bundle:
+    def load(cls, source: str | Path = DEFAULT_MODEL, **options: Any) -> Bundle:
         """Load a bundle.
 
         Args:
@@ -336,7 +335,9 @@ class Bundle:
 def released() -> dict[str, Path]:
     """Return the paths of the bundles that come with the package, by name, the default first."""
     folder = Path(str(resources.files("mien"))) / "bundles"
-    return {path.stem: path for path in sorted(folder.glob("*.onnx"), key=lambda path: (path.stem != DEFAULT, path))}
+    return {
+        path.stem: path for path in sorted(folder.glob("*.onnx"), key=lambda path: (path.stem != DEFAULT_MODEL, path))
+    }
 
 
 def find(source: str | Path) -> Path:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from mien.errors import InputError, suggest
 
 Options = TypeVar("Options")
+Described = TypeVar("Described")
 
 
 def option(
@@ -53,12 +54,31 @@ def help_of(cls: type, name: str) -> str:
 
 def documented(cls: type[Options]) -> type[Options]:
     """Write the descriptions of the fields into the docstring of an options class."""
-    lines = []
-    for each in fields(cls):  # type: ignore[arg-type]
-        default = each.metadata["shown_default"] or repr(each.default)
-        lines.append(f"    {each.name}: {each.metadata['help']}. Default: {default}.")
+    lines = [f"    {_line(each)}" for each in fields(cls)]  # type: ignore[arg-type]
     cls.__doc__ = inspect.cleandoc(cls.__doc__ or "") + "\n\nArgs:\n" + "\n".join(lines)
     return cls
+
+
+def _line(each: Field[Any]) -> str:
+    """Return a field's line in a docstring."""
+    default = each.metadata["shown_default"] or repr(each.default)
+    return f"{each.name}: {each.metadata['help']}. Default: {default}."
+
+
+def describe_options(cls: type, *names: str) -> Callable[[type[Described]], type[Described]]:
+    """Return a decorator that writes descriptions into a class's docstring, in place of the line "{options}".
+
+    Args:
+        cls: the options class that has the descriptions.
+        *names: the fields.
+    """
+    lines = [_line(field_of(cls, name)) for name in names]
+
+    def described(target: type[Described]) -> type[Described]:
+        target.__doc__ = inspect.cleandoc(target.__doc__ or "").replace("{options}", "\n    ".join(lines))
+        return target
+
+    return described
 
 
 def make_options(cls: type[Options], values: dict[str, Any], where: str) -> Options:

@@ -15,12 +15,15 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from mien.bundle import DEFAULT, Bundle, Head, find, released
+from mien.bundle import Bundle, Head, find, released
+from mien.detection import DEFAULT_DETECTOR
 from mien.detection.closeups import detect_at_all_sizes
 from mien.detection.detections import Detections, Detector
 from mien.detection.registry import make_detector
 from mien.errors import InputError
 from mien.labels import LabelSet
+from mien.options import describe_options
+from mien.pipeline_options import DEFAULT_MODEL, PipelineOptions
 from mien.preprocess import WHOLE_FRAME, Framing, crop_faces
 from mien.results import Faces
 from mien.runtimes.base import CPU
@@ -43,19 +46,16 @@ class FaceCrops:
     source: str
 
 
+@describe_options(PipelineOptions, "labels", "size", "min_face", "min_confidence", "flip")
 class FacePipeline:
     """Detect the faces of pictures, crop them and classify their emotions.
 
     Args:
-        model: a released bundle's name, a bundle file's path, or a `Bundle`.
-        detector: "centerface", "mien-face", "yunet", "whole" (one face a picture), or a callable: RGB uint8 (H, W, 3)
-            to `Detections` or to boxes (n, 4), xyxy in pixels, or (n, 5) with scores.
-        labels: the head to use: "ferplus" (8 emotions, learnt from votes) or "fer2013" (7, the benchmark's labels), if
-            the bundle has both. None: the bundle's default.
-        size: longer side, in pixels, of the picture in which faces are detected. None: the detector's default.
-        min_face: leave out faces whose box is narrower or lower than this, in pixels.
-        min_confidence: report "uncertain" if the emotion's probability is below this, 0 to 1.
-        flip: average each face with its mirror image: slightly more accurate, twice the time.
+        model: a released model's name, a bundle file's path, or a `Bundle`.
+        detector: "mien-face", "centerface" (needs the extra `centerface`), "yunet" (downloaded once), "whole" (the
+            picture is one face), or a callable: RGB uint8 (H, W, 3) to `Detections` or to boxes (n, 4), xyxy in pixels,
+            or (n, 5) with scores.
+        {options}
         threads: processor threads; 0: all.
         providers: execution providers, in order of preference: "cpu", "cuda", "openvino", ...
         device: a short form of `providers`, "cpu" or "cuda"; give only one of the two.
@@ -68,9 +68,9 @@ class FacePipeline:
 
     def __init__(
         self,
-        model: str | Path | Bundle = DEFAULT,
+        model: str | Path | Bundle = DEFAULT_MODEL,
         *,
-        detector: str | Callable[..., Any] = "centerface",
+        detector: str | Callable[..., Any] = DEFAULT_DETECTOR,
         labels: str | None = None,
         size: int | None = None,
         min_face: float = 0,

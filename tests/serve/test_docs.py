@@ -30,7 +30,7 @@ def test_every_option_is_documented() -> None:
     rows = re.findall(r"^\| `--([a-z-]+)` \| (.*?) \| (.*?) \|$", PAGE, re.M)
     expected = []
     for each in fields(ServiceSettings):
-        default = "" if each.default in ("", (), False) else f"`{each.default}`"
+        default = "" if each.default in ("", (), False, None) else f"`{each.default}`"
         expected.append(({"keys": "key"}.get(each.name, each.name).replace("_", "-"), default, each.metadata["help"]))
     assert rows == expected
 

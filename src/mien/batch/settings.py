@@ -6,8 +6,9 @@ import hashlib
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mien.bundle import DEFAULT, Bundle
+from mien.bundle import Bundle
 from mien.options import same_option
+from mien.pipeline_options import PipelineOptions
 from mien.recognizer import EmotionRecognizer
 from mien.runtimes.base import ModelFile
 from mien.video.options import AnalysisOptions
@@ -21,12 +22,12 @@ class ReadSettings:
     """Hold how files are read.
 
     Attributes:
-        model: a released bundle's name, or a file.
-        detector: as in `EmotionRecognizer`, like the next four.
-        labels: name of the label set of the results.
-        size: longer side in pixels at which faces are detected.
-        min_face: least size of a face.
-        flip: average with the mirrored face.
+        model: as in `mien.pipeline_options.PipelineOptions`, like the next five.
+        detector: see `model`.
+        labels: see `model`.
+        size: see `model`.
+        min_face: see `model`.
+        flip: see `model`.
         provider: execution provider of the model.
         every: as in `mien.video.options.AnalysisOptions`, like the next four.
         fps: see `every`.
@@ -35,12 +36,12 @@ class ReadSettings:
         max_gap: see `every`.
     """
 
-    model: str = DEFAULT
-    detector: str = "centerface"
-    labels: str | None = None
-    size: int | None = None
-    min_face: float = 0.0
-    flip: bool = False
+    model: str = same_option(PipelineOptions, "model")
+    detector: str = same_option(PipelineOptions, "detector")
+    labels: str | None = same_option(PipelineOptions, "labels")
+    size: int | None = same_option(PipelineOptions, "size")
+    min_face: float = same_option(PipelineOptions, "min_face")
+    flip: bool = same_option(PipelineOptions, "flip")
     provider: str = "cpu"
     every: int = same_option(AnalysisOptions, "every")
     fps: float | None = same_option(AnalysisOptions, "fps")

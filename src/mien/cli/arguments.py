@@ -13,6 +13,7 @@ from mien.errors import InputError
 from mien.labels import LABEL_SETS
 from mien.options import Options, field_of
 from mien.options import positive as whole_number
+from mien.pipeline_options import PipelineOptions
 from mien.progress import share_bar
 
 if TYPE_CHECKING:
@@ -46,31 +47,9 @@ def add_data(parser: Any, *, positional: bool = False, required: bool = True) ->
     )
 
 
-def add_reading(parser: Any, *, size: int | None = None) -> None:
-    """Add the arguments that define the recognizer.
-
-    Args:
-        parser: the parser or group.
-        size: default of `--size`, in pixels; None: the detector's.
-    """
-    parser.add_argument(
-        "--model",
-        default="mien",
-        metavar="BUNDLE",
-        help="a released bundle, a file, or a run's folder (default: mien)",
-    )
-    parser.add_argument(
-        "--detector",
-        default="centerface",
-        help="centerface (default), mien-face, yunet, or whole: the picture is one face",
-    )
-    usual = f" (default: {size})" if size else ""
-    parser.add_argument(
-        "--size", type=int, default=size, metavar="PIXELS", help=f"longer side at which faces are detected{usual}"
-    )
-    parser.add_argument("--labels", help="ferplus (8 emotions, learnt from votes) or fer2013 (7, the benchmark's)")
-    parser.add_argument("--min-face", type=float, default=0.0, metavar="PIXELS", help="leave out smaller faces")
-    parser.add_argument("--flip", action="store_true", help="average each face with its mirror image")
+def add_reading(parser: Any) -> None:
+    """Add the arguments that define the recognizer."""
+    add_options(parser, PipelineOptions, ["model", "detector", "labels", "size", "min_face", "flip"])
     add_provider(parser)
 
 
@@ -90,13 +69,7 @@ def add_provider(parser: Any) -> None:
 
 def add_min_confidence(parser: Any) -> None:
     """Add the argument that sets the least probability of an emotion."""
-    parser.add_argument(
-        "--min-confidence",
-        type=float,
-        default=0.0,
-        metavar="P",
-        help="report 'uncertain' below this probability, 0 to 1",
-    )
+    add_options(parser, PipelineOptions, ["min_confidence"])
 
 
 def read_data(options: argparse.Namespace, heads: Iterable[str] = (), **more: Any) -> FaceDataset:

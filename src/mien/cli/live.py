@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--width", type=positive, metavar="PIXELS", help="the window's width (default: the picture's)")
     parser.add_argument("--height", type=positive, metavar="PIXELS", help="the window's height")
     add_options(parser, LiveOptions, OPTIONS)
-    add_reading(parser, size=640)
+    add_reading(parser)
     add_min_confidence(parser)
     parser.set_defaults(run=_live)
 

@@ -26,7 +26,7 @@ def add(commands: Any) -> None:
         default = each.default
         shown = (
             ""
-            if default in ("", (), False)
+            if default in ("", (), False, None)
             else f" (default: {default:,})"
             if isinstance(default, int)
             else f" (default: {default})"

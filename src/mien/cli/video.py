@@ -43,7 +43,7 @@ def add(commands: Any) -> None:
         help="listen too, and join faces with the voice (extra: voice); not with --resume",
     )
     add_options(parser, AnalysisOptions, OPTIONS)
-    add_reading(parser, size=640)
+    add_reading(parser)
     add_csv_bom(parser)
     add_min_confidence(parser)
     parser.set_defaults(run=_video)

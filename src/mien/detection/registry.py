@@ -13,8 +13,8 @@ from mien.detection.yunet import YuNet
 from mien.errors import DetectorError, suggest
 
 DETECTORS: dict[str, Callable[..., Detector]] = {
-    "centerface": CenterFace,
     "mien-face": MienFace,
+    "centerface": CenterFace,
     "yunet": YuNet,
     "whole": WholeImage,
 }
@@ -26,7 +26,7 @@ def make_detector(
     """Return a detector.
 
     Args:
-        spec: a name ("centerface", "mien-face", "yunet", "whole"), or a callable that takes an RGB picture, uint8
+        spec: a name ("mien-face", "centerface", "yunet", "whole"), or a callable that takes an RGB picture, uint8
             (H, W, 3), and returns `Detections` or boxes.
         size: longer side in pixels at which faces are detected. None: the detector's default.
         threshold: least score. None: the detector's default.

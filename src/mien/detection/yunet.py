@@ -45,7 +45,7 @@ class YuNet:
             self._network = cv2.FaceDetectorYN.create(str(path), "", (size, size), threshold, 0.3, 5000)
         except (AttributeError, cv2.error) as error:
             raise DetectorError(
-                f"OpenCV {cv2.__version__} cannot use {path}: {error}. Take opencv-python 4.8 or newer, or 'centerface'"
+                f"OpenCV {cv2.__version__} cannot use {path}: {error}. Take opencv-python 4.8 or newer, or 'mien-face'"
             ) from error
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.bundle import log_softmax, softmax
-from mien.errors import InputError, describe_value
+from mien.errors import InputError, MissingExtraError, describe_value
 from mien.evaluation import metrics
 
 LOWEST, HIGHEST = 0.05, 20.0
@@ -79,14 +79,14 @@ def fit_temperature(logits: npt.NDArray[np.floating], targets: npt.NDArray[Any])
     if np.ptp(scores, axis=1).max() < 1e-9:
         raise InputError("logits: expected some difference between classes, got none: any temperature is as good.")
 
-    from scipy.optimize import minimize_scalar
+    optimize = _scipy_optimize()
 
     def cross_entropy(log_temperature: float) -> float:
         return -float((shares * log_softmax(scores / math.exp(log_temperature))).sum(axis=1).mean())
 
     # The cross entropy is convex in 1 / T, and so has one minimum in log T too; the search never reaches its bounds.
     low, high = math.log(LOWEST), math.log(HIGHEST)
-    inside = minimize_scalar(cross_entropy, bounds=(low, high), method="bounded", options={"xatol": 1e-8}).x
+    inside = optimize.minimize_scalar(cross_entropy, bounds=(low, high), method="bounded", options={"xatol": 1e-8}).x
     return math.exp(min((low, high, inside), key=cross_entropy))
 
 
@@ -103,8 +103,7 @@ def fit_class_scaling(
         shared_factor: fit one factor for all classes, so that, combined with a temperature, only the offsets matter
             (Alexandari et al. 2020, https://arxiv.org/abs/1901.06852: bias-corrected temperature scaling).
     """
-    from scipy.optimize import minimize
-
+    optimize = _scipy_optimize()
     n, k = logits.shape
     scores, chosen = logits.astype(np.float64), _as_shares(labels, n, k)
     spread = np.ones((k, 1)) if shared_factor else np.eye(k)
@@ -120,7 +119,7 @@ def fit_class_scaling(
         return value / n, np.concatenate([of_factors, error.sum(axis=0) + PENALTY * offsets]) / n
 
     bounds = [(1 / HIGHEST, 1 / LOWEST)] * free + [(None, None)] * k
-    found = minimize(cross_entropy, [1.0] * free + [0.0] * k, jac=True, method="L-BFGS-B", bounds=bounds).x
+    found = optimize.minimize(cross_entropy, [1.0] * free + [0.0] * k, jac=True, method="L-BFGS-B", bounds=bounds).x
     return ClassScaling(spread @ found[:free], found[free:])
 
 
@@ -168,3 +167,11 @@ def _as_shares(targets: npt.NDArray[Any], n: int, k: int) -> npt.NDArray[np.floa
             raise InputError("targets: expected rows of shares from 0 that sum to 1 (or all 0), got others")
         return targets.astype(np.float64)
     raise InputError(f"targets: expected int labels ({n},) or float shares ({n}, {k}), got {describe_value(targets)}")
+
+
+def _scipy_optimize() -> Any:
+    try:
+        from scipy import optimize
+    except ImportError as error:
+        raise MissingExtraError("fitting a calibration", "report") from error
+    return optimize

@@ -6,6 +6,13 @@ bundles, files and faces; nothing of command lines.
 
 from __future__ import annotations
 
+from mien.errors import ExportError, InputError, MissingExtraError
+
+try:
+    import onnx  # noqa: F401
+except ImportError as error:
+    raise MissingExtraError("exporting", "export") from error
+
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -17,7 +24,6 @@ import numpy.typing as npt
 
 from mien.bundle import Bundle
 from mien.datasets import TRAINING, FaceDataset
-from mien.errors import ExportError, InputError
 from mien.evaluation.evaluate import evaluate_bundle
 from mien.export.compare import ExportComparison, compare, sample_crops
 from mien.export.formats import FORMATS, Format

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.bundle import Bundle
+from mien.detection import DEFAULT_DETECTOR
 from mien.detection.detections import Detections, Detector
 from mien.detection.registry import make_detector
 from mien.errors import ImageError, InputError, suggest
@@ -28,12 +29,8 @@ from mien.serve.settings import ServiceSettings
 
 T = TypeVar("T")
 
-BUILT_IN = ("centerface", "whole")
-"""Detectors that need no download: requests may always choose them."""
-
-VIDEO_SIZE = 640
-"""Longer side, in pixels, of the frame in which faces are detected in videos and streams, as in `mien video`."""
-
+BUILT_IN = (DEFAULT_DETECTOR, "whole")
+"""Detectors that need neither a download nor an extra: requests may always choose them."""
 
 MAX_MIN_FACE = 100_000
 """Upper limit of `min_face`, in pixels."""
@@ -127,7 +124,7 @@ class Engine:
         self.cores = settings.threads or usable_cores()
         self.bundle = Bundle.load(settings.model, threads=self.cores, providers=settings.provider)
         self.detectors = tuple(dict.fromkeys((settings.detector, *BUILT_IN)))
-        self._made: dict[tuple[str, int], Detector] = {}
+        self._made: dict[tuple[str, int | None], Detector] = {}
         self._detection_threads = ThreadPoolExecutor(self.cores, "mien-find")
         self._classification_thread = ThreadPoolExecutor(1, "mien-read")
         self._detecting = 0
@@ -143,12 +140,11 @@ class Engine:
         self.default = self.recognizer(RequestOptions())
         self.default.predict(np.zeros((64, 64, 3), np.uint8))  # warm up: the first prediction is slow
 
-    def recognizer(self, options: RequestOptions, size: int | None = None) -> EmotionRecognizer:
+    def recognizer(self, options: RequestOptions) -> EmotionRecognizer:
         """Return a recognizer of the shared model and detector with the options of a request; it costs little.
 
         Args:
             options: the options of the request.
-            size: longer side of the picture in which faces are detected, in pixels; None: the service's default.
 
         Raises:
             InputError: the detector or the head is unknown.
@@ -158,17 +154,17 @@ class Engine:
             raise InputError(f"detector {name!r}: not one of this service's; {suggest(name, self.detectors)}")
         return EmotionRecognizer(
             self.bundle,
-            detector=self._detector(name, size or self.settings.size),
-            labels=options.labels or self.settings.labels or None,
+            detector=self._detector(name, self.settings.size),
+            labels=options.labels or self.settings.labels,
             min_face=self.settings.min_face if options.min_face is None else options.min_face,
             min_confidence=(self.settings.min_confidence if options.min_confidence is None else options.min_confidence),
             flip=options.flip,
         )
 
-    def _detector(self, name: str, size: int) -> Detector:
+    def _detector(self, name: str, size: int | None) -> Detector:
         key = (name, size)
         if key not in self._made:
-            wide, narrow = (make_detector(name, size=size or None, threads=threads) for threads in (self.cores, 1))
+            wide, narrow = (make_detector(name, size=size, threads=threads) for threads in (self.cores, 1))
             self._made[key] = AdaptiveDetector(wide, narrow)
         return self._made[key]
 

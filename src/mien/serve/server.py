@@ -64,8 +64,8 @@ def check(settings: ServiceSettings) -> None:
     EmotionRecognizer(
         settings.model,
         detector=settings.detector,
-        labels=settings.labels or None,
-        size=settings.size or None,
+        labels=settings.labels,
+        size=settings.size,
         threads=1,
         providers=settings.provider,
     )

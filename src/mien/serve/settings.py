@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import InputError, suggest
-from mien.options import option
+from mien.options import option, same_option
+from mien.pipeline_options import PipelineOptions
 
 PREFIX = "MIEN_SERVE_"
 KEY_HASH = re.compile(r"sha256:[0-9a-f]{64}")
@@ -53,20 +54,13 @@ class ServiceSettings:
     host: str = option("127.0.0.1", "address to listen on; one that other machines can reach needs keys", parse=str)
     port: int = option(8000, "port to listen on; 0: any free one", parse=int)
     workers: int = option(1, "number of processes", parse=int, metavar="N")
-    model: str = option("mien", "a released bundle's name or a file", parse=str, metavar="BUNDLE")
+    model: str = same_option(PipelineOptions, "model")
     provider: str = option("cpu", "what computes the model: cpu, cuda, openvino, ...", parse=str, metavar="NAME")
-    labels: str = option("", "the head to use by default; empty: the model's default", parse=str)
-    detector: str = option("centerface", "the detector to use by default", parse=str)
-    size: int = option(
-        0,
-        "longer side of the picture in which faces are detected; 0: the detector's default",
-        parse=int,
-        metavar="PIXELS",
-    )
-    min_face: float = option(0.0, "leave out smaller faces by default", parse=float, metavar="PIXELS")
-    min_confidence: float = option(
-        0.0, "report 'uncertain' below this probability by default", parse=float, metavar="P"
-    )
+    labels: str | None = same_option(PipelineOptions, "labels")
+    detector: str = same_option(PipelineOptions, "detector")
+    size: int | None = same_option(PipelineOptions, "size")
+    min_face: float = same_option(PipelineOptions, "min_face")
+    min_confidence: float = same_option(PipelineOptions, "min_confidence")
     threads: int = option(0, "processor threads of each process; 0: all", parse=int, metavar="N")
     keys: tuple[str, ...] = option((), "hashes of API keys, as --new-key prints them", parse=several, metavar="HASH")
     key_file: str = option("", "a file with a hash in each line", parse=str, metavar="FILE")
@@ -156,7 +150,7 @@ class ServiceSettings:
             )
 
     def _check_numbers(self) -> None:
-        zero_is_fine = {"port", "size", "min_face", "min_confidence", "threads", "rate", "batch_wait"}
+        zero_is_fine = {"port", "min_face", "min_confidence", "threads", "rate", "batch_wait"}
         for each in fields(self):
             value = getattr(self, each.name)
             if isinstance(value, bool) or not isinstance(value, int | float):

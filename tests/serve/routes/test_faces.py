@@ -53,7 +53,7 @@ def test_the_answer_is_that_of_the_command_line(picture: bytes, bundle_file: str
     assert main(words) == 0
     expected = json.loads((tmp_path / "a.json").read_text())
     expected["images"][0]["source"] = "a.jpg"
-    with serving(model=bundle_file, detector="centerface") as client:
+    with serving(model=bundle_file, detector="mien-face") as client:
         values = client.post("/v1/faces", files={"images": ("a.jpg", picture)}).json()
     assert len(values["images"][0]["faces"]) == 1
     assert values == expected
@@ -68,7 +68,7 @@ def test_what_a_request_may_choose(client: TestClient, picture: bytes) -> None:
     assert ask()["labels"]["name"] == "ferplus"
     assert ask(labels="fer2013")["labels"]["name"] == "fer2013"
     assert len(ask(labels="fer2013")["images"][0]["faces"][0]["probabilities"]) == 7
-    assert ask(detector="centerface")["images"][0]["faces"][0]["landmarks"]
+    assert ask(detector="mien-face")["images"][0]["faces"][0]["landmarks"]
     assert ask(min_face=512)["images"][0]["faces"]
     assert [face["emotion"] for face in ask(min_confidence=1)["images"][0]["faces"]] == ["uncertain"]
     assert not ask(min_face=513)["images"][0]["faces"]
@@ -79,7 +79,7 @@ def test_what_a_request_may_choose(client: TestClient, picture: bytes) -> None:
     ("parameters", "words"),
     [
         ({"labels": "fer"}, "labels 'fer': this bundle has no such head; did you mean 'ferplus'?"),
-        ({"detector": "yunet"}, "detector 'yunet': not one of this service's; known: centerface, whole"),
+        ({"detector": "yunet"}, "detector 'yunet': not one of this service's; known: mien-face, whole"),
         ({"min_confidence": "1.1"}, "min_confidence: Input should be less than or equal to 1"),
         ({"min_face": "-1"}, "min_face: Input should be greater than or equal to 0"),
         ({"min_face": "nan"}, "min_face: Input should be"),

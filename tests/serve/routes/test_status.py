@@ -32,7 +32,7 @@ def test_models(client: TestClient) -> None:
     (model,) = values["models"]
     assert [head["name"] for head in model["heads"]] == ["fer2013", "ferplus"]
     assert model["labels"] == "ferplus"
-    assert values["detectors"] == ["whole", "centerface"]
+    assert values["detectors"] == ["whole", "mien-face"]
     assert set(values["emotions"]) == set(FERPLUS.names)
     assert values["emotions"]["happy"] == "#{:02x}{:02x}{:02x}".format(*color("happy")) == "#f0e442"
     assert values["limits"]["body_bytes"] == 20_000_000

@@ -48,7 +48,7 @@ def test_every_frame_is_answered(client: TestClient) -> None:
 
 def test_a_person_keeps_the_number(bundle_file: str) -> None:
     with (
-        serving(model=bundle_file, detector="centerface", size=320) as client,
+        serving(model=bundle_file, detector="mien-face", size=320) as client,
         client.websocket_connect("/v1/stream") as socket,
     ):
         for _, image in portraits(4):

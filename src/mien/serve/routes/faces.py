@@ -22,7 +22,7 @@ FIELD = "images"
 FORM = "multipart/form-data"
 
 LabelsQuery = Annotated[str | None, Query(description="a head's name; by default the service's", examples=["ferplus"])]
-DetectorName = Annotated[str | None, Query(description="one of those that /v1/models lists", examples=["centerface"])]
+DetectorName = Annotated[str | None, Query(description="one of those that /v1/models lists", examples=["mien-face"])]
 MinConfidence = Annotated[
     float | None, Query(ge=0, le=1, description="report 'uncertain' below this probability of the emotion")
 ]

@@ -17,7 +17,7 @@ from mien.errors import ImageError, InputError, suggest
 from mien.images import load_image
 from mien.recognizer import EmotionRecognizer
 from mien.results import SCHEMA
-from mien.serve.engine import VIDEO_SIZE, Engine, RequestOptions
+from mien.serve.engine import Engine, RequestOptions
 from mien.serve.middleware.keys import SUBPROTOCOL
 from mien.serve.problems import ProblemError
 from mien.serve.state import engine_of
@@ -116,7 +116,7 @@ class StreamSession:
         self._analyzer = self._new_analyzer()
 
     def _recognizer(self, settings: StreamSettings) -> EmotionRecognizer:
-        return self.engine.recognizer(settings.request_options(), self.engine.settings.size or VIDEO_SIZE)
+        return self.engine.recognizer(settings.request_options())
 
     def _new_analyzer(self, first: int = 1) -> FrameAnalyzer:
         smoother = Smoother(self.settings.smoothing)

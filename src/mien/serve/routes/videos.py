@@ -20,7 +20,7 @@ from mien.labels import LabelSet
 from mien.options import help_of
 from mien.results import SCHEMA
 from mien.serve import uploads
-from mien.serve.engine import VIDEO_SIZE, RequestOptions
+from mien.serve.engine import RequestOptions
 from mien.serve.jobs import DONE, TIMELINES, Job, rows_after
 from mien.serve.middleware.rates import client_of
 from mien.serve.problems import ProblemError
@@ -105,9 +105,7 @@ async def begin(
     The response comes at once; its header `Location` is the address of the job.
     """
     engine, jobs = engine_of(request), jobs_of(request)
-    recognizer = engine.recognizer(
-        RequestOptions(labels, detector, min_face, min_confidence), engine.settings.size or VIDEO_SIZE
-    )
+    recognizer = engine.recognizer(RequestOptions(labels, detector, min_face, min_confidence))
     folder = jobs.new_folder()
     try:
         label = await _receive(request, folder / "video") or uploads.printable_name(name) or "video"

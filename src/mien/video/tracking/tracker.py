@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
+import lap
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from mien.errors import InputError
 
@@ -187,11 +187,11 @@ class Tracker:
         numbers = np.full(len(corners), -1, np.int64)
         costs = self._costs(time, corners, appearances)
         self._anywhere = False
-        for row, column in zip(*linear_sum_assignment(costs), strict=True):
-            if costs[row, column] < _IMPOSSIBLE:
+        for column, row in enumerate(assign(costs).tolist()):
+            if row >= 0 and costs[row, column] < _IMPOSSIBLE:
                 numbers[column] = self._tracks[row].number
                 self._tracks[row].move(time, corners[column], None if appearances is None else appearances[column])
-        for column in np.flatnonzero(numbers < 0):
+        for column in np.flatnonzero(numbers < 0).tolist():
             numbers[column] = self.next_number
             appearance = None if appearances is None else appearances[column]
             self._tracks.append(_Track(self.next_number, corners[column], time, appearance))
@@ -233,6 +233,17 @@ class Tracker:
                 possible &= (similarity >= options.min_similarity) | (distance < 0.3)
             costs[row, possible] = cost[possible]
         return costs
+
+
+def assign(costs: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Return the row of each column, int64 (m,), so that the sum of the costs is least; -1: none is left for it.
+
+    Args:
+        costs: float64 (n, m), finite.
+    """
+    if not costs.size:
+        return np.full(costs.shape[1], -1, np.int64)
+    return np.asarray(lap.lapjv(costs, extend_cost=True)[2], np.int64)
 
 
 def appearance_of(image: Pixels, boxes: FloatArray) -> FloatArray:
