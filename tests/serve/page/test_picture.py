@@ -179,16 +179,32 @@ def test_settings_are_asked_kept_and_applied(page: Any) -> None:
     page.locator("[name=detector]").select_option("whole")
     page.get_by_role("button", name="Done").click()
     expect(page.locator("#picture .overlay button")).to_have_attribute("style", re.compile("width: 100%"))
-    page.get_by_role("button", name="Settings").click()
-    page.locator("[name=threshold]").fill("0.95")
-    page.wait_for_selector("#picture .headline:has-text('No face above the threshold')")
-    page.locator("[name=threshold]").fill("0")
-    page.get_by_role("button", name="Done").click()
     page.reload()
     page.wait_for_selector("html[data-ready]")
     page.get_by_role("button", name="Settings").click()
     assert page.locator("[name=labels]").input_value() == "fer2013"
     assert page.locator("[name=detector]").input_value() == "whole"
+
+
+def test_faces_below_the_threshold_are_hidden_until_it_is_lowered(page: Any) -> None:
+    page.route("**/v1/faces*", less_sure)
+    choose(page, "picture", COLLINS)
+    wait_for_faces(page)
+    page.get_by_role("button", name="Settings").click()
+    page.locator("[name=threshold]").fill("0.9")
+    page.wait_for_selector("#picture .headline:has-text('No face above the threshold')")
+    page.locator("[name=threshold]").fill("0.85")
+    page.get_by_role("button", name="Done").click()
+    wait_for_faces(page)
+
+
+def less_sure(route: Any) -> None:
+    """Answer as the server does, but with a detector that is sure of a face by 0.87."""
+    response = route.fetch()
+    values = response.json()
+    for face in values["images"][0]["faces"]:
+        face["score"] = 0.87
+    route.fulfill(response=response, json=values)
 
 
 def test_tabs_with_the_keyboard_and_by_address(page: Any, server: Server) -> None:
