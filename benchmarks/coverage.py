@@ -14,9 +14,10 @@ import numpy as np
 from benchmarks.machine import describe, write_results
 from benchmarks.options import parser
 from benchmarks.page import write_table
-from mien.bundle import DEFAULT, Bundle
+from mien.bundle import Bundle
 from mien.datasets import load_data, plurality
 from mien.evaluation.metrics import aurc
+from mien.pipeline_options import DEFAULT_MODEL
 
 SPLIT = "PublicTest"
 COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
@@ -26,13 +27,13 @@ ROUNDS = 1000
 def main() -> None:
     options = parser(__doc__).parse_args()
     faces = load_data([options.data], options.votes, set_aside=False).split(SPLIT)
-    probabilities = Bundle.load(DEFAULT).probabilities(faces.faces)
+    probabilities = Bundle.load(DEFAULT_MODEL).probabilities(faces.faces)
     voted, votes = plurality(faces.votes)  # type: ignore[arg-type]
     heads = {
         "fer2013": measure(probabilities["fer2013"], faces.labels),
         "ferplus": measure(probabilities["ferplus"][voted], votes),
     }
-    write_results("coverage", {"machine": describe(), "model": DEFAULT, "split": SPLIT, "heads": heads})
+    write_results("coverage", {"machine": describe(), "model": DEFAULT_MODEL, "split": SPLIT, "heads": heads})
     heading = ["answered", *(f"{head}: min_confidence | right" for head in heads)]
     rows = [
         [f"{coverage:.0%}", *(f"{cell(each['points'][number])}" for each in heads.values())]

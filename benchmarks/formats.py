@@ -19,11 +19,12 @@ import numpy as np
 from benchmarks.machine import describe, write_results
 from benchmarks.options import parser
 from benchmarks.page import write_table
-from mien.bundle import DEFAULT, Bundle
+from mien.bundle import Bundle
 from mien.datasets import load_data, plurality
 from mien.errors import MissingExtraError
 from mien.evaluation.metrics import ece
 from mien.export import FORMATS, export
+from mien.pipeline_options import DEFAULT_MODEL
 
 SPLIT = "PublicTest"
 ROUNDS = 25
@@ -35,7 +36,7 @@ def main() -> None:
     words.add_argument("--file", type=Path, action="append", default=[], help="an exported file to measure as well")
     options = words.parse_args()
     dataset = load_data([options.data], options.votes, set_aside=False)
-    original = Bundle.load(DEFAULT, threads=1)
+    original = Bundle.load(DEFAULT_MODEL, threads=1)
     bundles = {"onnx": original}
     with tempfile.TemporaryDirectory() as folder:
         for name, chosen in FORMATS.items():
@@ -52,7 +53,9 @@ def main() -> None:
             bundle = Bundle.load(path, threads=1)
             bundles[bundle.metadata.card["export"]["format"]] = bundle
         rows = measure(bundles, dataset.split(SPLIT))
-    write_results("formats", {"machine": describe(), "model": DEFAULT, "split": SPLIT, "rounds": ROUNDS, "rows": rows})
+    write_results(
+        "formats", {"machine": describe(), "model": DEFAULT_MODEL, "split": SPLIT, "rounds": ROUNDS, "rows": rows}
+    )
     write_table("formats", HEADING, [cells(row) for row in rows], page="export")
 
 

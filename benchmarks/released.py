@@ -18,7 +18,7 @@ from benchmarks.machine import describe, write_results
 from benchmarks.options import parser
 from benchmarks.page import write_table
 from mien import model_card
-from mien.bundle import DEFAULT, Bundle, released
+from mien.bundle import Bundle, released
 from mien.datasets import FaceDataset, load_data
 from mien.evaluation import metrics
 from mien.evaluation.evaluate import (
@@ -29,6 +29,7 @@ from mien.evaluation.evaluate import (
     evaluate_bundle,
     test_sets,
 )
+from mien.pipeline_options import DEFAULT_MODEL
 
 CORNERS = ((0, 0), (-2, -2), (-2, 2), (2, -2), (2, 2))
 LABELS = {"fer2013": "FER2013's label, 7 emotions", "ferplus": "FER+, plurality of eight"}
@@ -78,7 +79,7 @@ def main() -> None:
         for ending in ("", WITHOUT_COPIES, WITHOUT_NEAR_COPIES)
     ]
     write_table("released", heading, rows, "model-card")
-    write_table("released.per_class", *per_class(evaluations[DEFAULT]), "model-card")
+    write_table("released.per_class", *per_class(evaluations[DEFAULT_MODEL]), "model-card")
 
 
 def titles(evaluation: Evaluation) -> dict[str, str]:

@@ -14,10 +14,11 @@ from benchmarks.coverage import SPLIT
 from benchmarks.machine import describe, write_results
 from benchmarks.options import parser
 from benchmarks.page import write_table
-from mien.bundle import DEFAULT, released
+from mien.bundle import released
 from mien.datasets import load_data
 from mien.evaluation.corruptions import CORRUPTIONS, LEVELS
 from mien.evaluation.robustness import measure_robustness
+from mien.pipeline_options import DEFAULT_MODEL
 from mien.runs import open_model_source
 
 SEEN = "ferplus, plurality of eight"
@@ -37,7 +38,7 @@ def main() -> None:
     models = {name: each.to_dict() for name, each in measured.items()}
     write_results("robustness", {"machine": describe(), "models": models})
 
-    default = measured[DEFAULT]
+    default = measured[DEFAULT_MODEL]
     rows = [["as they are", "", *[""] * len(LEVELS), f"{default.clean[SEEN]['accuracy']:.1%}"]]
     for name, corruption in CORRUPTIONS.items():
         values = default.corrupted[SEEN]["accuracy"][name]

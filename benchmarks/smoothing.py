@@ -18,9 +18,10 @@ import numpy.typing as npt
 from benchmarks.machine import describe, write_results
 from benchmarks.options import parser
 from benchmarks.page import write_table
-from mien.bundle import DEFAULT, Bundle, softmax
+from mien.bundle import Bundle, softmax
 from mien.datasets import load_data
 from mien.labels import FERPLUS
+from mien.pipeline_options import DEFAULT_MODEL
 from mien.video.tracking.smoothing import CentredAverage, EmotionReporter, Smoother
 
 Array = npt.NDArray[Any]
@@ -47,7 +48,7 @@ SETTINGS = (
 
 def main() -> None:
     options = parser(__doc__).parse_args()
-    bundle = Bundle.load(DEFAULT, threads=1)
+    bundle = Bundle.load(DEFAULT_MODEL, threads=1)
     head = bundle.vote_head
     assert head is not None
     clips = [(bundle.logits(crops)[head.name], truth) for crops, truth in make_clips(options.data, options.votes)]
@@ -56,7 +57,7 @@ def main() -> None:
         found = judge(clips, head.temperature, averaged, seconds, margin)
         results.append({"averaged": averaged, "seconds": seconds, "margin": margin, **found})
         print(results[-1], flush=True)
-    write_results("smoothing", {"machine": describe(), "model": DEFAULT, "settings": results})
+    write_results("smoothing", {"machine": describe(), "model": DEFAULT_MODEL, "settings": results})
     write_page(results)
 
 

@@ -19,8 +19,9 @@ import numpy as np
 
 from benchmarks.machine import describe, write_results
 from mien import EmotionRecognizer
-from mien.bundle import DEFAULT, Bundle
+from mien.bundle import Bundle
 from mien.images import load_image
+from mien.pipeline_options import DEFAULT_MODEL
 from mien.preprocess import FRAME
 
 PHOTOGRAPH = Path(__file__).parents[1] / "examples" / "eileen_collins.jpg"
@@ -33,7 +34,7 @@ def main() -> None:
     print(f"{'':46} {'median':>9} {'least':>9} {'most':>9}")
     for name, figure in figures.items():
         print(f"{name:46} {figure['median']:9.2f} {figure['min']:9.2f} {figure['max']:9.2f} {figure['unit']}")
-    write_results("speed", {"machine": describe(), "model": DEFAULT, "figures": figures})
+    write_results("speed", {"machine": describe(), "model": DEFAULT_MODEL, "figures": figures})
 
 
 def process() -> dict[str, Any]:
@@ -72,7 +73,7 @@ def classification() -> dict[str, Any]:
     """The network on ready-made crops, per face."""
     figures = {}
     for threads in (1, 2):
-        bundle = Bundle.load(DEFAULT, threads=threads)
+        bundle = Bundle.load(DEFAULT_MODEL, threads=threads)
         for batch in (1, 32):
             crops = np.random.default_rng(0).integers(0, 256, (batch, FRAME, FRAME), np.uint8)
             seconds = measure(lambda bundle=bundle, crops=crops: bundle.probabilities(crops), 400 // batch + 20)

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import tiny_bundle
-from mien.bundle import DEFAULT, Bundle, Head, Metadata, released, softmax
+from mien.bundle import Bundle, Head, Metadata, released, softmax
 from mien.cli.main import main
 from mien.errors import BundleError, InputError
 from mien.labels import FER2013, FERPLUS
+from mien.pipeline_options import DEFAULT_MODEL
 from mien.preprocess import InputSpec
 from mien.recognizer import EmotionRecognizer
 
@@ -43,14 +44,14 @@ def test_the_released_bundle_by_name_and_by_path(bundle: Bundle) -> None:
     assert bundle.vote_head.labels == FERPLUS
     assert bundle.head("fer2013").labels == FER2013
     assert bundle.name == bundle.metadata.name
-    by_path = Bundle.load(released()[DEFAULT], threads=1)
+    by_path = Bundle.load(released()[DEFAULT_MODEL], threads=1)
     assert by_path.metadata == bundle.metadata
-    assert Bundle.load(str(released()[DEFAULT]), threads=1).metadata == bundle.metadata
+    assert Bundle.load(str(released()[DEFAULT_MODEL]), threads=1).metadata == bundle.metadata
 
 
 def test_save_writes_the_same_bytes(bundle: Bundle, tmp_path: Path) -> None:
     copy = bundle.save(tmp_path / "new" / "copy.onnx")
-    assert copy.read_bytes() == released()[DEFAULT].read_bytes()
+    assert copy.read_bytes() == released()[DEFAULT_MODEL].read_bytes()
     assert copy.stat().st_size == bundle.size
     np.testing.assert_array_equal(
         Bundle.load(copy, threads=1).logits(crops(2))["ferplus"], bundle.logits(crops(2))["ferplus"]
