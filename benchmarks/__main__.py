@@ -29,6 +29,7 @@ NAMES = (
     "finder_training",
     "finder_emotions",
     "finder_int8",
+    "uncertainty",
     "voice",
     "voice_runs",
     "voice_features",

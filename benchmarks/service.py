@@ -32,7 +32,7 @@ from PIL import Image
 from benchmarks.machine import describe, write_results
 from benchmarks.speed import PHOTOGRAPH
 from mien import EmotionRecognizer
-from mien.results import results_document
+from mien.documents import results_document
 from mien.serve.engine import usable_cores
 
 CLIENTS = (1, 16, 128)

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import tiny_bundle
-from mien.bundle import Bundle, Head, Metadata, released, softmax
+from mien.bundle import Bundle, released, softmax
 from mien.cli.main import main
 from mien.errors import BundleError, InputError
 from mien.labels import FER2013, FERPLUS
+from mien.metadata import Head, Metadata
 from mien.pipeline_options import DEFAULT_MODEL
 from mien.preprocess import InputSpec
 from mien.recognizer import EmotionRecognizer

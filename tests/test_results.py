@@ -14,7 +14,7 @@ from mien import drawing
 from mien.errors import InputError, MissingExtraError
 from mien.face import Face
 from mien.labels import FER2013, FERPLUS, color
-from mien.results import Faces
+from mien.results import UNCERTAINTY_COLUMNS, Faces
 
 EMOTIONS = ["happy", "sad", "contempt"]
 FACE_KEYS = ["box", "score", "landmarks", "emotion", "confidence", "vote_share", "probabilities", "track"]
@@ -179,7 +179,7 @@ def test_rows_and_columns_agree() -> None:
     rows = make().to_rows()
     assert [row["face"] for row in rows] == [0, 1, 2]
     assert all(list(row) == Faces.columns(FERPLUS) for row in rows)
-    assert Faces.columns(FER2013)[-7:] == list(FER2013.names)
+    assert Faces.columns(FER2013)[10:] == [*FER2013.names, *UNCERTAINTY_COLUMNS]
     assert rows[0]["source"] == "party.jpg"
     assert [rows[0][side] for side in ("left", "top", "right", "bottom")] == [10, 20, 110, 90]
     assert rows[0]["contempt"] == 0.05

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+VOTE_NUMBERS = ("expressiveness", "valence", "arousal")
+"""Numbers that are derived from the estimated votes: fields of `Face` and `Faces`, and methods of `LabelSet`."""
+
+
+class Estimate(NamedTuple):
+    """An estimated number, and the interval that holds the real one in nine of ten cases."""
+
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -22,6 +33,13 @@ class Face:
             was not trained on votes.
         track: the person's number in a video, else None.
         fused: the probability of each emotion from face and voice together, where the sound was asked for, else None.
+        emotion_set: the emotions of which one is right with the promised share of cases, the most probable first; None
+            where the model does not know its errors.
+        expressiveness: the share of people, 0 to 1, who see any emotion at all (not "neutral"); None if the model was
+            not trained on votes, as for the next.
+        valence: how pleasant people find what they see, -1 to 1: the mean over the vote distribution, see
+            `mien.labels.LabelSet.valence`.
+        arousal: how aroused people find what they see, -1 to 1, in the same way.
     """
 
     box: tuple[float, float, float, float]
@@ -33,6 +51,10 @@ class Face:
     vote_share: float | None
     track: int | None = None
     fused: dict[str, float] | None = None
+    emotion_set: tuple[str, ...] | None = None
+    expressiveness: Estimate | None = None
+    valence: Estimate | None = None
+    arousal: Estimate | None = None
 
     def top(self, count: int) -> list[tuple[str, float]]:
         """Return the `count` most probable emotions with their probabilities, in descending order."""
@@ -50,6 +72,12 @@ class Face:
             "probabilities": {name: round(value, 4) for name, value in self.probabilities.items()},
             "track": self.track,
         }
+        if self.emotion_set is not None:
+            values["emotion_set"] = list(self.emotion_set)
+        for name in VOTE_NUMBERS:
+            estimate: Estimate | None = getattr(self, name)
+            if estimate is not None:
+                values[name] = {part: round(value, 4) for part, value in estimate._asdict().items()}
         if self.fused is not None:
             values["fused"] = {name: round(value, 4) for name, value in self.fused.items()}
         return values

@@ -42,6 +42,22 @@ _COLORS = {
     "contempt": (86, 180, 233),
 }
 
+# How pleasant and how aroused each emotion is, -1 to 1: mean ratings of pleasure and arousal by Russell and Mehrabian
+# (1977, Evidence for a three-factor theory of emotions, Journal of Research in Personality 11, 273-294). Neutral is
+# their scales' middle; contempt has the values of disgust, as which it counts.
+_RATINGS = {
+    "angry": (-0.51, 0.59),
+    "disgust": (-0.60, 0.35),
+    "fear": (-0.64, 0.60),
+    "happy": (0.76, 0.48),
+    "sad": (-0.63, -0.27),
+    "surprise": (0.40, 0.67),
+    "neutral": (0.0, 0.0),
+    "contempt": (-0.60, 0.35),
+}
+
+NEUTRAL = "neutral"
+
 UNCERTAIN = "uncertain"
 """The label of a face if the model's confidence is too low for an emotion."""
 
@@ -92,6 +108,45 @@ class LabelSet:
         if name not in self.names:
             raise InputError(f"{spelling!r} is no emotion of {self.name!r}; {suggest(name, self.names)}")
         return self.names.index(name)
+
+    def expressiveness(self, shares: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """Return the share of people who see any emotion at all: one minus that of "neutral", float32 (N,), 0 to 1.
+
+        Args:
+            shares: shares of people, (N, len(self)).
+
+        Returns:
+            NaN for a set without "neutral".
+        """
+        import numpy as np
+
+        if NEUTRAL not in self.names:
+            return np.full(len(shares), np.nan, np.float32)
+        return np.asarray(1 - shares[:, self.names.index(NEUTRAL)], np.float32)
+
+    def valence(self, shares: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """Return the mean valence of what people see, float32 (N,), -1 unpleasant to 1 pleasant.
+
+        Each emotion counts with its share, and with the mean rating of its word by Russell and Mehrabian (1977).
+
+        Args:
+            shares: shares of people, (N, len(self)).
+
+        Returns:
+            NaN for a set with an emotion whose rating is not known.
+        """
+        return self._mean_rating(shares, 0)
+
+    def arousal(self, shares: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """Return the mean arousal of what people see, float32 (N,), -1 calm to 1 aroused; as `valence`."""
+        return self._mean_rating(shares, 1)
+
+    def _mean_rating(self, shares: npt.NDArray[np.floating], which: int) -> npt.NDArray[np.float32]:
+        import numpy as np
+
+        unknown = (np.nan, np.nan)
+        ratings = np.array([_RATINGS.get(name, unknown)[which] for name in self.names])
+        return np.asarray(np.asarray(shares, np.float64) @ ratings, np.float32)
 
     def fold(self, probabilities: npt.NDArray[np.floating], target: LabelSet) -> npt.NDArray[np.floating]:
         """Convert probabilities of this set to those of another set.

@@ -6,7 +6,7 @@ files, training or evaluation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +15,20 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from mien.bundle import Bundle, Head, find, released
+from mien.bundle import Bundle, find, released
 from mien.detection import DEFAULT_DETECTOR
 from mien.detection.closeups import detect_at_all_sizes
 from mien.detection.detections import Detections, Detector
 from mien.detection.registry import make_detector
-from mien.errors import InputError
+from mien.errors import ImageError, InputError
+from mien.face import VOTE_NUMBERS
+from mien.images import describe_source, load_image
 from mien.labels import LabelSet
+from mien.metadata import Head
 from mien.options import describe_options
-from mien.pipeline_options import DEFAULT_MODEL, PipelineOptions
+from mien.pipeline_options import BY_EMOTION, DEFAULT_MODEL, ESTIMATE, TRAINING, UNIFORM, PipelineOptions
 from mien.preprocess import WHOLE_FRAME, Framing, crop_faces
+from mien.priors import Prior, check_prior, estimate_prior, ratios, shift
 from mien.results import Faces
 from mien.runtimes.base import CPU
 
@@ -46,7 +50,9 @@ class FaceCrops:
     source: str
 
 
-@describe_options(PipelineOptions, "labels", "size", "min_face", "min_confidence", "flip")
+@describe_options(
+    PipelineOptions, "labels", "size", "min_face", "min_confidence", "flip", "prior", "set_coverage", "set_kind"
+)
 class FacePipeline:
     """Detect the faces of pictures, crop them and classify their emotions.
 
@@ -76,6 +82,9 @@ class FacePipeline:
         min_face: float = 0,
         min_confidence: float = 0.0,
         flip: bool = False,
+        prior: Prior = TRAINING,
+        set_coverage: float = 0.9,
+        set_kind: str = BY_EMOTION,
         threads: int = 0,
         providers: str | Sequence[str] | None = None,
         device: str | None = None,
@@ -86,10 +95,14 @@ class FacePipeline:
         self.min_face = min_face
         self.min_confidence = min_confidence
         self.flip = flip
+        self.prior = check_prior(prior)
+        self.set_coverage = set_coverage
+        self.set_kind = set_kind
         self._session: dict[str, Any] = {"threads": threads, "providers": _providers(providers, device)}
         self._labels = labels
         self._bundle: Bundle | None = None
         self._head: Head | None = None
+        self._factors: npt.NDArray[np.float64] | None = None
         self._model: str | Path = ""
         if isinstance(model, Bundle):
             self._use(model, labels)
@@ -122,6 +135,45 @@ class FacePipeline:
     def _use(self, bundle: Bundle, labels: str | None = None) -> None:
         self._head = bundle.head(labels) if labels else bundle.vote_head or bundle.metadata.heads[0]
         self._bundle = bundle
+        known = None if self._head.uncertainty is None else np.array(self._head.uncertainty.prior)
+        self._factors = ratios(TRAINING if self.prior == ESTIMATE else self.prior, self._head.labels, known)
+        if self._head.uncertainty is not None:
+            self._head.uncertainty.thresholds(self.set_coverage, self.set_kind)  # raises what is wrong with them
+
+    def with_prior(self, prior: Prior) -> Self:
+        """Return a copy with another prior that shares everything else.
+
+        Args:
+            prior: "training", "uniform", or a weight for each emotion.
+
+        Raises:
+            InputError: the prior is unknown, or the model does not say to which frequencies its probabilities belong.
+        """
+        bundle = self.bundle
+        other = copy(self)
+        other.prior = check_prior(prior)
+        other._use(bundle, self.head.name)
+        return other
+
+    def estimate_prior(self, crops: npt.NDArray[np.uint8]) -> dict[str, float]:
+        """Estimate how frequent each emotion is among faces.
+
+        Args:
+            crops: gray, uint8 (n, 48, 48).
+
+        Returns:
+            The frequency of each emotion, for `with_prior`.
+
+        Raises:
+            InputError: there are too few faces, or the model does not say to which frequencies its probabilities
+                belong.
+        """
+        training = self.with_prior(TRAINING)
+        if self.head.uncertainty is None:
+            ratios(UNIFORM, self.labels, None)
+        assert self.head.uncertainty is not None
+        found = estimate_prior(training.classify(crops)[0], np.array(self.head.uncertainty.prior))
+        return dict(zip(self.labels.names, found.tolist(), strict=True))
 
     def with_labels(self, labels: str) -> Self:
         """Return a copy that uses another head of the bundle and shares everything else.
@@ -173,7 +225,38 @@ class FacePipeline:
         shares, vote_head = self.bundle.vote_shares(logits), self.bundle.vote_head
         if shares is not None and vote_head is not None:
             shares = vote_head.labels.fold(shares, self.labels).astype(np.float32)
-        return self.bundle.calibrate(logits)[self.head.name], shares
+        probabilities = self.bundle.calibrate(logits)[self.head.name]
+        return probabilities if self._factors is None else shift(probabilities, self._factors), shares
+
+    def uncertainty(
+        self,
+        probabilities: npt.NDArray[np.float32],
+        shares: npt.NDArray[np.float32] | None,
+        reported: npt.NDArray[np.int64],
+    ) -> dict[str, Any]:
+        """Return `sets` and the VOTE_NUMBERS as `Faces` has them; what the model does not know is left out.
+
+        The sets belong to the probabilities before the prior, since their thresholds do: those by emotion hold whatever
+        the prior is. The reported emotion is always in them.
+
+        Args:
+            probabilities: of `classify`, float32 (n, K).
+            shares: of `classify`.
+            reported: the columns of the reported emotions, int64 (n,).
+        """
+        found: dict[str, Any] = {}
+        known = self.head.uncertainty
+        if known is not None:
+            before = probabilities if self._factors is None else shift(probabilities, 1 / self._factors)
+            found["sets"] = known.sets(before, self.set_coverage, self.set_kind)
+            found["sets"][np.arange(len(before)), reported] = True
+        of_votes = None if self.bundle.vote_head is None else self.bundle.vote_head.uncertainty
+        if shares is not None and of_votes is not None:
+            for name, values in vote_numbers(shares, self.labels).items():
+                if name in of_votes.intervals and not np.isnan(values).any():
+                    bounds = of_votes.intervals[name].bounds(values)
+                    found[name] = np.concatenate([values[:, None], bounds], axis=1)
+        return found
 
     def detect_and_crop(self, pixels: npt.NDArray[np.uint8], source: str) -> FaceCrops:
         """Detect and crop the faces of a picture, for `classify_batch`.
@@ -185,12 +268,32 @@ class FacePipeline:
         detections = self.find(pixels)
         return FaceCrops(detections, self.crop(pixels, detections), (pixels.shape[1], pixels.shape[0]), source)
 
+    def detect_each(self, images: Iterable[Any], *, image_format: str = "RGB") -> Iterator[FaceCrops | ImageError]:
+        """Yield the faces of each picture, or an ImageError if it cannot be read.
+
+        Args:
+            images: pictures as `mien.images.load_image` takes them.
+            image_format: order of the channels of arrays, "RGB" or "BGR".
+        """
+        for image in images:
+            source = describe_source(image)
+            try:
+                pixels = load_image(image, image_format=image_format)
+            except ImageError as error:
+                yield error
+            except InputError as error:  # the argument is no picture; the others are read
+                yield ImageError(str(error), source)
+            else:
+                yield self.detect_and_crop(pixels, source)
+
     def classify_batch(self, pictures: Sequence[FaceCrops]) -> list[Faces]:
         """Classify the faces of several pictures together; return one `Faces` for each picture, in order."""
         if not pictures:
             return []
         probabilities, shares = self.classify(np.concatenate([picture.crops for picture in pictures]))
-        vote_shares = pick_vote_shares(probabilities.argmax(axis=1), shares)
+        reported = probabilities.argmax(axis=1)
+        vote_shares = pick_vote_shares(reported, shares)
+        uncertainty = self.uncertainty(probabilities, shares, reported)
         faces = []
         start = 0
         for picture in pictures:
@@ -203,6 +306,7 @@ class FacePipeline:
                     landmarks=picture.detections.landmarks,
                     probabilities=probabilities[rows],
                     vote_shares=vote_shares[rows],
+                    **{name: values[rows] for name, values in uncertainty.items()},
                     labels=self.labels,
                     size=picture.size,
                     source=picture.source,
@@ -210,6 +314,11 @@ class FacePipeline:
                 )
             )
         return faces
+
+
+def vote_numbers(shares: npt.NDArray[np.floating], labels: LabelSet) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the numbers that are derived from vote shares (n, K) over `labels`, float32 (n,) each, by name."""
+    return {name: getattr(labels, name)(shares) for name in VOTE_NUMBERS}
 
 
 def pick_vote_shares(columns: npt.NDArray[np.int64], shares: npt.NDArray[np.float32] | None) -> npt.NDArray[np.float32]:

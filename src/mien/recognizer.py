@@ -21,7 +21,7 @@ from mien.errors import ImageError, InputError
 from mien.images import describe_source, is_one_image, load_image
 from mien.options import make_options
 from mien.pipeline import FaceCrops, FacePipeline
-from mien.pipeline_options import DEFAULT_MODEL
+from mien.pipeline_options import DEFAULT_MODEL, ESTIMATE
 from mien.preprocess import FRAME, check_crops
 from mien.results import Faces
 from mien.runs import Run
@@ -240,9 +240,15 @@ class EmotionRecognizer(FacePipeline):
             raise InputError("images: expected several pictures, got one. Use predict, or give a list of one")
         if not isinstance(images, Iterable):
             raise InputError(f"images: expected several pictures, got {type(images).__name__}")
-        images = iter(images)
-        while chunk := list(islice(images, PICTURES_AT_ONCE)):
-            yield from self._predict_chunk(chunk, image_format)
+        found, ready = self.detect_each(images, image_format=image_format), self
+        if self.prior == ESTIMATE:  # all faces are needed before the first answer; pictures are not kept
+            everything = list(found)
+            ready = self._with_estimate([each for each in everything if isinstance(each, FaceCrops)])
+            found = iter(everything)
+        while chunk := list(islice(found, PICTURES_AT_ONCE)):
+            answers = iter(ready.classify_batch([each for each in chunk if isinstance(each, FaceCrops)]))
+            for each in chunk:
+                yield each if isinstance(each, ImageError) else next(answers)
 
     def predict_crops(self, faces: npt.NDArray[np.uint8], source: str = "crops") -> Faces:
         """Predict the emotions of face crops that are framed as in FER2013 (docs/face-crop.md).
@@ -256,33 +262,25 @@ class EmotionRecognizer(FacePipeline):
         """
         crops = check_crops(faces)
         frames = Detections.of_boxes(np.tile([0, 0, FRAME, FRAME], (len(crops), 1)))
-        return self.classify_batch([FaceCrops(frames, crops, (FRAME, FRAME), source)])[0]
+        return self._answer(FaceCrops(frames, crops, (FRAME, FRAME), source))
 
     def _predict_one(self, image: Any, image_format: str) -> Faces:
         pixels = load_image(image, image_format=image_format)
-        return self.classify_batch([self.detect_and_crop(pixels, describe_source(image))])[0]
+        return self._answer(self.detect_and_crop(pixels, describe_source(image)))
+
+    def _answer(self, found: FaceCrops) -> Faces:
+        ready = self._with_estimate([found]) if self.prior == ESTIMATE else self
+        return ready.classify_batch([found])[0]
+
+    def _with_estimate(self, pictures: list[FaceCrops]) -> Self:
+        crops = [np.zeros((0, FRAME, FRAME), np.uint8), *(picture.crops for picture in pictures)]
+        return self.with_prior(self.estimate_prior(np.concatenate(crops)))
 
     @staticmethod
     def _raised(result: Faces | ImageError) -> Faces:
         if isinstance(result, ImageError):
             raise result
         return result
-
-    def _predict_chunk(self, images: list[Any], image_format: str) -> list[Faces | ImageError]:
-        found: list[FaceCrops] = []
-        failures: dict[int, ImageError] = {}
-        for position, image in enumerate(images):
-            source = describe_source(image)
-            try:
-                pixels = load_image(image, image_format=image_format)
-            except ImageError as error:
-                failures[position] = error
-            except InputError as error:  # the argument is no picture; the batch continues
-                failures[position] = ImageError(str(error), source)
-            else:
-                found.append(self.detect_and_crop(pixels, source))
-        answers = iter(self.classify_batch(found))
-        return [failures[position] if position in failures else next(answers) for position in range(len(images))]
 
     def track(
         self, source: Any, *, voice: bool | PathLike | VoiceRecognizer = False, **options: Any

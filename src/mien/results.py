@@ -1,25 +1,57 @@
-"""`Faces`: the faces of one picture as a struct of arrays, and the JSON document of many pictures."""
+"""`Faces`: the faces of one picture as a struct of arrays."""
 
 from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, overload
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import ImageError, InputError, MissingExtraError, SoundError, describe_value
-from mien.face import Face
+from mien.errors import InputError, MissingExtraError, describe_value
+from mien.face import VOTE_NUMBERS, Estimate, Face
 from mien.labels import UNCERTAIN, LabelSet, color
-from mien.version import __version__
-
-SCHEMA = 2
-"""Version of the documents that mien writes as JSON."""
 
 FloatArray = npt.NDArray[np.float32]
+
+
+SET_SEPARATOR = "|"
+"""Between the emotions of a set in a table."""
+
+_ARRAYS = (
+    "boxes",
+    "scores",
+    "landmarks",
+    "probabilities",
+    "vote_shares",
+    "track_ids",
+    "reported",
+    "fused",
+    "sets",
+    *VOTE_NUMBERS,
+)
+"""The fields of `Faces` that have a row for each face."""
+
+UNCERTAINTY_COLUMNS = (
+    "emotion_set",
+    *(column for name in VOTE_NUMBERS for column in (name, f"{name}_low", f"{name}_high")),
+)
+"""Columns of tables after the emotions; None where the model does not know its errors or no votes."""
+
+
+def uncertainty_columns(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of UNCERTAINTY_COLUMNS of a face's document."""
+    found: dict[str, Any] = dict.fromkeys(UNCERTAINTY_COLUMNS)
+    if values.get("emotion_set") is not None:
+        found["emotion_set"] = SET_SEPARATOR.join(values["emotion_set"])
+    for name in VOTE_NUMBERS:
+        estimate = values.get(name)
+        if estimate is not None:
+            found |= {name: estimate["value"], f"{name}_low": estimate["low"], f"{name}_high": estimate["high"]}
+    return found
 
 
 def _check(name: str, array: Any, shape: tuple[int, ...], dtype: type[np.generic]) -> None:
@@ -50,6 +82,12 @@ class Faces:
         reported: columns of the reported emotions, int64 (n,); None: the most probable ones. In a video an emotion is
             reported until another is likelier by a margin.
         min_confidence: probability, 0 to 1, below which a face's emotion is reported as "uncertain".
+        sets: which emotions are in the set that holds the right one with the promised share of cases, bool (n, K), or
+            None where the model does not know its errors.
+        expressiveness: share of people who see any emotion at all, with the interval of nine in ten cases, float32
+            (n, 3): the estimate, the least, the greatest; None if the model was not trained on votes.
+        valence: how pleasant people find what they see, -1 to 1, in the same form.
+        arousal: how aroused people find what they see, -1 to 1, in the same form.
     """
 
     boxes: FloatArray
@@ -64,6 +102,10 @@ class Faces:
     reported: npt.NDArray[np.int64] | None = None
     min_confidence: float = 0.0
     fused: FloatArray | None = None
+    sets: npt.NDArray[np.bool_] | None = None
+    expressiveness: FloatArray | None = None
+    valence: FloatArray | None = None
+    arousal: FloatArray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.boxes) if isinstance(self.boxes, np.ndarray) else 0
@@ -78,14 +120,19 @@ class Faces:
             _check(name, getattr(self, name), shape, np.float32)
         if n and not (self.probabilities.min() >= 0 and np.allclose(self.probabilities.sum(axis=1), 1, atol=1e-3)):
             raise InputError("Faces.probabilities: expected rows from 0 that sum to 1")
-        if self.fused is not None:
-            _check("fused", self.fused, (n, len(self.labels)), np.float32)
-        if self.track_ids is not None:
-            _check("track_ids", self.track_ids, (n,), np.int64)
-        if self.reported is not None:
-            _check("reported", self.reported, (n,), np.int64)
-            if n and not (self.reported.min() >= 0 and self.reported.max() < len(self.labels)):
-                raise InputError(f"Faces.reported: expected columns 0 to {len(self.labels) - 1}, got {self.reported}")
+        optional: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
+            "fused": ((n, len(self.labels)), np.float32),
+            "track_ids": ((n,), np.int64),
+            "reported": ((n,), np.int64),
+            "sets": ((n, len(self.labels)), np.bool_),
+            **dict.fromkeys(VOTE_NUMBERS, ((n, 3), np.float32)),
+        }
+        for name, (shape, dtype) in optional.items():
+            if getattr(self, name) is not None:
+                _check(name, getattr(self, name), shape, dtype)
+        last = len(self.labels) - 1
+        if self.reported is not None and n and not (self.reported.min() >= 0 and self.reported.max() <= last):
+            raise InputError(f"Faces.reported: expected columns 0 to {last}, got {self.reported}")
 
     @classmethod
     def none(
@@ -125,17 +172,9 @@ class Faces:
     def __getitem__(self, index: int | slice | npt.NDArray[Any]) -> Face | Faces:
         """Return one `Face` by its number, or the `Faces` of a slice, a mask or an array of numbers."""
         if not isinstance(index, int | np.integer):
-            return replace(
-                self,
-                boxes=self.boxes[index],
-                scores=self.scores[index],
-                landmarks=self.landmarks[index],
-                probabilities=self.probabilities[index],
-                vote_shares=self.vote_shares[index],
-                track_ids=None if self.track_ids is None else self.track_ids[index],
-                reported=None if self.reported is None else self.reported[index],
-                fused=None if self.fused is None else self.fused[index],
-            )
+            arrays: dict[str, Any] = {name: getattr(self, name) for name in _ARRAYS}
+            chosen: dict[str, Any] = {name: None if each is None else each[index] for name, each in arrays.items()}
+            return replace(self, **chosen)
         probabilities = self.probabilities[index]
         best = int(self._columns[index])
         points = self.landmarks[index]
@@ -152,7 +191,16 @@ class Faces:
             fused=None
             if self.fused is None
             else dict(zip(self.labels.names, map(float, self.fused[index]), strict=True)),
+            emotion_set=None if self.sets is None else self._set(self.sets[index], probabilities),
+            **{name: self._estimate(name, index) for name in VOTE_NUMBERS},
         )
+
+    def _estimate(self, name: str, index: int) -> Estimate | None:
+        values = getattr(self, name)
+        return None if values is None else Estimate(*map(float, values[index]))
+
+    def _set(self, members: npt.NDArray[np.bool_], probabilities: FloatArray) -> tuple[str, ...]:
+        return tuple(self.labels.names[column] for column in np.argsort(-probabilities) if members[column])
 
     @property
     def emotions(self) -> list[str]:
@@ -186,7 +234,7 @@ class Faces:
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """Return a flat dict per face: source, face, box, score, emotion, confidence, vote_share, and each emotion."""
+        """Return a flat dict per face, with the keys of `columns`."""
         return [
             {
                 "source": self.source,
@@ -197,6 +245,7 @@ class Faces:
                 "confidence": values["confidence"],
                 "vote_share": values["vote_share"],
                 **values["probabilities"],
+                **uncertainty_columns(values),
             }
             for number, values in enumerate(face.to_dict() for face in self)
         ]
@@ -216,7 +265,7 @@ class Faces:
             "confidence",
             "vote_share",
         ]
-        return [*fixed, *labels.names]
+        return [*fixed, *labels.names, *UNCERTAINTY_COLUMNS]
 
     def to_pandas(self) -> Any:
         """Return the rows as a pandas DataFrame.
@@ -337,40 +386,3 @@ class Faces:
         head = "".join(f"<th>{title}</th>" for title in ("", "emotion", "confidence", "seen by", "all", "box"))
         table = f"<table><tr>{head}</tr>{''.join(rows)}</table>" if len(self) else ""
         return f"<p>{html.escape(self._headline())}</p>{table}"
-
-
-class HasDocument(Protocol):
-    """A result that can be written as JSON."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        ...
-
-
-def results_document(model: str, labels: LabelSet, results: Iterable[Faces | ImageError]) -> dict[str, Any]:
-    """Return the JSON document of several pictures.
-
-    It holds the schema version, the model, the labels, one object per picture, and the errors with their reasons.
-
-    Args:
-        model: the name of the bundle that predicted them.
-        labels: its label set.
-        results: results and errors, in any order.
-    """
-    return document_of(model, labels, "images", results)
-
-
-def document_of(
-    model: str, labels: LabelSet, name: str, results: Iterable[HasDocument | ImageError | SoundError]
-) -> dict[str, Any]:
-    """Return the JSON document of several results; `name` is the key under which they are listed."""
-    results = list(results)
-    errors = [error for error in results if isinstance(error, ImageError | SoundError)]
-    return {
-        "schema": SCHEMA,
-        "mien": __version__,
-        "model": model,
-        "labels": {"name": labels.name, "emotions": list(labels.names)},
-        name: [result.to_dict() for result in results if not isinstance(result, ImageError | SoundError)],
-        "errors": [{"source": error.source, "reason": error.reason} for error in errors],
-    }

@@ -24,8 +24,8 @@ from mien.batch.settings import ReaderConfig
 from mien.batch.sources import is_video
 from mien.batch.store import Store
 from mien.batch.table import parquet
+from mien.documents import SCHEMA
 from mien.errors import InputError
-from mien.results import SCHEMA
 from mien.version import __version__
 
 MANIFEST = "_manifest.json"

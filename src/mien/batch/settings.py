@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mien.bundle import Bundle
+from mien.errors import InputError
 from mien.options import same_option
-from mien.pipeline_options import PipelineOptions
+from mien.pipeline_options import ESTIMATE, PipelineOptions
+from mien.priors import check_prior
 from mien.recognizer import EmotionRecognizer
 from mien.runtimes.base import ModelFile
 from mien.video.options import AnalysisOptions
@@ -28,6 +30,9 @@ class ReadSettings:
         size: see `model`.
         min_face: see `model`.
         flip: see `model`.
+        prior: see `model`; "estimate" is not possible, since workers do not know each other's faces.
+        set_coverage: see `model`.
+        set_kind: see `model`.
         provider: execution provider of the model.
         every: as in `mien.video.options.AnalysisOptions`, like the next four.
         fps: see `every`.
@@ -42,6 +47,9 @@ class ReadSettings:
     size: int | None = same_option(PipelineOptions, "size")
     min_face: float = same_option(PipelineOptions, "min_face")
     flip: bool = same_option(PipelineOptions, "flip")
+    prior: Any = same_option(PipelineOptions, "prior")
+    set_coverage: float = same_option(PipelineOptions, "set_coverage")
+    set_kind: str = same_option(PipelineOptions, "set_kind")
     provider: str = "cpu"
     every: int = same_option(AnalysisOptions, "every")
     fps: float | None = same_option(AnalysisOptions, "fps")
@@ -51,6 +59,11 @@ class ReadSettings:
 
     def __post_init__(self) -> None:
         AnalysisOptions(**self.analysis)  # validates them
+        if check_prior(self.prior) == ESTIMATE:
+            raise InputError(
+                "prior 'estimate': expected 'training', 'uniform' or weights, since the workers of a batch do not know "
+                "each other's faces. Estimate on a part of them (`EmotionRecognizer.estimate_prior`) and give weights"
+            )
 
     @property
     def analysis(self) -> dict[str, Any]:
@@ -98,6 +111,9 @@ class ReaderConfig:
             size=chosen.size,
             min_face=chosen.min_face,
             flip=chosen.flip,
+            prior=chosen.prior,
+            set_coverage=chosen.set_coverage,
+            set_kind=chosen.set_kind,
             threads=threads,
         )
 

@@ -6,9 +6,10 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
+from mien.documents import SCHEMA
 from mien.errors import MissingExtraError
 from mien.labels import LabelSet
-from mien.results import SCHEMA
+from mien.results import UNCERTAINTY_COLUMNS
 from mien.version import __version__
 from mien.video.rows import ROWS_AT_ONCE
 
@@ -43,6 +44,8 @@ def schema(labels: LabelSet) -> Any:
         **dict.fromkeys(("left", "top", "right", "bottom", "score"), arrow.float32()),
         "emotion": word,
         **dict.fromkeys(("confidence", "vote_share", *labels.names), arrow.float32()),
+        **dict.fromkeys(UNCERTAINTY_COLUMNS, arrow.float32()),
+        "emotion_set": arrow.dictionary(arrow.int16(), arrow.string()),
         "error": arrow.string(),
     }
     return arrow.schema(list(kinds.items()), {"mien.schema": str(SCHEMA), "mien.version": __version__})

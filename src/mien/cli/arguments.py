@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 LABELS = tuple(LABEL_SETS)
 
+READING = ("model", "detector", "labels", "size", "min_face", "flip", "prior", "set_coverage", "set_kind")
+"""The fields of `PipelineOptions` that every command which reads faces has."""
+
 
 def add_data(parser: Any, *, positional: bool = False, required: bool = True) -> None:
     """Add the arguments that name labelled faces.
@@ -49,7 +52,11 @@ def add_data(parser: Any, *, positional: bool = False, required: bool = True) ->
 
 def add_reading(parser: Any) -> None:
     """Add the arguments that define the recognizer."""
-    add_options(parser, PipelineOptions, ["model", "detector", "labels", "size", "min_face", "flip"])
+    add_options(
+        parser,
+        PipelineOptions,
+        ["model", "detector", "labels", "size", "min_face", "flip", "prior", "set_coverage", "set_kind"],
+    )
     add_provider(parser)
 
 
@@ -178,5 +185,8 @@ def recognizer_of(options: argparse.Namespace) -> EmotionRecognizer:
         min_face=options.min_face,
         min_confidence=options.min_confidence,
         flip=options.flip,
+        prior=options.prior,
+        set_coverage=options.set_coverage,
+        set_kind=options.set_kind,
         providers=options.provider,
     )

@@ -10,10 +10,11 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
+from mien.documents import results_document
 from mien.errors import ImageError
 from mien.labels import UNCERTAIN, LabelSet, color
 from mien.recognizer import EmotionRecognizer
-from mien.results import Faces, results_document
+from mien.results import Faces
 
 WORTH_A_LINE = 0.005
 """Least probability of an emotion in the table; smaller ones would be rounded to 0 %."""
@@ -53,6 +54,8 @@ def as_table(results: list[Faces], top: int) -> Table:
     for title, justify in (("face", "right"), ("size", "right"), ("seen by", "right")):
         table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     table.add_column("emotion" if top == 1 else f"emotions, top {top}")
+    if any(result.sets is not None for result in results):
+        table.add_column("one of")
     for result in results:
         picture = Text(Path(result.source).name)  # not a str, in which rich would look for [markup]
         if not len(result):
@@ -71,6 +74,7 @@ def as_table(results: list[Faces], top: int) -> Table:
                 f"{right - left:.0f}x{lower - upper:.0f}",
                 "" if face.vote_share is None else f"{face.vote_share:.0%}",
                 emotions,
+                *(() if face.emotion_set is None else (" or ".join(face.emotion_set),)),
             )
     return table
 

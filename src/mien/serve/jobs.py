@@ -24,9 +24,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mien.documents import SCHEMA
 from mien.errors import MienError, MissingExtraError, VideoError
 from mien.recognizer import EmotionRecognizer
-from mien.results import SCHEMA
 from mien.serve.folders import age_of, is_alive, new_folder, remove_folder
 from mien.serve.middleware.metrics import ServiceMetrics
 from mien.serve.problems import ProblemError, busy, retry_after

@@ -13,12 +13,14 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from mien.bundle import Bundle, Head, Metadata, softmax
+from mien.bundle import Bundle, softmax
 from mien.datasets import FaceDataset, plurality, vote_shares
 from mien.errors import ExportError
 from mien.evaluation import metrics
 from mien.evaluation.calibration import ClassScaling, fit_temperature, select_class_scaling
+from mien.evaluation.uncertainty import with_uncertainty
 from mien.labels import FERPLUS, LABEL_SETS
+from mien.metadata import Head, Metadata
 from mien.preprocess import InputSpec, to_input
 from mien.runtimes.onnx import METADATA_KEY
 from mien.training.models import Network
@@ -74,7 +76,8 @@ def export_bundle(
     logits = dict(raw)
     for name, scaling in scalings.items():
         expected[name], logits[name] = scaling.apply(expected[name]), scaling.apply(logits[name])
-    metadata = Metadata(recipe.name, fit_heads(logits, validation), spec, dict(card))
+    heads = with_uncertainty(fit_heads(logits, validation), logits, validation)
+    metadata = Metadata(recipe.name, heads, spec, dict(card))
     metadata.card["calibration"] = calibration_effect(raw, logits, metadata.heads, validation)
     if scalings:
         metadata.card["class_scaling"] = {

@@ -18,8 +18,10 @@ import numpy.typing as npt
 
 from mien.detection.detections import Detections, non_maximum_suppression
 from mien.pipeline import FacePipeline
+from mien.pipeline_options import ESTIMATE
 from mien.results import Faces
 from mien.video.background import BackgroundDetection
+from mien.video.film_prior import with_estimated_prior
 from mien.video.frame_result import FrameResult
 from mien.video.io.frames import OPEN_TIMEOUT, Frame, Source
 from mien.video.io.opening import open_source
@@ -303,6 +305,8 @@ def analyze(
     """
     options = options or AnalysisOptions()
     opened: Source = source if hasattr(source, "frames") and hasattr(source, "notes") else open_source(source)
+    if pipeline.prior == ESTIMATE:
+        pipeline = with_estimated_prior(pipeline, source, opened, options.sampling)
     realtime = opened.live if options.realtime is None else options.realtime
     rate = min(opened.rate / options.every if opened.rate else np.inf, options.fps or np.inf)
     analyzer = FrameAnalyzer(

@@ -44,13 +44,16 @@ class FrameResult:
     def moment(self, name: str, averages: npt.NDArray[np.float32], columns: npt.NDArray[np.int64]) -> Moment:
         """Return the moment with averaged values, shaped as `values`, and the reported columns, int64 (n,)."""
         count = len(self.pipeline.labels)
+        probabilities = np.ascontiguousarray(averages[:, :count])
+        shares = averages[:, count:] if averages.shape[1] > count else None
         image = self.frame.image
         faces = Faces(
             boxes=self.faces.boxes,
             scores=self.faces.scores,
             landmarks=self.faces.landmarks,
-            probabilities=np.ascontiguousarray(averages[:, :count]),
-            vote_shares=pick_vote_shares(columns, averages[:, count:] if averages.shape[1] > count else None),
+            probabilities=probabilities,
+            vote_shares=pick_vote_shares(columns, shares),
+            **self.pipeline.uncertainty(probabilities, shares, columns),
             labels=self.pipeline.labels,
             size=(image.shape[1], image.shape[0]),
             source=name,

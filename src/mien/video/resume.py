@@ -16,7 +16,6 @@ from typing import Any
 from mien.errors import InputError
 from mien.files import write_atomically
 from mien.labels import LabelSet
-from mien.results import SCHEMA
 from mien.video.moment import Moment
 from mien.video.rows import journal_of, row_frames
 
@@ -65,7 +64,7 @@ class ResumePoint:
         resume: time, in seconds, of the first frame that is analyzed again.
         last: the frame before it, or None.
         next_track: the first unused track number.
-        version: version of the rows in the file; new rows are written in the same version.
+        columns: names of the columns in the file; new rows have the same ones.
         state: the state of the analysis before that frame, with which the rows equal those of one run; None: unknown.
     """
 
@@ -73,7 +72,7 @@ class ResumePoint:
     resume: float
     last: Moment | None
     next_track: int
-    version: int = SCHEMA
+    columns: tuple[str, ...]
     state: dict[str, Any] | None = None
 
 
@@ -94,19 +93,20 @@ def find_resume_point(path: str | Path, labels: LabelSet) -> ResumePoint | None:
         raise InputError(f"{target} is finished: a Parquet file that is cut short has its rows in {journal.name}")
     if not journal.exists():
         return None
-    size, before, last, most, version = 0, None, None, 0, SCHEMA
+    names: tuple[str, ...] = ()
+    size, before, last, most = 0, None, None, 0
     for offset, found, moment in row_frames(journal, labels):
-        size, version, before, last = offset, found, last, moment
+        size, names, before, last = offset, found, last, moment
         most = max(most, *moment.faces.track_ids.tolist()) if moment.faces.track_ids is not None else most
     if last is None:
         return None
     kept = ResumeFile(journal).load()
     if kept is not None and kept["size"] <= journal.stat().st_size:
-        return ResumePoint(kept["size"], kept["state"]["time"], None, most + 1, version, kept["state"])
+        return ResumePoint(kept["size"], kept["state"]["time"], None, most + 1, names, kept["state"])
     log.warning(
         "%s: not found, or not of these rows: averages begin anew at %.3f s, and rows after it may differ slightly "
         "from those of one run",
         ResumeFile(journal).path,
         last.time,
     )
-    return ResumePoint(size, last.time, before, most + 1, version)
+    return ResumePoint(size, last.time, before, most + 1, names)

@@ -19,9 +19,10 @@ from typing import IO, Any, Protocol
 import numpy as np
 
 from mien.errors import DataError, InputError, MissingExtraError
+from mien.face import VOTE_NUMBERS
 from mien.files import BOM, replacing
 from mien.labels import UNCERTAIN, LabelSet
-from mien.results import SCHEMA, Faces
+from mien.results import SET_SEPARATOR, UNCERTAINTY_COLUMNS, Faces, uncertainty_columns
 from mien.video.moment import Moment
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
@@ -32,28 +33,30 @@ ROWS_AT_ONCE = 50_000
 _FIXED = ("time", "frame", "track", "left", "top", "right", "bottom", "score", "emotion", "confidence", "vote_share")
 
 
-_FIRST_NAMES = {"vote_share": "intensity"}
-"""Columns that had another name in version 1 of the rows."""
+_NAMES_SINCE = {"intensity": "vote_share"}
+"""Columns of version 1 of the rows that have another name since."""
 
 
 VOICE_COLUMNS = ("fused", "fused_confidence", "voice", "voice_confidence")
 """Columns at the end of rows with sound: the emotion of face and voice together, and that of the voice alone."""
 
 
-def columns(labels: LabelSet, version: int = SCHEMA, voice: bool = False) -> list[str]:
-    """Return the names of the columns, in order, for a version of the rows (1 or 2).
+def columns(labels: LabelSet, *, voice: bool = False) -> list[str]:
+    """Return the names of the columns, in order.
 
-    They are time in seconds, frame, track, box in pixels, score, emotion, confidence, vote_share and a column per
-    emotion; with the sound also VOICE_COLUMNS.
+    They are time in seconds, frame, track, box in pixels, score, emotion, confidence, vote_share, a column per emotion,
+    and UNCERTAINTY_COLUMNS; with the sound also VOICE_COLUMNS.
     """
-    fixed = [_FIRST_NAMES.get(name, name) for name in _FIXED] if version == 1 else _FIXED
-    return [*fixed, *labels.names, *(VOICE_COLUMNS if voice else ())]
+    return [*_FIXED, *labels.names, *UNCERTAINTY_COLUMNS, *(VOICE_COLUMNS if voice else ())]
 
 
-def version_of(names: Sequence[str], labels: LabelSet) -> int | None:
-    """Return the version of the rows with these columns; None if they are not rows of these labels."""
-    faces = list(names)[: -len(VOICE_COLUMNS)] if tuple(names)[-len(VOICE_COLUMNS) :] == VOICE_COLUMNS else list(names)
-    return next((version for version in (SCHEMA, 1) if faces == columns(labels, version)), None)
+def are_columns(names: Sequence[str], labels: LabelSet) -> bool:
+    """Tell whether these are the columns of rows of these labels, as this or an earlier version writes them."""
+    rest = [_NAMES_SINCE.get(name, name) for name in names]
+    for optional in (VOICE_COLUMNS, UNCERTAINTY_COLUMNS):
+        if tuple(rest[-len(optional) :]) == optional:
+            rest = rest[: -len(optional)]
+    return rest == [*_FIXED, *labels.names]
 
 
 def rows_of(moment: Moment) -> list[dict[str, Any]]:
@@ -69,6 +72,7 @@ def rows_of(moment: Moment) -> list[dict[str, Any]]:
                 **dict(zip(("left", "top", "right", "bottom"), values["box"], strict=True)),
                 **{name: values[name] for name in ("score", "emotion", "confidence", "vote_share")},
                 **values["probabilities"],
+                **uncertainty_columns(values),
                 **({} if face.fused is None else _voice_values(face.fused, moment)),
             }
         )
@@ -89,14 +93,14 @@ class EarlierRows(Protocol):
 
     Attributes:
         size: bytes of the file that are kept.
-        version: version of the rows in the file; new rows are written in the same version.
+        columns: names of the columns in the file; new rows have the same ones.
     """
 
     @property
     def size(self) -> int: ...
 
     @property
-    def version(self) -> int: ...
+    def columns(self) -> tuple[str, ...]: ...
 
 
 class RowWriter:
@@ -127,7 +131,7 @@ class RowWriter:
         self.labels = labels
         self.count = 0
         self._journal = journal_of(self.path)
-        self._names = columns(labels, earlier.version if earlier else SCHEMA, voice)
+        self._names = list(earlier.columns) if earlier else columns(labels, voice=voice)
         self._json = self._journal is not None and self._journal.suffix == ".jsonl"
         self._file = sys.stdout if self._journal is None else self._open(self._journal, earlier)
         if not self._json and earlier is None:
@@ -150,7 +154,7 @@ class RowWriter:
             return
         self._file.close()
         if self.path.suffix.lower() == ".parquet" and kind is None:
-            to_parquet(self._journal, self.path, self.labels, voice=self._names[-1] == VOICE_COLUMNS[-1])
+            to_parquet(self._journal, self.path, self._names)
             self._journal.unlink()
 
     @property
@@ -163,7 +167,7 @@ class RowWriter:
         rows = rows_of(moment)
         if not rows:
             return
-        rows = [dict(zip(self._names, row.values(), strict=True)) for row in rows]
+        rows = [{name: row[_NAMES_SINCE.get(name, name)] for name in self._names} for row in rows]
         text = io.StringIO()
         if self._json:
             text.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -216,13 +220,13 @@ def read_rows(path: str | Path, labels: LabelSet, before: float = float("inf")) 
         yield moment
 
 
-def to_parquet(journal: Path, path: Path, labels: LabelSet, *, voice: bool = False) -> Path:
-    """Convert a journal of JSON lines to a Parquet file, whole or not at all, and return its path."""
+def to_parquet(journal: Path, path: Path, names: Sequence[str]) -> Path:
+    """Convert a journal of JSON lines with these columns to a Parquet file, whole or not at all; return its path."""
     pyarrow, parquet = parquet_library()
-    kinds = {name: pyarrow.float32() for name in columns(labels, voice=voice)}
+    kinds = {_NAMES_SINCE.get(name, name): pyarrow.float32() for name in names}
     kinds |= {"time": pyarrow.float64(), "frame": pyarrow.int64(), "track": pyarrow.int64()}
-    for name in ("emotion", *(("fused", "voice") if voice else ())):
-        kinds[name] = pyarrow.dictionary(pyarrow.int8(), pyarrow.string())
+    for name in kinds.keys() & {"emotion", "emotion_set", "fused", "voice"}:
+        kinds[name] = pyarrow.dictionary(pyarrow.int16(), pyarrow.string())
     schema = pyarrow.schema(list(kinds.items()))
     with (
         replacing(path) as temporary,
@@ -244,19 +248,19 @@ def parquet_library() -> tuple[Any, Any]:
     return pyarrow, pyarrow.parquet
 
 
-def row_frames(path: Path, labels: LabelSet) -> Iterator[tuple[int, int, Moment]]:
-    """Yield every frame with the byte offset of its rows and their version; only whole lines are read."""
+def row_frames(path: Path, labels: LabelSet) -> Iterator[tuple[int, tuple[str, ...], Moment]]:
+    """Yield every frame with the byte offset of its rows and their columns; only whole lines are read."""
     for frame, group in groupby(_lines(path, labels), key=lambda item: item[2]["frame"]):
         items = list(group)
-        offset, version, _ = items[0]
-        yield offset, version, _moment(int(frame), [row for *_, row in items], labels)
+        offset, names, _ = items[0]
+        yield offset, names, _moment(int(frame), [row for *_, row in items], labels)
 
 
 def _parquet_frames(path: Path, labels: LabelSet) -> Iterator[tuple[Moment]]:
     """Yield every frame of a Parquet file, reading one row group at a time."""
     _, parquet = parquet_library()
     with parquet.ParquetFile(path) as file:
-        if version_of(file.schema_arrow.names, labels) is None:
+        if not are_columns(file.schema_arrow.names, labels):
             raise DataError(f"{path}: {_expected(labels)}, got {file.schema_arrow.names}")
         rows = (_renamed(row) for batch in file.iter_batches(ROWS_AT_ONCE) for row in batch.to_pylist())
         for frame, group in groupby(rows, key=lambda row: row["frame"]):
@@ -267,8 +271,8 @@ def _moment(frame: int, rows: list[dict[str, Any]], labels: LabelSet) -> Moment:
     return Moment(float(rows[0]["time"]), frame, _faces(rows, labels))
 
 
-def _lines(path: Path, labels: LabelSet) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """Yield whole lines as dicts with the column names of version 2, with their byte offset and their version."""
+def _lines(path: Path, labels: LabelSet) -> Iterator[tuple[int, tuple[str, ...], dict[str, Any]]]:
+    """Yield whole lines as dicts with today's column names, with their byte offset and the file's own columns."""
     names = columns(labels)
     with path.open("rb") as file:
         offset = 0
@@ -276,14 +280,14 @@ def _lines(path: Path, labels: LabelSet) -> Iterator[tuple[int, int, dict[str, A
             header = file.readline()
             offset = len(header)
             found = header.decode(errors="replace").removeprefix(BOM).strip()
-            if header and version_of(found.split(","), labels) is None:
+            if header and not are_columns(found.split(","), labels):
                 raise DataError(f"{path}: {_expected(labels)}, got {found!r}. {_MEND}")
             names = found.split(",")
         for line in file:
             if not line.endswith(b"\n"):
                 return
             row = _parsed(line, names, path, labels)
-            yield offset, version_of(list(row), labels) or SCHEMA, _renamed(row)
+            yield offset, tuple(row), _renamed(row)
             offset += len(line)
 
 
@@ -295,9 +299,8 @@ def _expected(labels: LabelSet) -> str:
 
 
 def _renamed(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of any version with the column names of version 2."""
-    names = {first: name for name, first in _FIRST_NAMES.items()}
-    return {names.get(name, name): value for name, value in row.items()}
+    """Return a row of any version with today's column names."""
+    return {_NAMES_SINCE.get(name, name): value for name, value in row.items()}
 
 
 def _parsed(line: bytes, names: list[str], path: Path, labels: LabelSet) -> dict[str, Any]:
@@ -305,7 +308,7 @@ def _parsed(line: bytes, names: list[str], path: Path, labels: LabelSet) -> dict
         if path.suffix.lower() == ".csv":
             return dict(zip(names, next(csv.reader([line.decode()])), strict=True))
         row = dict(json.loads(line))
-        if version_of(list(row), labels) is None:
+        if not are_columns(list(row), labels):
             raise ValueError(f"the keys {list(row)}")
         return row
     except (ValueError, TypeError) as error:
@@ -326,6 +329,7 @@ def _faces(rows: list[dict[str, Any]], labels: LabelSet) -> Faces:
         landmarks=np.full((len(rows), 5, 2), np.nan, np.float32),
         probabilities=probabilities / probabilities.sum(axis=1, keepdims=True),
         vote_shares=numbers("vote_share")[:, 0],
+        **_uncertainty(rows, labels, numbers),
         labels=labels,
         size=(0, 0),
         track_ids=np.array([int(row["track"]) for row in rows], np.int64),
@@ -337,3 +341,16 @@ def _faces(rows: list[dict[str, Any]], labels: LabelSet) -> Faces:
             np.int64,
         ),
     )
+
+
+def _uncertainty(rows: list[dict[str, Any]], labels: LabelSet, numbers: Any) -> dict[str, Any]:
+    """Return the arrays of `Faces` that UNCERTAINTY_COLUMNS hold; those that the rows lack are left out."""
+    found: dict[str, Any] = {}
+    for name in VOTE_NUMBERS:
+        values = numbers(*(column for column in UNCERTAINTY_COLUMNS if column.startswith(name) and column in rows[0]))
+        if values.shape[1] and not np.isnan(values).any():
+            found[name] = values
+    if all(row.get("emotion_set") for row in rows):
+        members = [row["emotion_set"].split(SET_SEPARATOR) for row in rows]
+        found["sets"] = np.array([[name in each for name in labels.names] for each in members])
+    return found

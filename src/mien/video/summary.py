@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.face import Face
+from mien.face import VOTE_NUMBERS, Face
 from mien.files import write_atomically
 from mien.labels import UNCERTAIN, LabelSet
 from mien.results import Faces
@@ -74,8 +74,8 @@ class Person:
         times: seconds per reported emotion.
         transitions: how often the reported emotion changed from one to another.
         peaks: the strongest moments per emotion, strongest first.
-        bins: per time step float32 (2 K + 1,): sums of probabilities, how often each emotion was reported, and the
-            number of sightings.
+        bins: per time step float32 (2 K + 4,): sums of probabilities, how often each emotion was reported, sums of
+            VOTE_NUMBERS (NaN where unknown), and the number of sightings.
     """
 
     number: int
@@ -88,6 +88,13 @@ class Person:
     transitions: Counter[tuple[str, str]] = field(default_factory=Counter)
     peaks: dict[str, list[EmotionPeak]] = field(default_factory=dict)
     bins: dict[int, npt.NDArray[np.float32]] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The mean of each of VOTE_NUMBERS over the sightings; empty where they are unknown."""
+        sums = np.stack([*self.bins.values()]).sum(axis=0, dtype=np.float64)[-1 - len(VOTE_NUMBERS) :]
+        means = (sums[:-1] / sums[-1]).tolist()
+        return {} if np.isnan(means).any() else dict(zip(VOTE_NUMBERS, means, strict=True))
 
     @property
     def shares(self) -> dict[str, float]:
@@ -111,12 +118,14 @@ class TrackSegment:
         width: seconds of a step.
         probabilities: mean probabilities of each step, float32 (n, K).
         reported: column of the emotion that was reported most in each step, int64 (n,); -1 where none was certain.
+        expressiveness: its mean in each step, float32 (n,); NaN where unknown.
     """
 
     start: float
     width: float
     probabilities: npt.NDArray[np.float32]
     reported: npt.NDArray[np.int64]
+    expressiveness: npt.NDArray[np.float32]
 
     @property
     def edges(self) -> npt.NDArray[np.float64]:
@@ -171,10 +180,12 @@ class Summary:
             self._keep_peak(person, time, face, image)
             step = int((time - self.first) / self.width)
             count = len(self.labels)
-            sums = person.bins.setdefault(step, np.zeros(2 * count + 1, np.float32))
+            sums = person.bins.setdefault(step, np.zeros(2 * count + len(VOTE_NUMBERS) + 1, np.float32))
             sums[:count] += faces.probabilities[row]
             if face.emotion != UNCERTAIN:
                 sums[count + self.labels.index(face.emotion)] += 1
+            estimates = (getattr(face, name) for name in VOTE_NUMBERS)
+            sums[2 * count : -1] += [np.nan if each is None else each.value for each in estimates]
             sums[-1] += 1
 
     def segments(self, person: Person) -> list[TrackSegment]:
@@ -192,11 +203,13 @@ class Summary:
             every = np.arange(steps[0], steps[-1] + 1)
             means = sums[:, :count] / sums[:, -1:]
             between = np.stack([np.interp(every, steps, column) for column in means.T], axis=1)
+            expressiveness = np.interp(every, steps, sums[:, 2 * count] / sums[:, -1])
             nearest = np.clip(np.searchsorted(steps, every, side="right") - 1, 0, None)
             counts = sums[nearest, count : 2 * count]
             reported = np.where(counts.any(axis=1), counts.argmax(axis=1), -1)
             start = (self.first or 0.0) + steps[0] * self.width
-            segments.append(TrackSegment(start, self.width, between.astype(np.float32), reported))
+            probabilities = between.astype(np.float32)
+            segments.append(TrackSegment(start, self.width, probabilities, reported, expressiveness.astype(np.float32)))
         return segments
 
     def listed_people(self) -> list[Person]:
@@ -220,6 +233,7 @@ class Summary:
                     "seen": round(person.seen, 3),
                     "frames": person.frames,
                     "shares": {name: round(share, 4) for name, share in person.shares.items()},
+                    **{name: round(value, 4) for name, value in person.numbers.items()},
                     "strongest": [
                         {
                             "time": round(peak.time, 3),
@@ -252,6 +266,9 @@ class Summary:
             rows.append([f"#{person.number}", clock(person.first), clock(person.last), f"{person.seen:.1f} s", shares])
         text = [_left_last(rows)]
         for person in listed:
+            if person.numbers:
+                means = ", ".join(f"{name} {value:.2f}" for name, value in person.numbers.items())
+                text.append(f"#{person.number} on average: {means}")
             peaks = ", ".join(
                 f"{peak.emotion} {peak.probability:.0%} at {clock(peak.time)}" for peak in person.strongest(4)
             )

@@ -11,9 +11,9 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from mien.documents import document_of
 from mien.errors import InputError, MissingExtraError, SoundError, describe_value
 from mien.labels import NO_SPEECH, UNCERTAIN, LabelSet, color
-from mien.results import document_of
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from helpers.service_client import JPEG, png, problem, serving
 from mien import EmotionRecognizer
-from mien.results import results_document
+from mien.documents import results_document
 from mien.serve.schemas import FacesDocument
 
 

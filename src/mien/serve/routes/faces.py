@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from mien.documents import results_document
 from mien.errors import ImageError
-from mien.results import results_document
 from mien.serve import uploads
 from mien.serve.engine import MAX_MIN_FACE, Engine, PictureUpload, RequestOptions
 from mien.serve.problems import ProblemError

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from mien.documents import SCHEMA
 from mien.labels import hex_color
-from mien.results import SCHEMA
 from mien.serve.engine import Engine
 from mien.serve.middleware.metrics import CONTENT_TYPE
 from mien.serve.schemas import ModelsDocument, StatusDocument

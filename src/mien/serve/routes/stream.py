@@ -13,10 +13,10 @@ import anyio
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from mien.documents import SCHEMA
 from mien.errors import ImageError, InputError, suggest
 from mien.images import load_image
 from mien.recognizer import EmotionRecognizer
-from mien.results import SCHEMA
 from mien.serve.engine import Engine, RequestOptions
 from mien.serve.middleware.keys import SUBPROTOCOL
 from mien.serve.problems import ProblemError

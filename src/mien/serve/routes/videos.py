@@ -15,10 +15,10 @@ from fastapi import APIRouter, Query, Request
 from python_multipart.multipart import parse_options_header
 from starlette.responses import FileResponse, Response, StreamingResponse
 
+from mien.documents import SCHEMA
 from mien.errors import MissingExtraError
 from mien.labels import LabelSet
 from mien.options import help_of
-from mien.results import SCHEMA
 from mien.serve import uploads
 from mien.serve.engine import RequestOptions
 from mien.serve.jobs import DONE, TIMELINES, Job, rows_after

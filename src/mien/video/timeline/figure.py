@@ -33,9 +33,10 @@ def as_figure(summary: Summary) -> Any:
 
 def _figure(summary: Summary) -> Any:
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    from mien.figure_style import SOFT, WIDE
+    from mien.figure_style import INK, SOFT, WIDE
 
     people = drawn_people(summary)
     first, last = summary.first or 0.0, max(summary.last, (summary.first or 0.0) + 0.1)
@@ -49,6 +50,8 @@ def _figure(summary: Summary) -> Any:
         if most >= 0.02
     }
     handles = [Patch(color=hex_color(name), label=name) for name in summary.labels.names if name in present]
+    if any(person.numbers for person in people):
+        handles.append(Line2D([], [], color=INK, linewidth=1.4, label="expressiveness"))
     figure.suptitle(
         f"{Path(summary.source).name}", x=0.06, y=1 - 0.08 / height, ha="left", va="top", fontsize=9.5, weight="bold"
     )
@@ -84,6 +87,8 @@ def _draw_person(
         first: time of the left edge, in seconds.
         last: time of the right edge, in seconds.
     """
+    from matplotlib.patheffects import withStroke
+
     from mien.figure_style import INK, SOFT
 
     names = summary.labels.names
@@ -91,8 +96,9 @@ def _draw_person(
     strip = figure.add_axes((left, foot + 0.4 / height, width, 0.1 / height))
     areas = figure.add_axes((left, foot + 0.52 / height, width, 0.66 / height), sharex=strip)
     for segment in summary.segments(person):
-        times, values = points_of(segment, last)
+        times, values, curve = points_of(segment, last)
         areas.stackplot(times, values.T, colors=[hex_color(name) for name in names], linewidth=0)
+        areas.plot(times, curve, color=INK, linewidth=1.1, path_effects=[withStroke(linewidth=2.4, foreground="white")])
         for start, end, column in segment.spans():
             strip.axvspan(start, min(end, last), color=hex_color(summary.labels.at(column)), linewidth=0)
     areas.set(xlim=(first, last), ylim=(0, 1), yticks=[0, 0.5, 1])

@@ -45,6 +45,10 @@ svg { display: block; width: 100%; height: auto; overflow: visible; }
 svg text { fill: var(--soft); font-size: 12px; }
 .rule { stroke: var(--grid); stroke-width: 1; }
 .lead { stroke: var(--soft); stroke-width: 1; fill: none; }
+.curve, .halo { fill: none; stroke: #1f2328; stroke-width: 1.4; }
+.halo { stroke: #ffffff; stroke-width: 3.4; }
+.legend b { display: inline-block; width: 1.2em; border-top: 2px solid var(--ink); margin-right: .4em;
+  vertical-align: .25em; }
 .cursor { stroke: var(--ink); stroke-width: 1; visibility: hidden; }
 .now { min-height: 1.5em; font-size: .88rem; color: var(--soft); font-variant-numeric: tabular-nums; padding-left: 4%; }
 footer { color: var(--soft); font-size: .88rem; border-top: 1px solid var(--grid); padding-top: .7rem; }
@@ -56,8 +60,8 @@ footer { color: var(--soft); font-size: .88rem; border-top: 1px solid var(--grid
 <p class="under">$under</p>
 <div class="legend">$legend</div>
 $people
-<footer>Height of a colour: the probability of its emotion, averaged in time. Strip: the emotion that is reported.
-Faces: the strongest moments. $more Read by mien.</footer>
+<footer>Height of a colour: the probability of its emotion, averaged in time. $curve
+Strip: the emotion that is reported. Faces: the strongest moments. $more Read by mien.</footer>
 <script>
 for (const part of document.querySelectorAll("section[data-steps]")) {
   const steps = JSON.parse(part.dataset.steps), names = $names, svg = part.querySelector("svg");
@@ -72,8 +76,9 @@ for (const part of document.querySelectorAll("section[data-steps]")) {
     cursor.style.visibility = t >= $first && t <= $last ? "visible" : "hidden";
     if (!run) { now.textContent = clock(Math.max(t, $first)) + "  not seen"; return; }
     const row = run.values[Math.floor((t - run.start) / run.width)];
+    const seen = run.curve ? "   expressiveness " + run.curve[Math.floor((t - run.start) / run.width)] + "%" : "";
     now.textContent = clock(t) + "  " + row.map((v, k) => [v, names[k]]).filter(p => p[0] >= 1)
-      .sort((a, b) => b[0] - a[0]).map(p => p[1] + " " + p[0] + "%").join("  ");
+      .sort((a, b) => b[0] - a[0]).map(p => p[1] + " " + p[0] + "%").join("  ") + seen;
   });
   svg.addEventListener("pointerleave", () => { cursor.style.visibility = "hidden"; now.textContent = ""; });
 }
@@ -88,12 +93,16 @@ def as_html(summary: Summary) -> str:
     people = drawn_people(summary)
     first, last = summary.first or 0.0, max(summary.last, (summary.first or 0.0) + 0.1)
     legend = "".join(f'<span><i style="background:rgb{color(name)}"></i>{name}</span>' for name in summary.labels.names)
+    known = any(person.numbers for person in people)
+    if known:
+        legend += "<span><b></b>expressiveness</span>"
     name = Path(summary.source).name or "video"
     return _PAGE.substitute(
         title=html.escape(name),
         under=html.escape(f"{clock(first)} to {clock(last)}, {summary.frames} frames, {_count(len(people))}"),
         legend=legend,
         people="\n".join(_part(summary, person, first, last) for person in people),
+        curve="Line: the share of people who see any emotion at all." if known else "",
         more=html.escape(_more(summary, people)),
         names=list(summary.labels.names),
         width=_WIDTH,
@@ -126,7 +135,7 @@ def _part(summary: Summary, person: Person, first: float, last: float) -> str:
     parts.append(f'<line class="cursor" y1="{top}" y2="{foot}"></line>')
     steps = ",".join(
         f'{{"start":{segment.start:.3f},"width":{segment.width:.4g},"values":'
-        f"{np.round(segment.probabilities * 100).astype(int).tolist()}}}"
+        f"{np.round(segment.probabilities * 100).astype(int).tolist()}{_curve_steps(segment)}}}"
         for segment in segments
     ).replace(" ", "")
     return (
@@ -134,6 +143,12 @@ def _part(summary: Summary, person: Person, first: float, last: float) -> str:
         f'<svg viewBox="0 0 {_WIDTH} {foot + 18}" role="img" aria-label="{html.escape(headline(person))}">'
         f'{"".join(parts)}</svg><div class="now"></div></section>'
     )
+
+
+def _curve_steps(segment: TrackSegment) -> str:
+    if np.isnan(segment.expressiveness).any():
+        return ""
+    return f',"curve":{np.round(segment.expressiveness * 100).astype(int).tolist()}'
 
 
 def _axis(x: Any, top: float, foot: float, first: float, last: float) -> str:
@@ -153,7 +168,7 @@ def _axis(x: Any, top: float, foot: float, first: float, last: float) -> str:
 
 def _areas(summary: Summary, segment: TrackSegment, x: Any, top: float, last: float) -> str:
     """Return the stacked areas as SVG, the first label at the bottom."""
-    times, values = points_of(segment, last)
+    times, values, curve = points_of(segment, last)
     heights = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
     heights /= np.maximum(heights[:, -1:], 1e-6)
     across = [x(time) for time in times]
@@ -164,6 +179,9 @@ def _areas(summary: Summary, segment: TrackSegment, x: Any, top: float, last: fl
         upper = [f"{a},{top + _AREA * (1 - b):.1f}" for a, b in zip(across, heights[:, column + 1], strict=True)]
         lower = [f"{a},{top + _AREA * (1 - b):.1f}" for a, b in zip(across, heights[:, column], strict=True)]
         shapes.append(f'<polygon points="{" ".join(upper + lower[::-1])}" fill="rgb{color(name)}"></polygon>')
+    if not np.isnan(curve).any():
+        line = " ".join(f"{a},{top + _AREA * (1 - b):.1f}" for a, b in zip(across, curve, strict=True))
+        shapes += [f'<polyline class="{kind}" points="{line}"></polyline>' for kind in ("halo", "curve")]
     return "".join(shapes)
 
 

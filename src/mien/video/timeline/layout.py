@@ -56,8 +56,8 @@ def pictures_of(person: Person) -> list[EmotionPeak]:
     return sorted((peak for peak in person.strongest(PICTURES) if peak.picture), key=lambda peak: peak.time)
 
 
-def points_of(segment: TrackSegment, last: float) -> tuple[Any, Any]:
-    """Return times (n + 2,) and probabilities (n + 2, K) at the middles of the steps and at both ends.
+def points_of(segment: TrackSegment, last: float) -> tuple[Any, Any, Any]:
+    """Return times (n + 2,), probabilities (n + 2, K) and expressiveness (n + 2,), at both ends too.
 
     Args:
         segment: the segment, of n steps.
@@ -65,5 +65,8 @@ def points_of(segment: TrackSegment, last: float) -> tuple[Any, Any]:
     """
     middles = segment.start + (np.arange(len(segment.reported)) + 0.5) * segment.width
     end = max(min(segment.edges[-1], last), middles[-1])
-    values = segment.probabilities
-    return np.concatenate([[segment.start], middles, [end]]), np.concatenate([values[:1], values, values[-1:]])
+    times = np.concatenate([[segment.start], middles, [end]])
+    values, curve = (
+        np.concatenate([each[:1], each, each[-1:]]) for each in (segment.probabilities, segment.expressiveness)
+    )
+    return times, values, curve
