@@ -30,6 +30,7 @@ NAMES = (
     "finder_emotions",
     "finder_int8",
     "uncertainty",
+    "finetuning",
     "voice",
     "voice_runs",
     "voice_features",

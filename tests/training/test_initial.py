@@ -6,15 +6,23 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from helpers import tiny_bundle
+from helpers.paths import EXAMPLES
+from mien.bundle import Bundle
 from mien.datasets import FaceDataset
 from mien.errors import RecipeError
+from mien.images import load_image
+from mien.preprocess import to_input
 from mien.training import fit
+from mien.training.export import network_logits
 from mien.training.fit import Run, train
-from mien.training.recipe import Recipe
+from mien.training.initial import start_from
+from mien.training.models import build
+from mien.training.recipe import Recipe, load_recipe, make_recipe
 
 pytestmark = pytest.mark.slow
 
@@ -95,3 +103,48 @@ class TestStartingFromAnotherRun:
         teacher.write_bytes(tiny_bundle.content(scale=2))
         with pytest.raises(RecipeError, match="was started with other teachers"):
             train(recipe, dataset, tmp_path / "run", resume=True)
+
+
+@pytest.fixture(scope="module")
+def faces() -> np.ndarray:
+    """Crops with something in them: the portraits of the examples, moved about."""
+    sheet = load_image(EXAMPLES / "contact_sheet.jpg").mean(axis=2).astype(np.uint8)
+    rng = np.random.default_rng(0)
+    places = zip(rng.integers(0, sheet.shape[0] - 96, 64), rng.integers(0, sheet.shape[1] - 96, 64), strict=True)
+    return np.stack([sheet[y : y + 96 : 2, x : x + 96 : 2] for y, x in places])
+
+
+class TestStartingFromABundle:
+    @pytest.mark.parametrize(("name", "error"), [("mien", 1e-3), ("mien-nano", 1.5)])
+    def test_the_network_computes_what_the_bundle_does(self, name: str, error: float, faces: np.ndarray) -> None:
+        """A bundle in 8 bits rounds its activations too, which the network does not."""
+        bundle = Bundle.load(name, threads=1)
+        card = bundle.metadata.card
+        recipe = make_recipe(card["recipe"] | {"initial": name, "teacher": {}})
+        network = build(recipe.network.name, recipe.network.options, {"fer2013": 7, "ferplus": 8}, recipe.input.size)
+        start_from(recipe.initial, network, faces)
+        expected, found = bundle.logits(faces), network_logits(network.eval(), faces, bundle.metadata.input)
+        for head, values in found.items():
+            scaling = card["class_scaling"][head]
+            assert np.abs(values * scaling["factors"] + scaling["offsets"] - expected[head]).max() < error
+        network.train()
+        with torch.no_grad():
+            trained = network(torch.from_numpy(to_input(faces, bundle.metadata.input)))
+        assert (
+            np.abs(trained["ferplus"].numpy() - found["ferplus"]).mean() < 2
+        )  # batch norms have the faces' statistics
+
+    def test_another_network_and_another_file_are_refused(self, tiny: MakeRecipe, faces: np.ndarray) -> None:
+        recipe = tiny()
+        network = build(recipe.network.name, recipe.network.options, {"fer2013": 7}, recipe.input.size)
+        with pytest.raises(RecipeError, match="expected a bundle of the same network"):
+            start_from("mien", network, faces)
+        with pytest.raises(RecipeError, match=r"a released bundle \(mien, mien-nano\) or a bundle's file, got mine"):
+            start_from("mine", network, faces)
+
+    def test_heads_of_other_labels_start_anew(self, faces: np.ndarray) -> None:
+        recipe = load_recipe("finetune")
+        network = build(recipe.network.name, recipe.network.options, {"affectnet": 8, "fer2013": 7}, recipe.input.size)
+        fresh = network.state_dict()["heads.affectnet.weight"].clone()
+        start_from(recipe.initial, network, faces)
+        assert torch.equal(network.state_dict()["heads.affectnet.weight"], fresh)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,8 @@ from mien.federated.weights import Arrays, arrays_of, load_arrays
 from mien.files import replacing
 from mien.runs import Row, Run, write_history
 from mien.training.batches import FaceTensors
+from mien.training.initial import start_from
 from mien.training.recipe import Recipe
-from mien.training.run_record import start_from
 from mien.training.silenced_warnings import quiet_lightning
 
 RoundResult = Callable[[Row], None]
@@ -55,7 +54,7 @@ class RoundHistory:
         if run.last.is_file():
             self._restore()
         elif recipe.initial:
-            start_from(Run(Path(recipe.initial)), self.module.network)
+            start_from(recipe.initial, self.module.network, validation.faces)
 
     @property
     def done(self) -> int:

@@ -32,15 +32,13 @@ from mien.training.callbacks import (
     StochasticWeightAveraging,
     warming_ema,
 )
+from mien.training.initial import best_weights, start_from, warn_about_seen_faces
 from mien.training.module import ExpressionModule, logged_metrics, seed_of
 from mien.training.recipe import Recipe
 from mien.training.run_record import (
     begin_run,
-    best_weights,
     checkpoint_seconds,
     finish_run,
-    start_from,
-    warn_about_seen_faces,
 )
 from mien.training.schedule import TrainingClock
 from mien.training.silenced_warnings import quiet_lightning
@@ -142,10 +140,9 @@ def train(
             clock=clock,
         )
         if recipe.initial and checkpoint_path is None:
-            start = Run(Path(recipe.initial))
-            start_from(start, module.network)
+            start_from(recipe.initial, module.network, training.faces)
             if first:
-                warn_about_seen_faces(start, recipe, dataset)
+                warn_about_seen_faces(recipe.initial, recipe, dataset)
         facts = _begin(run, recipe, dataset, training, validation_split) if first else {}
         if resume and checkpoint_path is None and first:
             log.warning("%s has no finished epoch to go on from: it starts at the beginning", run.folder)

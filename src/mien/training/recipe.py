@@ -43,7 +43,8 @@ class Recipe(RecipeSection):
     seed: int = Field(0, ge=0, description="seed of the weights, the order of the faces and the augmentation")
     initial: str = Field(
         "",
-        description="folder of a run of the same network, whose best weights are the initial ones; empty: random",
+        description="folder of a run of the same network, whose best weights are the initial ones, a released bundle's "
+        "name, or a bundle's file; empty: random",
     )
     epochs: int = Field(60, ge=1, description="passes over the training split")
     batch_size: int = Field(128, ge=2, description="faces per step")

@@ -32,6 +32,7 @@ from mien.files import replacing, write_atomically
 from mien.runs import Run, processor
 from mien.training.callbacks import History
 from mien.training.export import export_bundle
+from mien.training.initial import initial_file
 from mien.training.models import Network, gflop
 from mien.training.module import trainable_parameters
 from mien.training.recipe import Recipe
@@ -161,47 +162,6 @@ def log_scores(evaluation: Evaluation, bundle: Bundle) -> None:
     )
 
 
-def best_weights(run: Run) -> tuple[dict[str, torch.Tensor], int]:
-    """Return the network's weights and buffers at a run's best epoch, and that epoch, from 1."""
-    checkpoint = torch.load(run.best, map_location="cpu", weights_only=False)
-    prefix = "network."
-    weights = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
-    return weights, int(checkpoint["epoch"]) + 1
-
-
-def start_from(run: Run, network: Network) -> None:
-    """Load the best weights of a run into a network, in place; heads that the run did not have keep their weights.
-
-    Raises:
-        RecipeError: the run has no checkpoint, or trained another network.
-    """
-    if not run.best.is_file():
-        raise RecipeError(f"initial: expected the folder of a run, with checkpoints/{run.best.name}, got {run.folder}")
-    weights, _ = best_weights(run)
-    fresh = network.state_dict()
-    usable = {name: values for name, values in weights.items() if name in fresh and values.shape == fresh[name].shape}
-    body = [name for name in {**weights, **fresh} if not name.startswith("heads.")]
-    if different := [name for name in body if name not in usable]:
-        raise RecipeError(
-            f"initial: expected a run of the same network, but {len(different)} of its {len(body)} tensors differ "
-            f"({different[0]}). Take [network] from {run.recipe}"
-        )
-    network.load_state_dict({**fresh, **usable})
-
-
-def warn_about_seen_faces(start: Run, recipe: Recipe, dataset: FaceDataset) -> None:
-    """Warn if the run that this one starts from may have been trained on faces that are held out here."""
-    if not (recipe.data.folds or recipe.data.validation == "held-out") or not start.facts.is_file():
-        return
-    before = json.loads(start.facts.read_text(encoding="utf-8"))["data"]
-    if before["digest"] != dataset.digest and set(before["sources"]) & set(dataset.sources.tolist()):
-        log.warning(
-            "%s may have learnt faces that are held out here, and figures on them would be too good; with the same "
-            "data, seed and [data] it has not",
-            start.folder,
-        )
-
-
 def write_predictions(path: Path, bundle: Bundle, validation: FaceDataset, split: str) -> None:
     """Write the bundle's probabilities on its validation split, for paired comparison with other runs."""
     arrays: dict[str, Any] = {"labels": validation.labels, "split": split, "digest": validation.faces_digest}
@@ -233,7 +193,7 @@ def source_digests(recipe: Recipe, *, started: bool = False) -> dict[str, Any]:
     if recipe.teacher.bundles:
         facts["teachers"] = {name: _sha256(find(name)) for name in recipe.teacher.bundles}
     if recipe.initial and not started:
-        facts["initial"] = _sha256(Run(Path(recipe.initial)).best)
+        facts["initial"] = _sha256(initial_file(recipe.initial))
     return facts
 
 

@@ -49,7 +49,7 @@ def _figure(summary: Summary) -> Any:
         for name, most in zip(summary.labels.names, segment.probabilities.max(axis=0), strict=True)
         if most >= 0.02
     }
-    handles = [Patch(color=hex_color(name), label=name) for name in summary.labels.names if name in present]
+    handles: list[Any] = [Patch(color=hex_color(name), label=name) for name in summary.labels.names if name in present]
     if any(person.numbers for person in people):
         handles.append(Line2D([], [], color=INK, linewidth=1.4, label="expressiveness"))
     figure.suptitle(
