@@ -58,6 +58,7 @@ def make_session(content: bytes, *, threads: int = 0, providers: Sequence[str] =
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_mem_pattern = False  # it would keep a plan for each size of picture, and memory with it
     options.log_severity_level = 4  # errors are raised
     own = {"openvino": {"load_config": OPENVINO_THREADS % threads}} if threads else {}
     return onnxruntime.InferenceSession(

@@ -1,0 +1,88 @@
+"""Processes of their own for what may take much memory or time: with limits, low priority, and ended with the server.
+
+Such a process runs `python -m MODULE`, and its standard input is a pipe that the server holds: when the server ends,
+however it ends, the pipe ends, and so does the process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from typing import IO
+
+NICENESS = 5
+"""By how much the priority is lower than the server's: small pictures and live streams go first."""
+
+MMAP_THRESHOLD = 1 << 20
+"""Bytes from which the C library gives a freed block back to the system at once."""
+
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
+
+
+def start_child(module: str, *arguments: str, output: bool = False) -> subprocess.Popen[bytes]:
+    """Start a module as a process; its standard error is the server's.
+
+    Args:
+        module: the module, whose first act is `become_child`.
+        *arguments: its arguments.
+        output: whether its standard output is a pipe too.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE if output else subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C reaches the server only, which ends its processes in order
+    )
+
+
+def become_child(memory: int) -> None:
+    """Lower this process's priority and limit its memory.
+
+    Args:
+        memory: most bytes of its data (RLIMIT_DATA), where the system has such a limit.
+    """
+    with suppress(OSError, AttributeError):  # Windows has no priorities of this kind
+        os.nice(NICENESS)
+    give_memory_back()
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+
+
+def end_with(pipe: IO[bytes]) -> None:
+    """End this process when a pipe ends, from which nothing else reads."""
+
+    def watch() -> None:
+        while pipe.read(1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=watch, name="mien-parent", daemon=True).start()
+
+
+def give_memory_back() -> None:
+    """Let the C library (glibc) give freed blocks back to the system instead of keeping them for later."""
+    with suppress(AttributeError, OSError, TypeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_THRESHOLD, MMAP_THRESHOLD)
+        mallopt(_M_ARENA_MAX, 2)
+
+
+def trim_memory() -> None:
+    """Give back what the C library (glibc) has kept of freed blocks."""
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def resident_bytes(process: int) -> int:
+    """Return the resident memory of a process, in bytes; 0 where the system does not tell (it tells on Linux)."""
+    try:
+        with open(f"/proc/{process}/statm", encoding="ascii") as text:
+            return int(text.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return 0
