@@ -46,9 +46,6 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_SIDEWAYS = (5, 6, 7, 8)
-"""Orientations that exchange width and height."""
-
 _BAND_PIXELS = 4_000_000
 """Pixels of a large picture that are converted at a time."""
 
@@ -100,7 +97,9 @@ def load_image(source: Any, max_pixels: int = MAX_PIXELS, *, image_format: str =
 
 
 def size_of(content: bytes | bytearray, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """Return the upright width and height of a picture in pixels, as its header says, without decoding it.
+    """Return the width and height of a picture in pixels, as its header says, without decoding it.
+
+    They are those before the picture is rotated upright: for some files the decoder must run to know of a rotation.
 
     Args:
         content: the bytes of a file.
@@ -111,8 +110,7 @@ def size_of(content: bytes | bytearray, max_pixels: int = MAX_PIXELS) -> tuple[i
     """
     with _opened(bytes(content), "bytes") as image:
         _check_size(image, "bytes", max_pixels)
-        width, height = image.size
-        return (height, width) if _orientation(image) in _SIDEWAYS else (width, height)
+        return image.size
 
 
 def is_one_image(source: Any) -> bool:

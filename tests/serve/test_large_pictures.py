@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile, WebPImagePlugin
 from starlette.testclient import TestClient
 
 from helpers import tiny_bundle
 from helpers.service_client import JPEG, READY, await_ready, png, problem, serving
 from mien.bundle import Bundle
 from mien.detection.detections import Detections
+from mien.images import size_of
 from mien.pipeline import FacePipeline
 from mien.recognizer import EmotionRecognizer
 from mien.serve.picture_worker import find_in_large, pack, unpack
@@ -133,6 +134,29 @@ def test_one_client_does_not_fill_the_queue(bundle_file: str) -> None:
         with pytest.raises(Exception, match="6 of one client"):
             engine._admit("other", 1)
         assert ask(client, png(8, 8), png(8, 8)).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_the_size_of_a_rotated_picture_is_the_upright_one(client: TestClient, kind: str) -> None:
+    content, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (1000, 600)).save(content, kind, exif=exif)
+    (image,) = client.post("/v1/faces", content=content.getvalue(), headers=JPEG).json()["images"]
+    assert (image["width"], image["height"]) == (600, 1000)
+    assert image["faces"][0]["box"] == [0, 0, 600, 1000]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP"])
+def test_a_header_is_read_without_decoding(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = io.BytesIO()
+    Image.new("RGB", (1000, 600)).save(content, kind)
+
+    def decoded(*_: object) -> None:
+        raise AssertionError("it was decoded")
+
+    for name in (ImageFile.ImageFile, WebPImagePlugin.WebPImageFile):
+        monkeypatch.setattr(name, "load", decoded)
+    assert size_of(content.getvalue()) == (1000, 600)
 
 
 class Corner:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.labels import LabelSet
-from mien.serve.children import resident_bytes, start_child
+from mien.serve.children import WATCH_SECONDS, Limits, start_child
 from mien.serve.engine import RequestOptions
 from mien.serve.folders import age_of, is_alive, new_folder, remove_folder
 from mien.serve.job_files import FAILED, Job, RemovedError, ended, failure, iso, read_job, update_job, write_job
@@ -41,8 +41,6 @@ ID = re.compile(r"[A-Za-z0-9_-]{24}")
 MOST_ENDED = 1000
 """Most ended jobs that are kept; beyond it the oldest are removed before they expire."""
 
-WATCH_SECONDS = 0.05
-"""Seconds between two looks at the process that analyzes a video."""
 PROBE_SECONDS = 30.0
 """Most seconds until it is known whether an upload is a video."""
 
@@ -153,18 +151,14 @@ class Jobs:
         settings = self.settings
         request = {"name": name, "max_pixels": settings.max_pixels, "memory": settings.analysis_memory}
         process = start_child("mien.serve.video_probe", str(path), output=True)
-        timer = threading.Timer(PROBE_SECONDS, process.kill)
-        timer.start()
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            with process:
+            with process, Limits(process, PROBE_SECONDS, settings.analysis_memory):
                 send(process.stdin, request)
                 answer, _ = receive(process.stdout)
         except (EOFError, OSError):
             answer = {"unread": "the process that opened it ended. It is damaged"}
-        finally:
-            timer.cancel()
         if "missing" in answer:
             raise ProblemError(501, answer["missing"], "missing-extra")
         if "unread" in answer:
@@ -249,25 +243,26 @@ class Jobs:
 
     def _watch(self, folder: Path, request: dict[str, Any]) -> str:
         """Analyze a video in a process of its own within its limits; return why the process ended, for its error."""
+        most, seconds = self.settings.analysis_memory, self.settings.analysis_seconds
         if self._closing or not (folder / "job.json").exists():
             raise RemovedError
-        most, seconds = self.settings.analysis_memory, self.settings.analysis_seconds
         process = start_child(self.worker, str(folder))
         assert process.stdin is not None
         try:
-            with suppress(OSError):  # it has ended already
-                send(process.stdin, request)
-            end = time.monotonic() + seconds
-            while True:
-                with suppress(subprocess.TimeoutExpired):
-                    code = process.wait(WATCH_SECONDS)
-                    return f"the process that read it has ended (code {code})"
-                if self._closing or not (folder / "job.json").exists():
-                    raise RemovedError
-                if time.monotonic() > end:
-                    return f"it took longer than the {seconds:g} s of --analysis-seconds"
-                if resident_bytes(process.pid) > most:
-                    return f"it needs more than the {most:,} bytes of memory of --analysis-memory"
+            with Limits(process, seconds, most) as limits:
+                with suppress(OSError):  # it has ended already
+                    send(process.stdin, request)
+                code = None
+                while code is None:
+                    with suppress(subprocess.TimeoutExpired):
+                        code = process.wait(WATCH_SECONDS)
+                    if self._closing or not (folder / "job.json").exists():
+                        raise RemovedError
+            reasons = {
+                "seconds": f"it took longer than the {seconds:g} s of --analysis-seconds",
+                "memory": f"it needs more than the {most:,} bytes of memory of --analysis-memory",
+            }
+            return reasons.get(limits.exceeded, f"the process that read it has ended (code {code})")
         finally:
             process.kill()
             process.wait()

@@ -69,6 +69,8 @@ def find_in_large(content: bytes, pipeline: FacePipeline, min_face: float, max_p
     searched = getattr(pipeline.detector, "size", 0) or SEARCHED
     pixels = load_image(content, max_pixels, least_side=round(CROP_SCALE * searched))
     factor = round(max(size) / max(pixels.shape[:2]))
+    if abs(pixels.shape[1] * factor - size[0]) > factor or abs(pixels.shape[0] * factor - size[1]) > factor:
+        size = size[::-1]  # it was rotated upright
     pipeline.min_face = min_face / factor
     found = pipeline.detect_and_crop(pixels, "")
     detections = found.detections

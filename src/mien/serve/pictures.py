@@ -12,13 +12,13 @@ from functools import partial
 
 from mien.errors import ImageError
 from mien.pipeline import FaceCrops
-from mien.serve.children import start_child
+from mien.serve.children import Limits, start_child
 from mien.serve.fairness import FairThreads, Turn
 from mien.serve.messages import receive, send
 from mien.serve.picture_worker import unpack
 
 WORKER = "mien.serve.picture_worker"
-IDLE_SECONDS = 60.0
+IDLE_SECONDS = 30.0
 """Seconds without a large picture after which a process ends and gives its memory back."""
 
 log = logging.getLogger("mien.serve")
@@ -88,26 +88,25 @@ class LargePictures:
 
     def _find(self, picture: LargePicture, seconds_left: Callable[[], float]) -> FaceCrops:
         process = self._process()
-        timer = threading.Timer(max(0.0, seconds_left()), process.kill)
-        timer.start()
         assert process.stdin is not None
         assert process.stdout is not None
         request = {"detector": picture.detector, "size": picture.size, "min_face": picture.min_face, **self._options}
+        limits = Limits(process, seconds_left(), self._memory)
         try:
-            send(process.stdin, request, picture.content)
-            head, content = receive(process.stdout)
+            with limits:
+                send(process.stdin, request, picture.content)
+                head, content = receive(process.stdout)
         except (EOFError, OSError, ValueError) as error:
             process.kill()
             code = process.wait()
             self._end()
-            log.warning("a process for large pictures ended with code %d", code)
-            raise ImageError(
-                f"could not be decoded: the process that did so ended (code {code}). It is damaged, or needs more than "
-                f"{self._memory:,} bytes of memory. Scale it down first",
-                picture.name,
-            ) from error
-        finally:
-            timer.cancel()
+            log.warning("a process for large pictures ended with code %d%s", code, f" ({limits.exceeded})")
+            reason = (
+                f"needs more than the {self._memory:,} bytes of memory of --picture-memory to be decoded"
+                if limits.exceeded == "memory"
+                else f"could not be decoded: the process that did so ended (code {code})"
+            )
+            raise ImageError(f"{reason}. Scale it down first", picture.name) from error
         if "unread" in head:
             raise ImageError(head["unread"], picture.name)
         if "failed" in head:

@@ -111,7 +111,7 @@ class ServiceSettings:
         1, "number of processes for pictures of more than half a megapixel", parse=int, metavar="N"
     )
     picture_memory: int = option(
-        800_000_000, "most bytes of memory of each of these", parse=number_of_bytes, metavar="BYTES"
+        900_000_000, "most bytes of memory of each of these", parse=number_of_bytes, metavar="BYTES"
     )
     batch: int = option(16, "most pictures of a batch of the network", parse=int, metavar="N")
     batch_wait: float = option(

@@ -34,15 +34,12 @@ REPORT_SECONDS = 0.25
 MOST_RATE = 240
 """Frames per second: a file with more frames than this is not analyzed to its end."""
 
-BACKSTOP = 2
-"""The system refuses memory beyond so many times the limit, which the server checks only from time to time."""
-
 
 def main() -> None:
     """Analyze the video `FOLDER/video` as the message on standard input says."""
     head, _ = receive(sys.stdin.buffer)
     settings = ServiceSettings.from_environment(head["settings"])
-    become_child(BACKSTOP * settings.analysis_memory)
+    become_child(settings.analysis_memory)
     end_with(sys.stdin.buffer)
     run(Path(sys.argv[1]), Job(**head["job"]), settings, RequestOptions(**head["options"]), head["every"])
 
