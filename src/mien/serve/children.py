@@ -28,6 +28,9 @@ BACKSTOP = 2
 """The system refuses memory beyond so many times the limit, in case that a process takes it between two looks; what is
 reserved without being used counts there too."""
 
+ARENAS = 2
+"""Heaps of the C library, which would else make one for each thread."""
+
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 
 
@@ -112,12 +115,12 @@ def end_with(pipe: IO[bytes]) -> None:
     threading.Thread(target=watch, name="mien-parent", daemon=True).start()
 
 
-def give_memory_back() -> None:
-    """Let the C library (glibc) give freed blocks back to the system instead of keeping them for later."""
+def give_memory_back(block: int = MMAP_THRESHOLD) -> None:
+    """Let the C library (glibc) give freed blocks of at least `block` bytes back instead of keeping them for later."""
     with suppress(AttributeError, OSError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_MMAP_THRESHOLD, MMAP_THRESHOLD)
-        mallopt(_M_ARENA_MAX, 2)
+        mallopt(_M_MMAP_THRESHOLD, block)
+        mallopt(_M_ARENA_MAX, ARENAS)
 
 
 def trim_memory() -> None:

@@ -24,7 +24,9 @@ from mien.images import load_image, size_of
 from mien.pipeline import FaceCrops
 from mien.recognizer import EmotionRecognizer
 from mien.results import Faces
+from mien.runtimes.onnx import share_memory
 from mien.serve.batching import Batcher
+from mien.serve.children import give_memory_back
 from mien.serve.fairness import FairThreads, Turn
 from mien.serve.middleware.metrics import ServiceMetrics
 from mien.serve.pictures import LargePicture, LargePictures
@@ -38,6 +40,9 @@ BUILT_IN = (DEFAULT_DETECTOR, "whole")
 
 LARGE_PIXELS = 500_000
 """Pixels beyond which a picture is decoded and searched in a process of its own."""
+
+SERVER_BLOCK = 4_000_000
+"""Bytes from which the C library gives a freed block back at once: bodies and frames, not small pictures."""
 
 MOST_OF_QUEUE = 0.75
 """Most of the queue that one client may take."""
@@ -134,6 +139,8 @@ class Engine:
         self.settings = settings
         self.metrics = metrics
         self.cores = settings.threads or usable_cores()
+        share_memory()
+        give_memory_back(SERVER_BLOCK)
         self.bundle = Bundle.load(settings.model, threads=self.cores, providers=settings.provider)
         self.detectors = tuple(dict.fromkeys((settings.detector, *BUILT_IN)))
         self._made: dict[tuple[str, int | None], Detector] = {}
