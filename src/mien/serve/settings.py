@@ -219,7 +219,7 @@ class ServiceSettings:
 
     def to_environment(self) -> dict[str, str]:
         """Return the variables from which `from_environment` makes the same settings."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        values = {each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) is not None}
         texts = {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in values.items()}
         return {PREFIX + name.upper(): text for name, text in texts.items()}
 
