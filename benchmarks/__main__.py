@@ -14,6 +14,7 @@ NAMES = (
     "crop_geometry",
     "reproduction",
     "service",
+    "service_load",
     "batch",
     "formats",
     "coverage",

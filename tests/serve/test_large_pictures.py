@@ -180,11 +180,11 @@ def test_boxes_of_a_shrunk_picture_are_those_of_the_original(kind: str) -> None:
     pipeline = FacePipeline(detector="whole")
     pipeline.detector = corner = Corner()
     found = find_in_large(content.getvalue(), pipeline, 0, 10**7)
-    assert corner.shown == [(200, 400, 3)]  # a fourth: not less than 3.5 times the searched 100
+    assert corner.shown == [(400, 800, 3)]  # a half: not less than 5 times the searched 100
     assert found.size == (1600, 800)
-    np.testing.assert_array_equal(found.detections.boxes, [[40, 80, 280, 360]])
-    np.testing.assert_array_equal(found.detections.landmarks, np.full((1, 5, 2), 120))
-    assert not len(find_in_large(content.getvalue(), pipeline, 241, 10**7).detections)  # in original pixels
+    np.testing.assert_array_equal(found.detections.boxes, [[20, 40, 140, 180]])
+    np.testing.assert_array_equal(found.detections.landmarks, np.full((1, 5, 2), 60))
+    assert not len(find_in_large(content.getvalue(), pipeline, 121, 10**7).detections)  # in original pixels
     again = unpack(*pack(found), "a")
     np.testing.assert_array_equal(again.crops, found.crops)
     np.testing.assert_array_equal(again.detections.boxes, found.detections.boxes)

@@ -127,11 +127,14 @@ async def _load(app: FastAPI) -> None:
 
 
 async def _clean(jobs: Jobs) -> None:
-    """Remove expired jobs and what killed processes have left, and give memory back, periodically."""
+    """Remove expired jobs and what killed processes have left, and give memory back: at the start and periodically.
+
+    A worker that was killed is replaced by a new one, which so removes what it has left.
+    """
     while True:
-        await asyncio.sleep(min(CLEAN_SECONDS, jobs.settings.kept_seconds / 2))
         try:
             await asyncio.to_thread(jobs.clean)
             await asyncio.to_thread(trim_memory)
         except OSError as error:
             log.error("videos could not be cleaned: %s", error.strerror)
+        await asyncio.sleep(min(CLEAN_SECONDS, jobs.settings.kept_seconds / 2))

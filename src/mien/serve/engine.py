@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from typing import Any, TypeVar
 
 import numpy as np
@@ -248,14 +249,11 @@ class Engine:
     async def _predict_one(
         self, picture: PictureUpload, recognizer: EmotionRecognizer, options: RequestOptions, turn: Turn, end: float
     ) -> Faces | ImageError:
-        self._detecting += 1
         try:
             found = await self._find(picture, recognizer, options, turn, end)
         except ImageError as error:
             self.metrics.unread.inc()
             return ImageError(error.reason, picture.name)
-        finally:
-            self._detecting -= 1
         faces = await self.batcher.classify(recognizer, found)
         self.metrics.pictures.inc()
         self.metrics.faces.inc(len(faces))
@@ -269,7 +267,11 @@ class Engine:
         Its size is known only when its header is read, so it is counted as the largest small one first.
         """
         most = replace(turn, megapixels=LARGE_PIXELS / 1e6)
-        pixels, found = await self.threads.run(partial(self._find_in_small, picture, recognizer), most)
+        self._detecting += 1
+        try:
+            pixels, found = await self.threads.run(partial(self._find_in_small, picture, recognizer), most)
+        finally:
+            self._detecting -= 1
         self.threads.queue.charge(turn, (pixels if found else 0) / 1e6 - most.megapixels)
         if found:
             return found
@@ -285,11 +287,15 @@ class Engine:
 
     def _find_in_small(self, picture: PictureUpload, recognizer: EmotionRecognizer) -> tuple[int, FaceCrops | None]:
         """Return a picture's pixels and its faces; None if it is large."""
-        width, height = size_of(picture.content, self.settings.max_pixels)
-        if width * height > LARGE_PIXELS:
-            return width * height, None
-        image = load_image(picture.content, self.settings.max_pixels)
-        return width * height, recognizer.detect_and_crop(image, picture.name)
+        most = self.settings.max_pixels
+        try:
+            image = load_image(picture.content, min(most, LARGE_PIXELS))
+        except ImageError:
+            pixels = prod(size_of(picture.content, most))
+            if pixels <= LARGE_PIXELS:
+                raise
+            return pixels, None
+        return image.shape[0] * image.shape[1], recognizer.detect_and_crop(image, picture.name)
 
     async def run(self, function: Callable[[], T], turn: Turn) -> T:
         """Run a function in one of the threads that detect faces, when it is its turn."""
