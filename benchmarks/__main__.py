@@ -15,6 +15,7 @@ NAMES = (
     "reproduction",
     "service",
     "service_load",
+    "service_shrinking",
     "batch",
     "formats",
     "coverage",

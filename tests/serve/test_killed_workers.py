@@ -25,7 +25,9 @@ def test_a_killed_worker_leaves_nothing(bundle_file: str, tmp_path: Path, clip: 
     words = ["--port", "0", "--workers", "2", "--rate", "0", "--model", bundle_file, "--detector", "whole"]
     command = [sys.executable, "-m", "mien", "serve", *words, "--folder", str(tmp_path)]
     environment = {**os.environ, "HELD": str(gate), "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment) as run:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as run:
         try:
             assert run.stdout is not None
             url = re.findall(r"http://\S+", run.stdout.readline())[0]
@@ -53,7 +55,9 @@ def test_a_killed_worker_leaves_nothing(bundle_file: str, tmp_path: Path, clip: 
 def begin_upload(port: int) -> socket.socket:
     """Half of a video."""
     connection = socket.create_connection(("127.0.0.1", port))
-    head = f"POST /v1/videos HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: video/mp4\r\nContent-Length: 3000000\r\n"
+    head = (
+        f"POST /v1/videos HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: video/mp4\r\nContent-Length: 3000000\r\n"
+    )
     connection.sendall(f"{head}\r\n".encode() + b"\0" * 1_500_000)
     return connection
 

@@ -160,16 +160,17 @@ def test_a_header_is_read_without_decoding(kind: str, monkeypatch: pytest.Monkey
 
 
 class Corner:
-    """A detector of one face, 60 pixels wide, at a place of its own in whatever it is shown."""
+    """A detector of one face at a place of its own in whatever it is shown."""
 
     size = 100
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         self.shown: list[tuple[int, ...]] = []
+        self.width = width
 
     def __call__(self, image: np.ndarray[Any, np.dtype[np.uint8]]) -> Detections:
         self.shown.append(image.shape)
-        boxes = np.array([[10, 20, 70, 90]], np.float32)
+        boxes = np.array([[10, 20, 10 + self.width, 90]], np.float32)
         return Detections(boxes, np.ones(1, np.float32), np.full((1, 5, 2), 30, np.float32), are_frames=True)
 
 
@@ -178,14 +179,28 @@ def test_boxes_of_a_shrunk_picture_are_those_of_the_original(kind: str) -> None:
     content = io.BytesIO()
     Image.new("RGB", (1600, 800), (200, 100, 50)).save(content, kind)
     pipeline = FacePipeline(detector="whole")
-    pipeline.detector = corner = Corner()
+    pipeline.detector = corner = Corner(60)
     found = find_in_large(content.getvalue(), pipeline, 0, 10**7)
-    assert corner.shown == [(400, 800, 3)]  # a half: not less than 5 times the searched 100
+    assert corner.shown == [(200, 400, 3)]  # a fourth: not less than 3 times the searched 100
     assert found.size == (1600, 800)
-    np.testing.assert_array_equal(found.detections.boxes, [[20, 40, 140, 180]])
-    np.testing.assert_array_equal(found.detections.landmarks, np.full((1, 5, 2), 60))
-    assert not len(find_in_large(content.getvalue(), pipeline, 121, 10**7).detections)  # in original pixels
+    np.testing.assert_array_equal(found.detections.boxes, [[40, 80, 280, 360]])
+    np.testing.assert_array_equal(found.detections.landmarks, np.full((1, 5, 2), 120))
+    assert not len(find_in_large(content.getvalue(), pipeline, 241, 10**7).detections)  # in original pixels
     again = unpack(*pack(found), "a")
     np.testing.assert_array_equal(again.crops, found.crops)
     np.testing.assert_array_equal(again.detections.boxes, found.detections.boxes)
     assert (again.size, again.source, again.detections.are_frames) == (found.size, "a", True)
+
+
+@pytest.mark.parametrize(("width", "full"), [(64, False), (63, True)])
+def test_small_faces_are_cropped_from_the_picture_in_full(width: int, full: bool) -> None:
+    """A picture of stripes, which are gray where it is shrunk."""
+    content = io.BytesIO()
+    stripes = np.zeros((800, 1600, 3), np.uint8)
+    stripes[:, ::2] = 255
+    Image.fromarray(stripes).save(content, "PNG")
+    pipeline = FacePipeline(detector="whole")
+    pipeline.detector = Corner(width)
+    found = find_in_large(content.getvalue(), pipeline, 0, 10**7)
+    expected = pipeline.crop(stripes, found.detections)
+    assert np.array_equal(found.crops, expected) == full
