@@ -67,6 +67,7 @@ class LargePictures:
         self._options = {"threads": threads, "max_pixels": max_pixels}
         self._memory, self.worker = memory, worker
         self._own = threading.local()
+        self._running: set[subprocess.Popen[bytes]] = set()
         self._threads = FairThreads(count, "mien-large", idle_seconds, self._end)
 
     async def find(self, picture: LargePicture, turn: Turn, seconds_left: Callable[[], float]) -> FaceCrops:
@@ -83,7 +84,9 @@ class LargePictures:
         return await self._threads.run(partial(self._find, picture, seconds_left), turn)
 
     def close(self) -> None:
-        """Wait for the pictures in work, and end the processes."""
+        """End the processes, also those at work, and the threads."""
+        for process in list(self._running):
+            process.kill()
         self._threads.close()
 
     def _find(self, picture: LargePicture, seconds_left: Callable[[], float]) -> FaceCrops:
@@ -118,6 +121,7 @@ class LargePictures:
         process: subprocess.Popen[bytes] | None = getattr(self._own, "process", None)
         if process is None or process.poll() is not None:
             process = self._own.process = start_child(self.worker, str(self._memory), output=True)
+            self._running.add(process)
         return process
 
     def _end(self) -> None:
@@ -125,5 +129,6 @@ class LargePictures:
         process: subprocess.Popen[bytes] | None = getattr(self._own, "process", None)
         if process is not None:
             self._own.process = None
+            self._running.discard(process)
             with suppress(OSError), process:  # closes its pipes and waits
                 pass
