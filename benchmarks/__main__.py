@@ -14,6 +14,8 @@ NAMES = (
     "crop_geometry",
     "reproduction",
     "service",
+    "service_load",
+    "service_shrinking",
     "batch",
     "formats",
     "coverage",

@@ -5,8 +5,8 @@
 The service is a process of its own with one worker, as `mien serve` starts it; clients speak HTTP over loopback, each
 on one connection, and ask again as soon as they are answered. "Direct" is the same picture, decoded and read again and
 again in a process without HTTP: one after the other, and from as many threads as the service has. All take turns in
-many short rounds, because machines are shared and noisy, and are compared within a round. The memory run is one of many
-requests with a smaller picture from 16 clients.
+many short rounds, because machines are shared and noisy, and are compared within a round. The processor's milliseconds
+for each request say what no other work of the machine disturbs. Memory: `python -m benchmarks service_load`.
 """
 
 from __future__ import annotations
@@ -44,8 +44,6 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256, help="side of the picture in pixels (default: 256)")
     parser.add_argument("--requests", type=int, default=128, help="requests of each turn (default: 128)")
     parser.add_argument("--rounds", type=int, default=7, help="rounds (default: 7)")
-    parser.add_argument("--memory-requests", type=int, default=10_000, help="requests of the memory run")
-    parser.add_argument("--memory-size", type=int, default=128, help="side of its picture in pixels (default: 128)")
     options = parser.parse_args()
     content = picture(options.size)
     cores = usable_cores()
@@ -58,15 +56,16 @@ def main() -> None:
         for number in range(options.rounds):
             figures: dict[str, Any] = {}
             for name, (recognizer, threads) in recognizers.items():
+                began = time.process_time()
                 figures[name] = direct(recognizer, content, options.requests, threads)
+                figures[name]["processor_ms"] = round(1e3 * (time.process_time() - began) / (options.requests + 1), 2)
             for clients in CLIENTS:
-                figures[f"{clients} clients"] = asyncio.run(
-                    ask(service.port, content, max(options.requests, 2 * clients), clients)
-                )
+                count, began = max(options.requests, 2 * clients), service.processor_seconds()
+                figures[f"{clients} clients"] = asyncio.run(ask(service.port, content, count, clients))
+                passed = service.processor_seconds() - began
+                figures[f"{clients} clients"]["processor_ms"] = round(1e3 * passed / count, 2)
             rounds.append(figures)
             show(f"round {number + 1}", figures)
-        memory = memory_run(service, picture(options.memory_size), options.memory_requests)
-    print(json.dumps(memory))
     summary = summarize(rounds)
     show("medians", summary)
     write_results(
@@ -77,7 +76,6 @@ def main() -> None:
             "requests": options.requests,
             "rounds": rounds,
             "medians": summary,
-            "memory": memory,
         },
     )
 
@@ -144,17 +142,12 @@ def figures_of(seconds: list[float], passed: float) -> dict[str, float]:
     }
 
 
-def memory_run(service: Service, content: bytes, count: int) -> dict[str, Any]:
-    """Resident megabytes after each tenth of many requests, and their errors."""
-    megabytes, errors = [service.megabytes()], 0
-    for _ in range(10):
-        errors += int(asyncio.run(ask(service.port, content, count // 10, 16))["errors"])
-        megabytes.append(service.megabytes())
-    return {"requests": count // 10 * 10, "errors": errors, "megabytes": megabytes}
-
-
 def summarize(rounds: list[dict[str, Any]]) -> dict[str, Any]:
-    """The median of the rounds; `cost` is the share of the direct throughput, the better of the two, that is lost."""
+    """The median of the rounds.
+
+    `cost` is the share of the direct throughput, the better of the two, that is lost; `to_one` the throughput as a
+    multiple of one client's; `processor` the processor's time as a multiple of the direct call's, one after the other.
+    """
     names = list(rounds[0])
     summary = {
         name: {key: round(median(each[name][key] for each in rounds), 2) for key in rounds[0][name]} for name in names
@@ -164,16 +157,18 @@ def summarize(rounds: list[dict[str, Any]]) -> dict[str, Any]:
         rivals = (DIRECT,) if clients == 1 else (DIRECT, DIRECT_THREADS)
         costs = [1 - each[name]["per_second"] / max(each[rival]["per_second"] for rival in rivals) for each in rounds]
         summary[name]["cost"] = round(median(costs), 3)
+        for key, what, rival in (("to_one", "per_second", "1 clients"), ("processor", "processor_ms", DIRECT)):
+            summary[name][key] = round(median(each[name][what] / each[rival][what] for each in rounds), 2)
     return summary
 
 
 def show(title: str, figures: dict[str, Any]) -> None:
-    print(f"{title:30} {'per second':>10} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} {'errors':>7} {'cost':>6}")
+    print(f"{title:30} {'per second':>10} {'p50 ms':>8} {'p95 ms':>8} {'CPU ms':>8} {'errors':>7} {'cost':>6}")
     for name, values in figures.items():
         cost = f"{values['cost']:.1%}" if "cost" in values else ""
         print(
             f"{name:30} {values['per_second']:10.1f} {values['p50_ms']:8.1f} {values['p95_ms']:8.1f} "
-            f"{values['p99_ms']:8.1f} {values.get('errors', 0):7.0f} {cost:>6}",
+            f"{values['processor_ms']:8.2f} {values.get('errors', 0):7.0f} {cost:>6}",
             flush=True,
         )
 
@@ -201,8 +196,9 @@ class Service:
         self.process.terminate()
         self.process.wait()
 
-    def megabytes(self) -> float:
-        return round(psutil.Process(self.process.pid).memory_info().rss / 1e6, 1)
+    def processor_seconds(self) -> float:
+        times = psutil.Process(self.process.pid).cpu_times()
+        return float(times.user + times.system)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ import base64
 import io
 import os
 import re
-import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -21,6 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from mien.errors import ImageError, InputError, MissingExtraError
 from mien.files import replacing
+from mien.pillow_warnings import without_warnings
 
 MAX_PIXELS = 160_000_000
 """Most pixels of a picture, checked before it is decoded. 160 megapixels take half a gigabyte and are more than the
@@ -47,6 +46,8 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_BAND_PIXELS = 4_000_000
+"""Pixels of a large picture that are converted at a time."""
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -54,7 +55,7 @@ IMAGE_FORMATS = ("RGB", "BGR")
 """Orders of an array's colours."""
 
 
-def load_image(source: Any, max_pixels: int = MAX_PIXELS, *, image_format: str = "RGB") -> Pixels:
+def load_image(source: Any, max_pixels: int = MAX_PIXELS, *, image_format: str = "RGB", least_side: int = 0) -> Pixels:
     """Read a picture as RGB uint8 (H, W, 3).
 
     Pictures are rotated by their EXIF orientation; of an animation the first frame is used; transparency is composed on
@@ -67,6 +68,8 @@ def load_image(source: Any, max_pixels: int = MAX_PIXELS, *, image_format: str =
         max_pixels: most pixels, H x W.
         image_format: order of an array's colours, "RGB" or "BGR" (what `cv2.imread` gives); the values do not show
             which of the two it is.
+        least_side: shrink a file's picture while it is decoded, by 2, 4 or 8, as long as its longer side keeps at
+            least so many pixels; a JPEG is decoded faster so. 0: never.
 
     Raises:
         ImageError: the picture cannot be read, or has more than `max_pixels`.
@@ -80,17 +83,34 @@ def load_image(source: Any, max_pixels: int = MAX_PIXELS, *, image_format: str =
     if isinstance(source, Image.Image):
         return _decode(source, name, max_pixels)
     if isinstance(source, str) and source[:5].lower() == "data:":
-        return _open(_data_of(source), name, max_pixels)
+        return _open(_data_of(source), name, max_pixels, least_side)
     if isinstance(source, str | os.PathLike):
-        return _open(_read(source, name), name, max_pixels)
+        return _open(_read(source, name), name, max_pixels, least_side)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _open(bytes(source), name, max_pixels)
+        return _open(bytes(source), name, max_pixels, least_side)
     if hasattr(source, "read"):
-        return _open(_read_object(source, name), name, max_pixels)
+        return _open(_read_object(source, name), name, max_pixels, least_side)
     raise InputError(
         "image: expected a path, bytes, a binary file object, a PIL image or a uint8 array, got "
         f"{type(source).__name__}"
     )
+
+
+def size_of(content: bytes | bytearray, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Return the width and height of a picture in pixels, as its header says, without decoding it.
+
+    They are those before the picture is rotated upright: for some files the decoder must run to know of a rotation.
+
+    Args:
+        content: the bytes of a file.
+        max_pixels: most pixels, H x W.
+
+    Raises:
+        ImageError: it is no picture, or has more than `max_pixels`.
+    """
+    with _opened(bytes(content), "bytes") as image:
+        _check_size(image, "bytes", max_pixels)
+        return image.size
 
 
 def is_one_image(source: Any) -> bool:
@@ -195,13 +215,14 @@ def _read(path: str | os.PathLike[str], name: str) -> bytes:
         raise ImageError(f"cannot be read: {error.strerror}. Check the name and the permissions", name) from error
 
 
-def _open(content: bytes, name: str, max_pixels: int) -> Pixels:
-    """Read the header, then decode the pixels with `_decode`."""
+@contextmanager
+def _opened(content: bytes, name: str) -> Iterator[Image.Image]:
+    """Read the header, and raise ImageError for whatever is wrong with the file."""
     if not content:
         raise ImageError("expected a picture, got an empty file. Copy or download it again", name)
     try:
-        with _quiet(), Image.open(io.BytesIO(content), formats=_formats()) as image:
-            return _decode(image, name, max_pixels)
+        with without_warnings(), Image.open(io.BytesIO(content), formats=_formats()) as image:
+            yield image
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -219,16 +240,52 @@ def _open(content: bytes, name: str, max_pixels: int) -> Pixels:
         raise _damaged(error, name) from error
 
 
-def _decode(image: Image.Image, name: str, max_pixels: int) -> Pixels:
+def _open(content: bytes, name: str, max_pixels: int, least_side: int) -> Pixels:
+    """Read the header, then decode the pixels with `_decode`."""
+    with _opened(content, name) as image:
+        return _decode(image, name, max_pixels, least_side)
+
+
+def _decode(image: Image.Image, name: str, max_pixels: int, least_side: int = 0) -> Pixels:
     _check_size(image, name, max_pixels)
+    longer = max(image.size)
+    factor = next((number for number in (8, 4, 2) if least_side and longer >= number * least_side), 1)
     try:
-        with _quiet():
+        with without_warnings():
+            if factor > 1:
+                image.draft(None, (image.width // factor, image.height // factor))  # a JPEG is shrunk by its decoder
             image.load()
+            if max(image.size) < longer:
+                factor = 1
+            if factor > 1 or image.width * image.height > _BAND_PIXELS:
+                return _in_bands(image, factor, name)
             return _to_rgb(_upright(image), name)
     except ImageError:
         raise
+    except MemoryError as error:
+        raise ImageError("needs more memory to be decoded than there is. Scale it down first", name) from error
     except Exception as error:
         raise _damaged(error, name) from error
+
+
+def _in_bands(image: Image.Image, factor: int, name: str) -> Pixels:
+    """Return a decoded picture averaged over squares of `factor` pixels, upright.
+
+    It is converted in bands of rows, so that no second picture of the full size is in memory.
+    """
+    if image.mode == "I":  # which of the two it is, no band can say
+        image = image.convert("L" if np.max(image.getextrema()) <= 255 else "I;16")
+    width, height = image.width // factor, image.height // factor
+    small = np.empty((height, width, 3), np.uint8)
+    rows = max(1, _BAND_PIXELS // image.width // factor)
+    for top in range(0, height, rows):
+        bottom = min(height, top + rows)
+        band = image.crop((0, top * factor, width * factor, bottom * factor))
+        band.info = image.info
+        pixels = _to_rgb(band, name)
+        small[top:bottom] = pixels if factor == 1 else np.asarray(Image.fromarray(pixels).reduce(factor))
+    turn = _UPRIGHT.get(_orientation(image))
+    return small if turn is None else np.array(Image.fromarray(small).transpose(turn))
 
 
 def _damaged(error: Exception, name: str) -> ImageError:
@@ -265,34 +322,6 @@ def _formats() -> tuple[str, ...]:
     return tuple(kind for kind in _FORMATS if kind in Image.OPEN)
 
 
-_quiet_lock = threading.Lock()
-_quiet_filters: list[warnings.catch_warnings[None]] = []
-_quiet_threads = 0
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence Pillow's warnings about unusual files and about sizes, which are checked here.
-
-    Warning filters are shared by all threads, and two threads that restore them in the wrong order would silence Pillow
-    permanently. So the first thread that enters sets the filter, and the last one that leaves restores it.
-    """
-    global _quiet_threads
-    with _quiet_lock:
-        if _quiet_threads == 0:
-            _quiet_filters.append(warnings.catch_warnings())
-            _quiet_filters[0].__enter__()
-            warnings.filterwarnings("ignore", module=r"PIL\.")
-        _quiet_threads += 1
-    try:
-        yield
-    finally:
-        with _quiet_lock:
-            _quiet_threads -= 1
-            if _quiet_threads == 0:
-                _quiet_filters.pop().__exit__(None, None, None)
-
-
 def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
@@ -302,12 +331,17 @@ def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
         )
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8; 1 where there is none."""
     try:
         orientation = image.getexif().get(_ORIENTATION)
     except Exception:  # the EXIF data are damaged, the pixels may not be: no rotation
-        return image
-    method = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+        return 1
+    return orientation if isinstance(orientation, int) else 1
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    method = _UPRIGHT.get(_orientation(image))
     return image if method is None else image.transpose(method)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -57,3 +58,12 @@ def page(browser: Any, server: Server) -> Iterator[Any]:
 
     with page_of(browser, server) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video of 12 frames, 25 a second: 0.48 s."""
+    from helpers.video_clips import levels, write_clip
+
+    path = tmp_path_factory.mktemp("clips") / "talk.mp4"
+    return write_clip(path, [k / 25 for k in range(12)], levels(12))

@@ -29,6 +29,7 @@ def parsed(*words: str) -> ServiceSettings:
 
 def test_without_words_the_defaults_hold() -> None:
     assert parsed() == ServiceSettings()
+    assert ServiceSettings.from_environment(ServiceSettings().to_environment()) == ServiceSettings()
 
 
 def test_every_option_has_a_word_and_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,7 @@ class _Checked:
         if not callable(function):
             raise DetectorError(f"detector: expected a name or a callable, got {type(function).__name__}")
         self._function = function
+        self.detects_closeups = bool(getattr(function, "detects_closeups", False))  # as `detect_at_all_sizes` asks
 
     def __call__(self, image: Pixels) -> Detections:
         result = self._function(image)

@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from mien.errors import MienError
 from mien.serve import openapi, problems
+from mien.serve.children import trim_memory
 from mien.serve.engine import Engine
 from mien.serve.jobs import Jobs
 from mien.serve.logs import log_to_stderr
@@ -126,10 +127,14 @@ async def _load(app: FastAPI) -> None:
 
 
 async def _clean(jobs: Jobs) -> None:
-    """Remove expired jobs, periodically."""
+    """Remove expired jobs and what killed processes have left, and give memory back: at the start and periodically.
+
+    A worker that was killed is replaced by a new one, which so removes what it has left.
+    """
     while True:
-        await asyncio.sleep(min(CLEAN_SECONDS, jobs.settings.kept_seconds / 2))
         try:
             await asyncio.to_thread(jobs.clean)
+            await asyncio.to_thread(trim_memory)
         except OSError as error:
             log.error("videos could not be cleaned: %s", error.strerror)
+        await asyncio.sleep(min(CLEAN_SECONDS, jobs.settings.kept_seconds / 2))

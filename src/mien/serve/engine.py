@@ -1,13 +1,16 @@
-"""The model, the detectors and the threads that all routes share. Of HTTP it knows only the 503 of a full queue."""
+"""The model, the detectors, the threads and processes that all routes share. Of HTTP it knows only what it refuses."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from math import prod
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,19 +21,32 @@ from mien.detection import DEFAULT_DETECTOR
 from mien.detection.detections import Detections, Detector
 from mien.detection.registry import make_detector
 from mien.errors import ImageError, InputError, suggest
-from mien.images import load_image
+from mien.images import load_image, size_of
 from mien.pipeline import FaceCrops
 from mien.recognizer import EmotionRecognizer
 from mien.results import Faces
+from mien.runtimes.onnx import share_memory
 from mien.serve.batching import Batcher
+from mien.serve.children import give_memory_back
+from mien.serve.fairness import FairThreads, Turn
 from mien.serve.middleware.metrics import ServiceMetrics
-from mien.serve.problems import busy
+from mien.serve.pictures import LargePicture, LargePictures
+from mien.serve.problems import ProblemError, busy, retry_after
 from mien.serve.settings import ServiceSettings
 
 T = TypeVar("T")
 
 BUILT_IN = (DEFAULT_DETECTOR, "whole")
 """Detectors that need neither a download nor an extra: requests may always choose them."""
+
+LARGE_PIXELS = 500_000
+"""Pixels beyond which a picture is decoded and searched in a process of its own."""
+
+SERVER_BLOCK = 4_000_000
+"""Bytes from which the C library gives a freed block back at once: bodies and frames, not small pictures."""
+
+MOST_OF_QUEUE = 0.75
+"""Most of the queue that one client may take."""
 
 MAX_MIN_FACE = 100_000
 """Upper limit of `min_face`, in pixels."""
@@ -104,6 +120,8 @@ class AdaptiveDetector:
 class Engine:
     """Predict for all routes: several threads decode pictures and detect faces, one thread classifies in batches.
 
+    Large pictures are decoded and searched in processes of their own. All of them are shared fairly among clients.
+
     Args:
         settings: the settings of the service.
         metrics: counts pictures, faces and batches.
@@ -122,12 +140,16 @@ class Engine:
         self.settings = settings
         self.metrics = metrics
         self.cores = settings.threads or usable_cores()
+        share_memory()
+        give_memory_back(SERVER_BLOCK)
         self.bundle = Bundle.load(settings.model, threads=self.cores, providers=settings.provider)
         self.detectors = tuple(dict.fromkeys((settings.detector, *BUILT_IN)))
         self._made: dict[tuple[str, int | None], Detector] = {}
-        self._detection_threads = ThreadPoolExecutor(self.cores, "mien-find")
+        self.threads = FairThreads(self.cores, "mien-find")
+        self.large = LargePictures(settings.picture_processes, self.cores, settings.picture_memory, settings.max_pixels)
         self._classification_thread = ThreadPoolExecutor(1, "mien-read")
         self._detecting = 0
+        self._clients = Counter[str]()
         self.admitted = 0
         self.streams = 0
         self.batcher = Batcher(
@@ -155,10 +177,7 @@ class Engine:
         return EmotionRecognizer(
             self.bundle,
             detector=self._detector(name, self.settings.size),
-            labels=options.labels or self.settings.labels,
-            min_face=self.settings.min_face if options.min_face is None else options.min_face,
-            min_confidence=(self.settings.min_confidence if options.min_confidence is None else options.min_confidence),
-            flip=options.flip,
+            **recognizer_arguments(self.settings, options),
         )
 
     def _detector(self, name: str, size: int | None) -> Detector:
@@ -169,59 +188,134 @@ class Engine:
         return self._made[key]
 
     async def predict(
-        self, pictures: Sequence[PictureUpload], recognizer: EmotionRecognizer
+        self, pictures: Sequence[PictureUpload], options: RequestOptions, client: str = ""
     ) -> list[Faces | ImageError]:
-        """Predict several pictures.
+        """Predict the pictures of one request.
 
         Args:
             pictures: the uploads.
-            recognizer: from `recognizer`.
+            options: the request's options.
+            client: whose request it is.
 
         Returns:
             A result or an error per picture, in order.
 
         Raises:
-            ProblemError: 503, the queue is full.
+            InputError: the detector or the head is unknown.
+            ProblemError: 503, the queue is full; 504, the request took too long.
         """
-        count = len(pictures)
-        if self.admitted + count > self.settings.queue:
-            self.metrics.refused.labels("queue").inc()
-            raise busy(
-                f"queue: expected at most {self.settings.queue} waiting pictures, got {self.admitted}. Try again later"
-            )
-        self.admitted += count
-        self.metrics.queue.inc(count)
+        recognizer = self.recognizer(options)
+        count, limit = len(pictures), self.settings.request_seconds
+        self._admit(client, count)
+        loop = asyncio.get_running_loop()
+        end, request = loop.time() + limit, object()
         try:
-            return await asyncio.gather(*(self._predict_one(picture, recognizer) for picture in pictures))
+            async with asyncio.timeout_at(end):
+                return await asyncio.gather(
+                    *(
+                        self._predict_one(picture, recognizer, options, Turn(client, request, 0.0), end)
+                        for picture in pictures
+                    )
+                )
+        except TimeoutError:
+            self.metrics.refused.labels("time").inc()
+            raise ProblemError(
+                504,
+                f"pictures: expected {count} to be read within {limit:g} s, got no further. The service is busy, or "
+                "they are too large: send fewer or smaller ones, or try again later",
+                "time",
+                retry_after(limit),
+            ) from None
         finally:
             self.admitted -= count
+            self._clients[client] -= count
+            self._clients += Counter()  # without those who have none
             self.metrics.queue.dec(count)
 
-    async def _predict_one(self, picture: PictureUpload, recognizer: EmotionRecognizer) -> Faces | ImageError:
-        self._detecting += 1
+    def _admit(self, client: str, count: int) -> None:
+        """Count pictures as admitted; raise a 503 (ProblemError) if the queue, or the client's part of it, is full."""
+        queue = self.settings.queue
+        part = max(self.settings.max_images, round(MOST_OF_QUEUE * queue))
+        if self.admitted + count > queue or self._clients[client] + count > part:
+            self.metrics.refused.labels("queue").inc()
+            raise busy(
+                f"queue: expected at most {queue} waiting pictures, and {min(part, queue)} of one client, got "
+                f"{self.admitted} and {self._clients[client]}, and {count} more. Try again later"
+            )
+        self.admitted += count
+        self._clients[client] += count
+        self.metrics.queue.inc(count)
+
+    async def _predict_one(
+        self, picture: PictureUpload, recognizer: EmotionRecognizer, options: RequestOptions, turn: Turn, end: float
+    ) -> Faces | ImageError:
         try:
-            found = await self.run(self._decode_and_detect, picture, recognizer)
+            found = await self._find(picture, recognizer, options, turn, end)
         except ImageError as error:
             self.metrics.unread.inc()
             return ImageError(error.reason, picture.name)
-        finally:
-            self._detecting -= 1
         faces = await self.batcher.classify(recognizer, found)
         self.metrics.pictures.inc()
         self.metrics.faces.inc(len(faces))
         return faces
 
-    def _decode_and_detect(self, picture: PictureUpload, recognizer: EmotionRecognizer) -> FaceCrops:
-        return recognizer.detect_and_crop(load_image(picture.content, self.settings.max_pixels), picture.name)
+    async def _find(
+        self, picture: PictureUpload, recognizer: EmotionRecognizer, options: RequestOptions, turn: Turn, end: float
+    ) -> FaceCrops:
+        """Decode a picture and find its faces, here if it is small, in a process of its own if it is large.
 
-    def run(self, function: Callable[..., T], *arguments: Any) -> Awaitable[T]:
-        """Run a function in one of the threads that detect faces."""
-        return asyncio.get_running_loop().run_in_executor(self._detection_threads, function, *arguments)
+        Its size is known only when its header is read, so it is counted as the largest small one first.
+        """
+        most = replace(turn, megapixels=LARGE_PIXELS / 1e6)
+        self._detecting += 1
+        try:
+            pixels, found = await self.threads.run(partial(self._find_in_small, picture, recognizer), most)
+        finally:
+            self._detecting -= 1
+        self.threads.queue.charge(turn, (pixels if found else 0) / 1e6 - most.megapixels)
+        if found:
+            return found
+        large = LargePicture(
+            picture.content,
+            picture.name,
+            options.detector or self.settings.detector,
+            self.settings.size,
+            recognizer.min_face,
+        )
+        clock = asyncio.get_running_loop().time
+        return await self.large.find(large, replace(turn, megapixels=pixels / 1e6), lambda: end - clock())
+
+    def _find_in_small(self, picture: PictureUpload, recognizer: EmotionRecognizer) -> tuple[int, FaceCrops | None]:
+        """Return a picture's pixels and its faces; None if it is large."""
+        most = self.settings.max_pixels
+        try:
+            image = load_image(picture.content, min(most, LARGE_PIXELS))
+        except ImageError:
+            pixels = prod(size_of(picture.content, most))
+            if pixels <= LARGE_PIXELS:
+                raise
+            return pixels, None
+        return image.shape[0] * image.shape[1], recognizer.detect_and_crop(image, picture.name)
+
+    async def run(self, function: Callable[[], T], turn: Turn) -> T:
+        """Run a function in one of the threads that detect faces, when it is its turn."""
+        return await self.threads.run(function, turn)
 
     def close(self) -> None:
-        """End the threads."""
-        self._detection_threads.shutdown(cancel_futures=True)
+        """End the threads and processes."""
+        self.threads.close()
+        self.large.close()
         self._classification_thread.shutdown(cancel_futures=True)
+
+
+def recognizer_arguments(settings: ServiceSettings, options: RequestOptions) -> dict[str, Any]:
+    """Return the arguments of a recognizer that a request may choose, without its detector."""
+    return {
+        "labels": options.labels or settings.labels,
+        "min_face": settings.min_face if options.min_face is None else options.min_face,
+        "min_confidence": settings.min_confidence if options.min_confidence is None else options.min_confidence,
+        "flip": options.flip,
+    }
 
 
 def usable_cores() -> int:

@@ -1,42 +1,36 @@
 """Analyze videos as jobs. Each job is a folder on the disk, so that any of several processes can report on it.
 
 A folder holds `job.json` (status and progress), the upload until it is analyzed, and then `rows.jsonl`, `summary.json`
-and the timelines. A job is cancelled by removing its folder: the process that analyzes the video notices it at the next
-frame. Clients' names for files are only labels; paths are made of random ids.
+and the timelines; a process of its own (`video_worker`) writes them. A job is cancelled by removing its folder.
+Clients' names for files are only labels; paths are made of random ids.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
 import secrets
 import shutil
+import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mien.documents import SCHEMA
-from mien.errors import MienError, MissingExtraError, VideoError
-from mien.recognizer import EmotionRecognizer
+from mien.labels import LabelSet
+from mien.serve.children import WATCH_SECONDS, Limits, start_child
+from mien.serve.engine import RequestOptions
 from mien.serve.folders import age_of, is_alive, new_folder, remove_folder
+from mien.serve.job_files import FAILED, Job, RemovedError, ended, failure, iso, read_job, update_job, write_job
+from mien.serve.messages import receive, send
 from mien.serve.middleware.metrics import ServiceMetrics
 from mien.serve.problems import ProblemError, busy, retry_after
 from mien.serve.settings import ServiceSettings
-from mien.video.analysis import analyze
-from mien.video.io.container import VideoFile
-from mien.video.options import AnalysisOptions
-from mien.video.rows import RowWriter
-from mien.video.summary import Summary
-from mien.video.timeline.writing import write_timeline
 
 log = logging.getLogger("mien.serve")
 
@@ -44,75 +38,14 @@ FOLDER_VARIABLE = "MIEN_JOBS_FOLDER"
 """The environment variable that names the folder that several processes share."""
 
 ID = re.compile(r"[A-Za-z0-9_-]{24}")
-REPORT_SECONDS = 0.25
-"""Seconds between two updates of a job's progress."""
 MOST_ENDED = 1000
 """Most ended jobs that are kept; beyond it the oldest are removed before they expire."""
-MOST_RATE = 240
-"""Frames per second: a file with more frames than this is not analyzed to its end."""
 
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf,gif,h264,hevc,m4v,mjpeg"
-"""Container formats that are accepted. Playlists are not, since they refer to other files and addresses."""
+PROBE_SECONDS = 30.0
+"""Most seconds until it is known whether an upload is a video."""
 
-TIMELINES = {"html": "timeline.html", "png": "timeline.png"}
-QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
-
-
-@dataclass(frozen=True)
-class Job:
-    """The state of a job: the fields of its document, its label set, and the process that analyzes it.
-
-    Attributes:
-        id: the random id, also the folder's name.
-        name: the client's name for the video.
-        labels: name of the head.
-        emotions: its labels, in order.
-        created: when it was submitted, ISO 8601.
-        owner: id of the process that analyzes it.
-        status: "queued", "running", "done" or "failed".
-        progress: 0 to 1; None if the duration is unknown.
-        seconds: seconds of the video that were analyzed.
-        duration: seconds of the video; None if unknown.
-        frames: frames that were analyzed.
-        rows: rows that are written.
-        faces: persons that were seen.
-        notes: what was wrong with the video.
-        error: problem details, if it failed.
-        expires: when it is removed, ISO 8601; None until it has ended.
-    """
-
-    id: str
-    name: str
-    labels: str
-    emotions: list[str]
-    created: str
-    owner: int
-    status: str = QUEUED
-    progress: float | None = None
-    seconds: float = 0.0
-    duration: float | None = None
-    frames: int = 0
-    rows: int = 0
-    faces: int = 0
-    notes: list[str] = field(default_factory=list)
-    error: dict[str, Any] | None = None
-    expires: str | None = None
-
-    def document(self) -> dict[str, Any]:
-        """Return the document of the API."""
-        values = asdict(self)
-        for name in ("labels", "emotions", "owner"):
-            del values[name]
-        return {"schema": SCHEMA, **values}
-
-    @property
-    def ended(self) -> bool:
-        """Whether it is done or has failed."""
-        return self.status not in (QUEUED, RUNNING)
-
-
-class RemovedError(Exception):
-    """The job's folder no longer exists: the job was cancelled."""
+OWNER = "owner"
+"""The file of an upload that names the process that receives it."""
 
 
 class Jobs:
@@ -121,10 +54,14 @@ class Jobs:
     Args:
         settings: the settings of the service.
         metrics: counts jobs.
+        worker: the module that a process runs to analyze a video.
     """
 
-    def __init__(self, settings: ServiceSettings, metrics: ServiceMetrics) -> None:
+    def __init__(
+        self, settings: ServiceSettings, metrics: ServiceMetrics, worker: str = "mien.serve.video_worker"
+    ) -> None:
         self.settings = settings
+        self.worker = worker
         self.metrics = metrics
         shared = os.environ.get(FOLDER_VARIABLE)
         self._own = None if shared else new_folder(settings.folder)
@@ -170,64 +107,82 @@ class Jobs:
         """Create a folder for an upload; its name becomes the id of the job."""
         folder = self.folder / secrets.token_urlsafe(18)
         folder.mkdir(mode=0o700)
+        (folder / OWNER).write_text(str(os.getpid()), encoding="ascii")
         return folder
 
     def discard(self, folder: Path) -> None:
         """Remove a folder that did not become a job."""
         remove_folder(folder)
 
-    def submit(self, folder: Path, name: str, recognizer: EmotionRecognizer, every: int, client: str) -> Job:
+    def submit(
+        self, folder: Path, name: str, labels: LabelSet, options: RequestOptions, every: int, client: str
+    ) -> Job:
         """Create a job of the uploaded file `video` in a folder.
 
         Args:
             folder: from `new_folder`.
             name: the client's name for the video.
-            recognizer: analyzes it.
+            labels: the labels of its rows.
+            options: the options of the request.
             every: analyze each n-th frame.
             client: whose place it is.
 
         Raises:
             ProblemError: 422, the file is no video or too long.
         """
-        source = self._checked(folder / "video", name)
+        duration = self._checked(folder / "video", name)
         job = Job(
             id=folder.name,
             name=name,
-            labels=recognizer.labels.name,
-            emotions=list(recognizer.labels.names),
-            created=_iso(time.time()),
+            labels=labels.name,
+            emotions=list(labels.names),
+            created=iso(time.time()),
             owner=os.getpid(),
-            progress=None if source.duration is None else 0.0,
-            duration=None if source.duration is None else round(source.duration, 3),
+            progress=None if duration is None else 0.0,
+            duration=None if duration is None else round(duration, 3),
         )
-        _write(folder, job)
-        self._pool.submit(self._run, folder, job, source, recognizer, every, client)
+        write_job(folder, job)
+        request = {"settings": self.settings.to_environment(), "options": asdict(options), "every": every}
+        self._pool.submit(self._run, folder, {**request, "job": asdict(job)}, client)
         return job
 
-    def _checked(self, path: Path, name: str) -> VideoFile:
+    def _checked(self, path: Path, name: str) -> float | None:
+        """Return a video's seconds, None if unknown, as a process of its own says."""
+        settings = self.settings
+        request = {"name": name, "max_pixels": settings.max_pixels, "memory": settings.analysis_memory}
+        process = start_child("mien.serve.video_probe", str(path), output=True)
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
-            source = VideoFile(str(path), name, formats=FORMATS, max_pixels=self.settings.max_pixels)
-        except VideoError as error:
-            raise ProblemError(422, f"{name}: {error.reason}", "unreadable") from error
-        if source.duration is not None and source.duration > self.settings.max_video_seconds:
+            with process, Limits(process, PROBE_SECONDS, settings.analysis_memory):
+                send(process.stdin, request)
+                answer, _ = receive(process.stdout)
+        except (EOFError, OSError):
+            answer = {"unread": "the process that opened it ended. It is damaged"}
+        if "missing" in answer:
+            raise ProblemError(501, answer["missing"], "missing-extra")
+        if "unread" in answer:
+            raise ProblemError(422, f"{name}: {answer['unread']}", "unreadable")
+        duration: float | None = answer["duration"]
+        if duration is not None and duration > settings.max_video_seconds:
             raise ProblemError(
                 422,
-                f"{name}: expected a video of at most {self.settings.max_video_seconds:g} s, got one of "
-                f"{source.duration:.1f} s. Cut it first",
+                f"{name}: expected a video of at most {settings.max_video_seconds:g} s, got one of "
+                f"{duration:.1f} s. Cut it first",
                 "too-long",
             )
-        return source
+        return duration
 
     # -- finding and removing jobs
 
     def find(self, id: str) -> tuple[Path, Job]:
         """Return a job's folder and state; raise a 404 (ProblemError) for an unknown id."""
         folder = self.folder / id if ID.fullmatch(id) else None
-        job = _read(folder) if folder is not None else None
+        job = read_job(folder) if folder is not None else None
         if folder is None or job is None:
             raise ProblemError(404, "expected the id of a video that is kept here, got another. It may have expired")
         if not job.ended and not is_alive(job.owner):
-            job = self._end(folder, job, FAILED, _failure("the process that read it has ended"))
+            job = self._abandoned(folder, job)
         return folder, job
 
     def remove(self, id: str) -> None:
@@ -238,17 +193,21 @@ class Jobs:
         remove_folder(folder)
 
     def clean(self) -> None:
-        """Remove expired jobs, and old uploads that did not become jobs."""
-        ended = []
+        """Remove expired jobs, uploads that did not become jobs, and what processes that were killed have left."""
+        done = []
         for folder in list(self.folder.iterdir()):
-            job = _read(folder)
-            if job is not None and job.ended and job.expires:
-                ended.append((job.expires, folder))
-            elif job is None and age_of(folder) > self.settings.upload_seconds + 60:
-                remove_folder(folder)
-        ended.sort()
-        now, surplus = _iso(time.time()), len(ended) - MOST_ENDED
-        for number, (expires, folder) in enumerate(ended):
+            job = read_job(folder)
+            if job is None:
+                if not _is_received(folder) or age_of(folder) > self.settings.upload_seconds + 60:
+                    remove_folder(folder)
+                continue
+            if not job.ended and not is_alive(job.owner):
+                job = self._abandoned(folder, job)
+            if job.ended and job.expires:
+                done.append((job.expires, folder))
+        done.sort()
+        now, surplus = iso(time.time()), len(done) - MOST_ENDED
+        for number, (expires, folder) in enumerate(done):
             if expires <= now or number < surplus:
                 remove_folder(folder)
 
@@ -259,130 +218,73 @@ class Jobs:
         if self._own is not None:
             shutil.rmtree(self._own, ignore_errors=True)
 
-    # -- analyzing a video, in the background thread
+    # -- analyzing a video, in a background thread that watches a process
 
-    def _run(
-        self, folder: Path, job: Job, source: VideoFile, recognizer: EmotionRecognizer, every: int, client: str
-    ) -> None:
+    def _run(self, folder: Path, request: dict[str, Any], client: str) -> None:
         try:
-            self._analyze(folder, job, source, recognizer, every)
+            reason = self._watch(folder, request)
+            job = read_job(folder)
+            if job is not None and not job.ended:
+                job = self._fail(folder, job, reason)
+            if job is not None:
+                self.metrics.jobs.labels(job.status).inc()
+                if job.error is not None and job.error["status"] == 500:
+                    self.metrics.failures.inc()
         except RemovedError:
             pass
-        except MissingExtraError as error:
-            self._end(folder, job, FAILED, ProblemError(501, str(error), "missing-extra").to_dict())
-        except VideoError as error:
-            self._end(folder, job, FAILED, ProblemError(422, f"{job.name}: {error.reason}", "unreadable").to_dict())
-        except Exception as error:
+        except Exception as error:  # the system cannot start a process, ...
             self.metrics.failures.inc()
-            reason = str(error) if isinstance(error, MienError) else type(error).__name__
-            self._end(folder, job, FAILED, _failure(reason))
+            log.error("a video could not be analyzed: %s", type(error).__name__)
+            if (job := read_job(folder)) is not None:
+                self._fail(folder, job, type(error).__name__)
         finally:
             (folder / "video").unlink(missing_ok=True)
             self.release(client)
 
-    def _analyze(self, folder: Path, job: Job, source: VideoFile, recognizer: EmotionRecognizer, every: int) -> None:
-        limit = self.settings.max_video_seconds
-        summary = Summary(recognizer.labels, job.name)
-        reported, notes = 0.0, list[str]()
-        _update(folder, job := replace(job, status=RUNNING))
-        with (
-            analyze(recognizer, source, AnalysisOptions(every=every)) as analysis,
-            RowWriter(folder / "rows.jsonl", recognizer.labels) as rows,
-        ):
-            for moment in analysis:
-                if moment.time >= limit or moment.frame >= limit * MOST_RATE:
-                    notes.append(f"is longer than {limit:g} s; what comes after that is not read")
-                    break
-                if self._closing:
-                    raise RemovedError
-                rows.write(moment)
-                summary.add(moment.time, moment.faces, moment.image)
-                if time.monotonic() - reported >= REPORT_SECONDS or not (folder / "job.json").exists():
-                    _update(folder, job := _progress(job, moment.time, summary, rows.count))
-                    reported = time.monotonic()
-            notes = [*analysis.notes, *notes]
-            job = _progress(job, summary.last, summary, rows.count)
-        (folder / "video").unlink(missing_ok=True)
-        _update(folder, job := replace(job, notes=notes))
-        summary.to_json(folder / "summary.json")
-        write_timeline(summary, folder / TIMELINES["html"])
-        self._end(folder, replace(job, progress=1.0), DONE)
-        self._draw(summary, folder / TIMELINES["png"])
-
-    def _draw(self, summary: Summary, path: Path) -> None:
-        """Draw the timeline as a picture, after the job is done, since it takes longest and is rarely requested."""
-        if not path.parent.exists():  # the job was removed, and its folder must not come back
-            return
+    def _watch(self, folder: Path, request: dict[str, Any]) -> str:
+        """Analyze a video in a process of its own within its limits; return why the process ended, for its error."""
+        most, seconds = self.settings.analysis_memory, self.settings.analysis_seconds
+        if self._closing or not (folder / "job.json").exists():
+            raise RemovedError
+        process = start_child(self.worker, str(folder))
+        assert process.stdin is not None
         try:
-            write_timeline(summary, path)
-        except (MissingExtraError, OSError) as error:  # matplotlib is missing, or the job was removed
-            log.info("a timeline was not drawn: %s", type(error).__name__)
+            with Limits(process, seconds, most) as limits:
+                with suppress(OSError):  # it has ended already
+                    send(process.stdin, request)
+                code = None
+                while code is None:
+                    with suppress(subprocess.TimeoutExpired):
+                        code = process.wait(WATCH_SECONDS)
+                    if self._closing or not (folder / "job.json").exists():
+                        raise RemovedError
+            reasons = {
+                "seconds": f"it took longer than the {seconds:g} s of --analysis-seconds",
+                "memory": f"it needs more than the {most:,} bytes of memory of --analysis-memory",
+            }
+            return reasons.get(limits.exceeded, f"the process that read it has ended (code {code})")
+        finally:
+            process.kill()
+            process.wait()
+            with suppress(OSError):
+                process.stdin.close()
 
-    def _end(self, folder: Path, job: Job, status: str, error: dict[str, Any] | None = None) -> Job:
-        self.metrics.jobs.labels(status).inc()
-        ended = replace(job, status=status, error=error, expires=_iso(time.time() + self.settings.kept_seconds))
+    def _abandoned(self, folder: Path, job: Job) -> Job:
+        """End a job whose process was killed, and remove its upload."""
+        self.metrics.jobs.labels(FAILED).inc()
+        (folder / "video").unlink(missing_ok=True)
+        return self._fail(folder, job, "the process that read it has ended")
+
+    def _fail(self, folder: Path, job: Job, reason: str) -> Job:
+        failed = ended(job, FAILED, time.time() + self.settings.kept_seconds, failure(reason))
         with suppress(RemovedError):
-            _update(folder, ended)
-        return ended
+            update_job(folder, failed)
+        return failed
 
 
-def rows_after(path: Path, after: int, most: int) -> Iterator[str]:
-    """Yield lines of a file of rows; a line that is not complete yet is left out.
-
-    Args:
-        path: the file.
-        after: lines to skip.
-        most: most lines to yield.
-    """
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines):
-            if number >= after + most or not line.endswith("\n"):
-                return
-            if number >= after:
-                yield line
-
-
-def _progress(job: Job, seconds: float, summary: Summary, rows: int) -> Job:
-    share = min(1.0, seconds / job.duration) if job.duration else None
-    return replace(
-        job,
-        progress=share if share is None else round(share, 4),
-        seconds=round(seconds, 3),
-        frames=summary.frames,
-        rows=rows,
-        faces=len(summary.people),
-    )
-
-
-def _failure(reason: str) -> dict[str, Any]:
-    return ProblemError(500, f"the video could not be read to its end: {reason}", "failure").to_dict()
-
-
-def _read(folder: Path) -> Job | None:
+def _is_received(folder: Path) -> bool:
+    """Return whether the process that receives an upload runs."""
     try:
-        return Job(**json.loads((folder / "job.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def _update(folder: Path, job: Job) -> None:
-    """Write a job's state; raise RemovedError if the job was cancelled."""
-    if not (folder / "job.json").exists():
-        raise RemovedError
-    _write(folder, job)
-
-
-def _write(folder: Path, job: Job) -> None:
-    """Write a job's state, whole or not at all; raise RemovedError if the folder was removed."""
-    temporary = folder / f"job-{threading.get_ident()}.tmp"
-    try:
-        temporary.write_text(json.dumps(asdict(job)), encoding="utf-8")
-        os.replace(temporary, folder / "job.json")
-    except FileNotFoundError as error:
-        raise RemovedError from error
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return is_alive(int((folder / OWNER).read_text(encoding="ascii")))
+    except (OSError, ValueError):  # it is being made or removed
+        return True

@@ -26,6 +26,7 @@ PROBLEMS = {
     429: "Too many requests of this client; Retry-After says when to try again",
     501: "An optional dependency is not installed",
     503: "Busy, loading or stopping; Retry-After says when to try again",
+    504: "The pictures took longer than a request may",
 }
 WITH_BODY = (408, 413, 415)
 NOT_DONE = (409, 501)
@@ -187,6 +188,8 @@ def _problems_of(path: str, method: str, operation: dict[str, Any], keyed: bool)
         found.add(422)
     if "{id}" in path:
         found.add(404)
+    if path == "/v1/faces":
+        found.add(504)
     if path.endswith(("/summary", "/timeline")):
         found |= {*NOT_DONE}
     return found

@@ -86,7 +86,7 @@ class ServiceSettings:
     )
     max_images: int = option(32, "most pictures of a request", parse=int, metavar="N")
     max_memory: int = option(
-        500_000_000,
+        100_000_000,
         "most bytes of all bodies that are in memory at the same time",
         parse=number_of_bytes,
         metavar="BYTES",
@@ -104,18 +104,36 @@ class ServiceSettings:
     queue: int = option(
         256, "most pictures that wait or are processed; beyond it the answer is 503", parse=int, metavar="N"
     )
+    request_seconds: float = option(
+        60.0, "most seconds that a request's pictures may wait and be processed", parse=float, metavar="S"
+    )
+    picture_processes: int = option(
+        1, "number of processes for pictures of more than half a megapixel", parse=int, metavar="N"
+    )
+    picture_memory: int = option(
+        900_000_000, "most bytes of memory of each of these", parse=number_of_bytes, metavar="BYTES"
+    )
     batch: int = option(16, "most pictures of a batch of the network", parse=int, metavar="N")
     batch_wait: float = option(
         2.0, "most milliseconds that a picture waits for others of its batch", parse=float, metavar="MS"
     )
     max_streams: int = option(16, "most live streams at the same time", parse=int, metavar="N")
     max_frame: int = option(4_000_000, "most bytes of a live stream's frame", parse=number_of_bytes, metavar="BYTES")
+    max_frame_pixels: int = option(
+        9_000_000, "most pixels of a live stream's frame", parse=number_of_bytes, metavar="PIXELS"
+    )
     stream_seconds: float = option(
         60.0, "seconds without a frame after which a live stream is closed", parse=float, metavar="S"
     )
     max_video: int = option(500_000_000, "most bytes of a video", parse=number_of_bytes, metavar="BYTES")
     max_video_seconds: float = option(1200.0, "most seconds that a video may last", parse=float, metavar="S")
     upload_seconds: float = option(600.0, "most seconds that a video may take to arrive", parse=float, metavar="S")
+    analysis_seconds: float = option(
+        3600.0, "most seconds that the analysis of a video may take", parse=float, metavar="S"
+    )
+    analysis_memory: int = option(
+        800_000_000, "most bytes of memory of the process that analyzes a video", parse=number_of_bytes, metavar="BYTES"
+    )
     max_jobs: int = option(8, "most videos that wait or are analyzed", parse=int, metavar="N")
     max_client_jobs: int = option(4, "most of these of one client", parse=int, metavar="N")
     kept_seconds: float = option(
@@ -201,7 +219,7 @@ class ServiceSettings:
 
     def to_environment(self) -> dict[str, str]:
         """Return the variables from which `from_environment` makes the same settings."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        values = {each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) is not None}
         texts = {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in values.items()}
         return {PREFIX + name.upper(): text for name, text in texts.items()}
 

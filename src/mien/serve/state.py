@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 
 from mien.serve.engine import Engine
 from mien.serve.jobs import Jobs
+from mien.serve.middleware import rates
 from mien.serve.middleware.metrics import ServiceMetrics
 from mien.serve.problems import busy
 from mien.serve.settings import ServiceSettings
@@ -32,6 +33,12 @@ def memory_of(connection: HTTPConnection) -> UploadMemory:
 def jobs_of(connection: HTTPConnection) -> Jobs:
     """Return the jobs of the service."""
     return cast(Jobs, connection.app.state.jobs)
+
+
+def client_of(connection: HTTPConnection) -> str:
+    """Return whose request it is: a key, or an address where the service has no keys."""
+    settings = settings_of(connection)
+    return rates.client_of(connection.scope, keyed=bool(settings.keys or settings.key_file))
 
 
 def engine_of(connection: HTTPConnection) -> Engine:

@@ -5,12 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import stat
-import threading
 import time
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,37 +14,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from helpers.service_client import READY, problem, serving
-from helpers.video_clips import levels, write_clip
+from helpers.video_jobs import MP4, ended, folder_of, left
 from mien.cli.main import main
 from mien.serve import jobs as jobs_module
-from mien.serve.jobs import Job, Jobs
+from mien.serve.job_files import Job, rows_after, write_job
+from mien.serve.jobs import Jobs
 from mien.serve.schemas import JobDocument, RowsDocument
 from mien.video.rows import columns
-
-MP4 = {"Content-Type": "video/mp4"}
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """12 frames, 25 a second: 0.48 s."""
-    path = tmp_path_factory.mktemp("clips") / "talk.mp4"
-    return write_clip(path, [k / 25 for k in range(12)], levels(12))
-
-
-def ended(client: TestClient, where: str) -> dict[str, Any]:
-    """The job's document when it has ended."""
-    end = time.monotonic() + READY
-    while True:
-        values = client.get(where).json()
-        JobDocument.model_validate(values)
-        if values["status"] not in ("queued", "running"):
-            return values
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def folder_of(client: TestClient) -> Path:
-    return client.app.state.jobs.folder  # type: ignore[attr-defined,no-any-return]
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +81,10 @@ def test_rows_bit_by_bit(client: TestClient, done: str, monkeypatch: pytest.Monk
 
 def test_a_line_that_is_still_written_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
-    assert list(jobs_module.rows_after(path, 0, 10)) == []
+    assert list(rows_after(path, 0, 10)) == []
     path.write_text('{"a": 1}\n{"a": 2}\n{"a"')
-    assert list(jobs_module.rows_after(path, 0, 10)) == ['{"a": 1}\n', '{"a": 2}\n']
-    assert list(jobs_module.rows_after(path, 1, 1)) == ['{"a": 2}\n']
+    assert list(rows_after(path, 0, 10)) == ['{"a": 1}\n', '{"a": 2}\n']
+    assert list(rows_after(path, 1, 1)) == ['{"a": 2}\n']
 
 
 def test_the_timeline(client: TestClient, done: str) -> None:
@@ -175,10 +147,6 @@ def test_what_a_request_may_choose(client: TestClient, clip: Path) -> None:
         problem(client.post(f"/v1/videos?{parameters}", content=clip.read_bytes(), headers=MP4), 422)
 
 
-def left(client: TestClient) -> set[str]:
-    return {path.name for path in folder_of(client).iterdir()}
-
-
 def test_what_is_no_video_leaves_nothing(client: TestClient, picture: bytes) -> None:
     before = left(client)
     playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:9,\n/etc/passwd\n#EXT-X-ENDLIST\n"
@@ -198,130 +166,6 @@ def test_an_unknown_id(client: TestClient) -> None:
         for path in ("", "/rows", "/summary", "/timeline"):
             assert client.get(f"/v1/videos/{id}{path}").status_code == 404
         assert client.delete(f"/v1/videos/{id}").status_code in (404, 405)
-
-
-def test_bytes_of_a_video(bundle_file: str, clip: Path) -> None:
-    content = clip.read_bytes()
-    with serving(model=bundle_file, max_video=len(content)) as client:
-        response = client.post("/v1/videos", content=content, headers=MP4)
-        assert response.status_code == 202
-        ended(client, response.headers["location"])
-        before = left(client)
-        problem(client.post("/v1/videos", content=content + b"\0", headers=MP4), 413)
-        problem(client.post("/v1/videos", content=iter([content, b"\0"]), headers=MP4), 413)
-        assert left(client) == before
-
-
-def test_seconds_of_a_video(bundle_file: str, clip: Path, tmp_path: Path) -> None:
-    longer = write_clip(tmp_path / "longer.mp4", [k / 25 for k in range(13)], levels(13))
-    with serving(model=bundle_file) as client:
-        jobs: Jobs = client.app.state.jobs  # type: ignore[attr-defined]
-        exactly = jobs._checked(clip, "a").duration
-        assert exactly is not None
-        jobs.settings = replace(jobs.settings, max_video_seconds=exactly)
-        assert client.post("/v1/videos", content=clip.read_bytes(), headers=MP4).status_code == 202
-        values = problem(client.post("/v1/videos", content=longer.read_bytes(), headers=MP4), 422)
-        assert values["type"] == "urn:mien:too-long"
-
-
-def test_a_video_that_does_not_say_how_long_it_is_is_cut(bundle_file: str, clip: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("mien.video.io.container.VideoFile.seconds_of", lambda *_: None)
-    with serving(model=bundle_file, max_video_seconds=0.2) as client:
-        response = client.post("/v1/videos", content=clip.read_bytes(), headers=MP4)
-        assert (response.json()["duration"], response.json()["progress"]) == (None, None)
-        values = ended(client, response.headers["location"])
-        assert (values["status"], values["frames"]) == ("done", 5)
-        assert "is longer than 0.2 s" in values["notes"][0]
-
-
-def test_pixels_of_a_video(bundle_file: str, clip: Path) -> None:
-    with serving(model=bundle_file, max_pixels=64 * 48) as client:
-        response = client.post("/v1/videos", content=clip.read_bytes(), headers=MP4)
-        assert ended(client, response.headers["location"])["status"] == "done"
-    with serving(model=bundle_file, max_pixels=64 * 48 - 1) as client:
-        values = problem(client.post("/v1/videos", content=clip.read_bytes(), headers=MP4), 422)
-        assert "at most 3,071 pixels, got 64 x 48" in values["detail"]
-
-
-@pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """Videos stop before their second frame until this is set."""
-    go = threading.Event()
-    watch = jobs_module.analyze
-
-    def slow(*arguments: Any, **options: Any) -> Any:
-        return Held(watch(*arguments, **options))
-
-    class Held:
-        def __init__(self, watching: Any) -> None:
-            self.watching, self.notes = watching, watching.notes
-
-        def __enter__(self) -> Held:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            self.watching.close()
-
-        def __iter__(self) -> Iterator[Any]:
-            for number, moment in enumerate(self.watching):
-                if number == 1:
-                    go.wait(READY)
-                yield moment
-
-    monkeypatch.setattr(jobs_module, "analyze", slow)
-    yield go
-    go.set()
-
-
-def test_videos_that_wait(bundle_file: str, clip: Path, held: threading.Event) -> None:
-    with serving(model=bundle_file, max_jobs=2) as client:
-        places = [client.post("/v1/videos", content=clip.read_bytes(), headers=MP4).headers["location"] for _ in "ab"]
-        response = client.post("/v1/videos", content=clip.read_bytes(), headers=MP4)
-        assert "2 are waiting or read, 2 may" in problem(response, 503)["detail"]
-        assert int(response.headers["retry-after"]) >= 1
-        for name in ("summary", "timeline"):
-            assert problem(client.get(f"{places[0]}/{name}"), 409)["type"] == "urn:mien:not-done"
-        assert client.get(f"{places[1]}/rows").json()["rows"] == []
-        held.set()
-        assert [ended(client, where)["status"] for where in places] == ["done", "done"]
-        end = time.monotonic() + READY
-        while client.post("/v1/videos", content=clip.read_bytes(), headers=MP4).status_code == 503:
-            assert time.monotonic() < end
-            time.sleep(0.05)
-
-
-def test_one_client_does_not_take_all_places(bundle_file: str, clip: Path, held: threading.Event) -> None:
-    with serving(model=bundle_file, max_client_jobs=1) as client:
-        place = client.post("/v1/videos", content=clip.read_bytes(), headers=MP4).headers["location"]
-        response = client.post("/v1/videos", content=clip.read_bytes(), headers=MP4)
-        assert "at most 1 of one client" in problem(response, 429)["detail"]
-        held.set()
-        assert ended(client, place)["status"] == "done"
-        end = time.monotonic() + READY
-        while client.post("/v1/videos", content=clip.read_bytes(), headers=MP4).status_code == 429:
-            assert time.monotonic() < end
-            time.sleep(0.05)
-
-
-def test_cancelling(bundle_file: str, clip: Path, held: threading.Event) -> None:
-    with serving(model=bundle_file) as client:
-        running, queued = (
-            client.post("/v1/videos", content=clip.read_bytes(), headers=MP4).headers["location"] for _ in "ab"
-        )
-        end = time.monotonic() + READY
-        while client.get(running).json()["rows"] < 1:
-            assert time.monotonic() < end
-            time.sleep(0.01)
-        assert client.get(f"{running}/rows").json()["next"] == 1
-        for where in (running, queued):
-            assert client.delete(where).status_code == 204
-            assert client.get(where).status_code == 404
-            assert client.delete(where).status_code == 404
-        assert left(client) == set()
-        held.set()
-        third = client.post("/v1/videos", content=clip.read_bytes(), headers=MP4).headers["location"]
-        assert ended(client, third)["status"] == "done"
-        assert left(client) == {third.rsplit("/", 1)[1]}
 
 
 def test_rows_expire(bundle_file: str, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -359,30 +203,9 @@ def test_a_job_whose_process_has_died_has_failed(client: TestClient) -> None:
     folder = jobs.new_folder()
     nobody = 2**22 + 1  # more than any process number of Linux
     job = Job(folder.name, "a", "ferplus", ["happy"], "2026-01-01T00:00:00.000Z", owner=nobody, status="running")
-    jobs_module._write(folder, job)
+    write_job(folder, job)
     values = client.get(f"/v1/videos/{folder.name}").json()
     JobDocument.model_validate(values)
     assert values["status"] == "failed"
     assert "process that read it has ended" in values["error"]["detail"]
     client.delete(f"/v1/videos/{folder.name}")
-
-
-def test_a_video_that_breaks_while_it_is_read(client: TestClient, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise RuntimeError("secret")
-
-    monkeypatch.setattr(jobs_module, "analyze", broken)
-    where = client.post("/v1/videos", content=clip.read_bytes(), headers=MP4).headers["location"]
-    values = ended(client, where)
-    assert (values["status"], values["error"]["status"]) == ("failed", 500)
-    assert "secret" not in json.dumps(values)
-    problem(client.get(f"{where}/summary"), 409)
-
-
-def test_nothing_is_left_at_the_end(bundle_file: str, clip: Path, held: threading.Event, tmp_path: Path) -> None:
-    with serving(model=bundle_file, folder=str(tmp_path)) as client:
-        client.post("/v1/videos", content=clip.read_bytes(), headers=MP4)
-        client.post("/v1/videos", content=clip.read_bytes(), headers=MP4)
-        assert len(os.listdir(tmp_path)) == 1
-        held.set()
-    assert os.listdir(tmp_path) == []

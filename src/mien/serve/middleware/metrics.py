@@ -14,13 +14,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.process_collector import ProcessCollector
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mien.serve.folders import is_alive
 from mien.serve.problems import ProblemError
 
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 STATIC_FOLDER = "/static/"
@@ -65,14 +67,23 @@ class ServiceMetrics:
         """Return the metrics of all processes in the text format of Prometheus."""
         if not several_processes():
             return generate_latest(self.registry)
+        forget_ended_processes()
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
 
 
+def forget_ended_processes() -> None:
+    """Remove the gauges of processes that were killed, which could not do so themselves."""
+    for path in Path(os.environ[FOLDER_VARIABLE]).glob("gauge_live*_*.db"):
+        process = int(path.stem.rpartition("_")[2])
+        if not is_alive(process):
+            mark_process_dead(process)  # type: ignore[no-untyped-call]
+
+
 def several_processes() -> bool:
     """Return whether this is one of several processes of the service."""
-    return "PROMETHEUS_MULTIPROC_DIR" in os.environ
+    return FOLDER_VARIABLE in os.environ
 
 
 def _gauge(name: str, meaning: str, registry: CollectorRegistry) -> Gauge:

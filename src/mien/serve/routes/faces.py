@@ -14,7 +14,7 @@ from mien.serve import uploads
 from mien.serve.engine import MAX_MIN_FACE, Engine, PictureUpload, RequestOptions
 from mien.serve.problems import ProblemError
 from mien.serve.schemas import FacesDocument
-from mien.serve.state import engine_of, memory_of
+from mien.serve.state import client_of, engine_of, memory_of
 
 router = APIRouter()
 
@@ -68,10 +68,11 @@ async def read_faces(
     status 422.
     """
     engine = engine_of(request)
-    recognizer = engine.recognizer(RequestOptions(labels, detector, min_face, min_confidence, flip))
+    options = RequestOptions(labels, detector, min_face, min_confidence, flip)
+    recognizer = engine.recognizer(options)
     with memory_of(request).reserve() as reserve:
         pictures = await _pictures(request, engine, reserve)
-        results = await engine.predict(pictures, recognizer)
+        results = await engine.predict(pictures, options, client_of(request))
     unread = [result for result in results if isinstance(result, ImageError)]
     if len(unread) == len(results):
         errors = [{"source": error.source, "reason": error.reason} for error in unread]

@@ -7,6 +7,8 @@ import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
+from functools import partial
+from math import prod
 from typing import Any
 
 import anyio
@@ -18,9 +20,10 @@ from mien.errors import ImageError, InputError, suggest
 from mien.images import load_image
 from mien.recognizer import EmotionRecognizer
 from mien.serve.engine import Engine, RequestOptions
+from mien.serve.fairness import Turn
 from mien.serve.middleware.keys import SUBPROTOCOL
 from mien.serve.problems import ProblemError
-from mien.serve.state import engine_of
+from mien.serve.state import client_of, engine_of
 from mien.video.analysis import FrameAnalyzer
 from mien.video.io.frames import Frame
 from mien.video.options import AnalysisOptions
@@ -29,6 +32,9 @@ from mien.video.tracking.smoothing import Smoother
 from mien.video.tracking.tracker import Tracker
 
 router = APIRouter()
+
+USUAL_FRAME = (480, 640)
+"""Height and width of a frame whose size is not known yet, to count it."""
 
 TRY_AGAIN, TOO_LARGE, GOING_AWAY = 1013, 1009, 1001
 """Close codes of WebSockets, RFC 6455."""
@@ -108,6 +114,7 @@ class StreamSession:
     def __init__(self, socket: WebSocket, engine: Engine, settings: StreamSettings) -> None:
         self.socket, self.engine, self.settings = socket, engine, settings
         self.dropped = 0
+        self._client = client_of(socket)
         self._received = 0
         self._began: float | None = None
         self._waiting: tuple[int, float, bytes] | None = None
@@ -168,7 +175,8 @@ class StreamSession:
         began = time.perf_counter()
         document: dict[str, Any] = {"schema": SCHEMA, "frame": number}
         try:
-            image = await self.engine.run(self._analyze, number, seconds, content)
+            turn = Turn(self._client, self, prod(self._size or USUAL_FRAME) / 1e6, live=True)
+            image = await self.engine.run(partial(self._analyze, number, seconds, content), turn)
         except ImageError as error:
             self.engine.metrics.frames.labels("unread").inc()
             document["error"] = ProblemError(422, f"frame: {error.reason}", "unreadable").to_dict()
@@ -184,7 +192,8 @@ class StreamSession:
 
     def _analyze(self, number: int, seconds: float, content: bytes) -> dict[str, Any]:
         """Decode and analyze a frame; runs in a thread."""
-        image = load_image(content, self.engine.settings.max_pixels)
+        settings = self.engine.settings
+        image = load_image(content, min(settings.max_pixels, settings.max_frame_pixels))
         if self._size not in (None, image.shape[:2]):  # another camera: earlier faces cannot be tracked into it
             self._analyzer = self._new_analyzer(self._analyzer.tracker.next_number)
         self._size = image.shape[:2]

@@ -21,12 +21,11 @@ from mien.labels import LabelSet
 from mien.options import help_of
 from mien.serve import uploads
 from mien.serve.engine import RequestOptions
-from mien.serve.jobs import DONE, TIMELINES, Job, rows_after
-from mien.serve.middleware.rates import client_of
+from mien.serve.job_files import DONE, TIMELINES, Job, rows_after
 from mien.serve.problems import ProblemError
 from mien.serve.routes.faces import FORM, DetectorName, LabelsQuery, MinConfidence, MinFace
 from mien.serve.schemas import JobDocument, RowsDocument
-from mien.serve.state import engine_of, jobs_of, settings_of
+from mien.serve.state import client_of, engine_of, jobs_of, settings_of
 from mien.video.options import AnalysisOptions
 from mien.video.rows import columns
 
@@ -105,14 +104,15 @@ async def begin(
     The response comes at once; its header `Location` is the address of the job.
     """
     engine, jobs = engine_of(request), jobs_of(request)
-    recognizer = engine.recognizer(RequestOptions(labels, detector, min_face, min_confidence))
+    options = RequestOptions(labels, detector, min_face, min_confidence)
+    emotions = engine.recognizer(options).labels
     folder = jobs.new_folder()
     try:
         label = await _receive(request, folder / "video") or uploads.printable_name(name) or "video"
-        client = client_of(request.scope, keyed=bool(engine.settings.keys or engine.settings.key_file))
+        client = client_of(request)
         jobs.reserve(client)  # now, so that an upload that does not go on takes no place
         try:
-            job = await asyncio.to_thread(jobs.submit, folder, label, recognizer, every, client)
+            job = await asyncio.to_thread(jobs.submit, folder, label, emotions, options, every, client)
         except BaseException:
             jobs.release(client)
             raise
