@@ -14,6 +14,7 @@ import zlib
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,7 +25,7 @@ from helpers.paths import EILEEN_COLLINS
 from helpers.video_clips import levels, write_clip
 from mien.errors import ImageError, InputError
 from mien.image_files import find_images
-from mien.images import MAX_PIXELS, describe_source, load_image, save_image
+from mien.images import MAX_PIXELS, describe_source, load_gray, load_image, save_image
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -399,3 +400,18 @@ def test_the_advice_fits_the_file(tmp_path: Path) -> None:
     assert ".[heif]" in said["a.heic"]
     assert "heif" not in said["b.txt"]
     assert "Convert it, or check the file" in said["b.txt"]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "I;16", "CMYK"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_gray_is_that_of_the_colours(mode: str, orientation: int) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (2100, 2000, 3), np.uint8)
+    picture = Image.fromarray(values)
+    picture = Image.fromarray(values[..., 0].astype(np.uint16) * 257) if mode == "I;16" else picture.convert(mode)
+    file = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture.save(file, "TIFF" if mode in ("CMYK", "I;16") else "PNG", exif=exif)
+    gray = load_gray(file.getvalue())
+    assert np.array_equal(gray, cv2.cvtColor(load_image(file.getvalue()), cv2.COLOR_RGB2GRAY))
+    assert gray.shape == ((2000, 2100) if orientation == 6 else (2100, 2000))

@@ -205,7 +205,7 @@ class FacePipeline:
         """Crop detected faces as gray pictures, uint8 (n, 48, 48).
 
         Args:
-            pixels: RGB uint8 (H, W, 3).
+            pixels: RGB uint8 (H, W, 3), or gray (H, W).
             detections: the faces detected in it, n of them.
         """
         framing = WHOLE_FRAME if detections.are_frames else Framing()

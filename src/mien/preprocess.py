@@ -135,7 +135,7 @@ def crop_faces(
     A face without landmarks is placed by its box. Outside the picture its edge pixels are repeated.
 
     Args:
-        image: RGB, uint8 (H, W, 3).
+        image: RGB, uint8 (H, W, 3), or gray (H, W).
         boxes: left, top, right, bottom in pixels, float32 (n, 4). The pixel of column i reaches from i to i + 1.
         landmarks: x, y in pixels, float32 (n, 5, 2), or NaN.
         framing: how faces are placed.
@@ -145,7 +145,7 @@ def crop_faces(
     """
     if not len(boxes):
         return np.zeros((0, FRAME, FRAME), np.uint8)
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     fits = (fit_frame(box, points, framing) for box, points in zip(boxes, landmarks, strict=True))
     return np.stack([_sample(gray, *fit) for fit in fits])
 

@@ -45,6 +45,7 @@ class OnnxRuntime:
 
 
 _shared_memory = threading.Event()
+_keeps_nothing = threading.Event()
 
 
 def share_memory() -> None:
@@ -60,6 +61,11 @@ def share_memory() -> None:
         )
         onnxruntime.create_and_register_allocator(kind, onnxruntime.OrtArenaCfg({}))
         _shared_memory.set()
+
+
+def keep_no_memory() -> None:
+    """Let the sessions that are made from now on in this process give back the memory of a run when it ends."""
+    _keeps_nothing.set()
 
 
 def make_session(content: bytes, *, threads: int = 0, providers: Sequence[str] = CPU) -> Any:
@@ -78,6 +84,7 @@ def make_session(content: bytes, *, threads: int = 0, providers: Sequence[str] =
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_mem_pattern = False  # it would keep a plan for each size of picture, and memory with it
+    options.enable_cpu_mem_arena = not _keeps_nothing.is_set()
     if _shared_memory.is_set():
         options.add_session_config_entry("session.use_env_allocators", "1")
     options.log_severity_level = 4  # errors are raised

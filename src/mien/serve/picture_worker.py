@@ -14,8 +14,9 @@ import numpy as np
 
 from mien.detection.detections import Detections
 from mien.errors import ImageError
-from mien.images import load_image, size_of
+from mien.images import load_gray, load_image, size_of
 from mien.pipeline import FaceCrops, FacePipeline
+from mien.runtimes.onnx import keep_no_memory
 from mien.serve.children import become_child
 from mien.serve.messages import receive, send
 
@@ -88,13 +89,14 @@ def find_in_large(content: bytes, pipeline: FacePipeline, min_face: float, max_p
     sides = detections.boxes[:, 2:] - detections.boxes[:, :2]
     if factor > 1 and sides.min(initial=CROP_SIDE) < CROP_SIDE:
         del pixels
-        crops = pipeline.crop(load_image(content, max_pixels), scaled)
+        crops = pipeline.crop(load_gray(content, max_pixels), scaled)
     return FaceCrops(scaled, crops, size, "")
 
 
 def main() -> None:
     """Answer requests until the input ends; the only argument is the most bytes of memory."""
     become_child(int(sys.argv[1]))
+    keep_no_memory()  # the memory that a search needs is needed again to decode the picture in full
     pipelines: dict[tuple[str, int | None, int], FacePipeline] = {}
     while True:
         try:
