@@ -39,6 +39,7 @@ def test_every_option_has_a_word_and_a_variable(monkeypatch: pytest.MonkeyPatch)
         "key_file": __file__, "no_keys": True,
         "cors": ("https://a.com", "http://b.com:8000"), "proxy": ("127.0.0.1", "10.0.0.0/8"), "folder": "/tmp",
         "allowed_host": ("faces.example", "other.example"), "root_path": "/mien",
+        "prior": "happy=3,sad=0.5", "set_coverage": 0.8, "set_kind": "all",
     }  # fmt: skip
     wanted = {each.name: examples.get(each.name, each.type_of_number(7)) for each in map(Kind, fields(ServiceSettings))}
     settings = ServiceSettings(**wanted)

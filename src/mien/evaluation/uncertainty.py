@@ -129,8 +129,8 @@ def fit_interval(estimated: Floats, real: Floats) -> Interval:
     for knot in knots:
         near = np.sort(errors[np.argsort(np.abs(estimated - knot))[:NEIGHBOURS]])
         outside = max(0, math.floor((len(near) + 1) * (1 - INTERVAL) / 2) - 1)
-        low.append(knot + near[outside])
-        high.append(knot + near[-1 - outside])
+        low.append(max(knot + near[outside], np.min(real)))
+        high.append(min(knot + near[-1 - outside], np.max(real)))
     return Interval(*(tuple(round(float(value), 4) for value in part) for part in (knots, low, high)))
 
 

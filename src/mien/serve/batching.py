@@ -11,7 +11,7 @@ from mien.pipeline import FaceCrops
 from mien.recognizer import EmotionRecognizer
 from mien.results import Faces
 
-Kind = tuple[str, bool, float]
+Kind = tuple[str, bool, float, str, float, str]
 
 
 @dataclass(eq=False)
@@ -53,13 +53,20 @@ class Batcher:
         """Return the classified faces of one picture.
 
         Args:
-            recognizer: classifies them; requests with the same head, flip and min_confidence share a batch.
+            recognizer: classifies them; requests with the same options of classification share a batch.
             found: the faces of the picture, detected and cropped.
         """
         if not len(found.detections):
             return recognizer.classify_batch([found])[0]
         loop = asyncio.get_running_loop()
-        kind = (recognizer.head.name, recognizer.flip, recognizer.min_confidence)
+        kind = (
+            recognizer.head.name,
+            recognizer.flip,
+            recognizer.min_confidence,
+            str(recognizer.prior),
+            recognizer.set_coverage,
+            recognizer.set_kind,
+        )
         group = self._groups.setdefault(kind, _Group(recognizer))
         future: asyncio.Future[Faces] = loop.create_future()
         group.waiting.append((found, future))

@@ -32,7 +32,7 @@ from mien.serve.fairness import FairThreads, Turn
 from mien.serve.middleware.metrics import ServiceMetrics
 from mien.serve.pictures import LargePicture, LargePictures
 from mien.serve.problems import ProblemError, busy, retry_after
-from mien.serve.settings import ServiceSettings
+from mien.serve.settings import ServiceSettings, request_prior
 
 T = TypeVar("T")
 
@@ -75,6 +75,9 @@ class RequestOptions:
         min_face: pixels of a box's shorter side below which faces are left out, from 0.
         min_confidence: probability, 0 to 1, below which the emotion is "uncertain".
         flip: average each face with its mirror image.
+        prior: how frequent the emotions are, as text: "uniform", "happy=3,sad=0.5".
+        set_coverage: share of cases in which a face's set of emotions holds the right one.
+        set_kind: what that share holds for: "emotion" or "all".
     """
 
     labels: str | None = None
@@ -82,12 +85,17 @@ class RequestOptions:
     min_face: float | None = None
     min_confidence: float | None = None
     flip: bool = False
+    prior: str | None = None
+    set_coverage: float | None = None
+    set_kind: str | None = None
 
     def __post_init__(self) -> None:
         if self.min_face is not None and not 0 <= self.min_face <= MAX_MIN_FACE:
             raise InputError(f"min_face: expected pixels from 0 to {MAX_MIN_FACE:,}, got {self.min_face}")
         if self.min_confidence is not None and not 0 <= self.min_confidence <= 1:
             raise InputError(f"min_confidence: expected a probability from 0 to 1, got {self.min_confidence}")
+        if self.prior is not None:
+            request_prior(self.prior)
 
 
 class AdaptiveDetector:
@@ -315,6 +323,9 @@ def recognizer_arguments(settings: ServiceSettings, options: RequestOptions) -> 
         "min_face": settings.min_face if options.min_face is None else options.min_face,
         "min_confidence": settings.min_confidence if options.min_confidence is None else options.min_confidence,
         "flip": options.flip,
+        "prior": request_prior(settings.prior if options.prior is None else options.prior),
+        "set_coverage": settings.set_coverage if options.set_coverage is None else options.set_coverage,
+        "set_kind": options.set_kind or settings.set_kind,
     }
 
 

@@ -70,6 +70,10 @@ FACES_EXAMPLE = {
                         "contempt": 0.0,
                     },
                     "track": None,
+                    "emotion_set": ["happy"],
+                    "expressiveness": {"value": 0.9866, "low": 0.7998, "high": 1.0},
+                    "valence": {"value": 0.7436, "low": 0.5892, "high": 0.76},
+                    "arousal": {"value": 0.4742, "low": 0.4101, "high": 0.4876},
                 }
             ],
         }

@@ -22,6 +22,14 @@ class LabelsDocument(_Document):
     emotions: list[str] = Field(description="its emotions, in the order of the model's outputs")
 
 
+class EstimateDocument(_Document):
+    """An estimated number, and the interval that holds the real one in nine of ten cases."""
+
+    value: float
+    low: float
+    high: float
+
+
 class FaceDocument(_Document):
     """One face."""
 
@@ -40,6 +48,14 @@ class FaceDocument(_Document):
     )
     probabilities: dict[str, float] = Field(description="the calibrated probability of each emotion")
     track: int | None = Field(description="the person's number in a video or stream, else null")
+    emotion_set: list[str] | None = Field(
+        None, description="the emotions of which one is right in the promised share of cases; absent if unknown"
+    )
+    expressiveness: EstimateDocument | None = Field(
+        None, description="the share of people who see any emotion at all; absent from models without votes"
+    )
+    valence: EstimateDocument | None = Field(None, description="how pleasant people find what they see, -1 to 1")
+    arousal: EstimateDocument | None = Field(None, description="how aroused people find what they see, -1 to 1")
 
 
 class ImageDocument(_Document):

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import InputError, suggest
-from mien.options import option, same_option
-from mien.pipeline_options import PipelineOptions
+from mien.options import help_of, option, same_option
+from mien.pipeline_options import ESTIMATE, TRAINING, PipelineOptions, parse_prior
 
 PREFIX = "MIEN_SERVE_"
 KEY_HASH = re.compile(r"sha256:[0-9a-f]{64}")
@@ -47,6 +47,17 @@ def several(text: str) -> tuple[str, ...]:
     return tuple(word for word in re.split(r"[\s,]+", text) if word)
 
 
+def request_prior(text: str) -> str | dict[str, float]:
+    """Convert the text of a prior; raise InputError for what is none, and for one that is estimated."""
+    try:
+        prior = parse_prior(text)
+    except ValueError as error:
+        raise InputError(f"prior: {error}") from error
+    if prior == ESTIMATE:
+        raise InputError("prior: expected training, uniform or weights, since a request has too few faces to estimate")
+    return prior
+
+
 @dataclass(frozen=True)
 class ServiceSettings:
     """The settings of the service; each field has its description. Raises InputError for wrong values."""
@@ -61,6 +72,9 @@ class ServiceSettings:
     size: int | None = same_option(PipelineOptions, "size")
     min_face: float = same_option(PipelineOptions, "min_face")
     min_confidence: float = same_option(PipelineOptions, "min_confidence")
+    prior: str = option(TRAINING, help_of(PipelineOptions, "prior"), parse=str, metavar="PRIOR")
+    set_coverage: float = same_option(PipelineOptions, "set_coverage")
+    set_kind: str = same_option(PipelineOptions, "set_kind")
     threads: int = option(0, "processor threads of each process; 0: all", parse=int, metavar="N")
     keys: tuple[str, ...] = option((), "hashes of API keys, as --new-key prints them", parse=several, metavar="HASH")
     key_file: str = option("", "a file with a hash in each line", parse=str, metavar="FILE")
@@ -151,6 +165,7 @@ class ServiceSettings:
 
     def __post_init__(self) -> None:
         self._check_numbers()
+        request_prior(self.prior)
         for key in self.keys:
             if not KEY_HASH.fullmatch(key):  # its text is not repeated: it may be a key
                 raise InputError("keys: expected hashes like sha256:..., got something else. Make one with --new-key")

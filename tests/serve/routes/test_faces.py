@@ -177,3 +177,28 @@ def test_pictures_never_touch_the_disk(client: TestClient, monkeypatch: pytest.M
 def test_addresses_are_not_fetched(client: TestClient) -> None:
     problem(client.post("/v1/faces", json={"url": "http://127.0.0.1/a.jpg"}), 415)
     problem(client.post("/v1/faces", content=b"http://127.0.0.1/a.jpg", headers=JPEG), 422)
+
+
+def test_a_request_may_choose_its_prior_and_sets(picture: bytes) -> None:
+    with serving(detector="whole") as client:
+
+        def ask(**parameters: str) -> dict[str, Any]:
+            answer = client.post("/v1/faces", content=picture, headers=JPEG, params=parameters)
+            assert answer.status_code == 200, answer.text
+            (face,) = answer.json()["images"][0]["faces"]
+            return face
+
+        plain, shifted = ask(), ask(prior="contempt=1e9")
+        assert (plain["emotion"], shifted["emotion"]) == ("happy", "contempt")
+        assert shifted["expressiveness"] == plain["expressiveness"]
+        assert set(plain["emotion_set"]) <= set(ask(set_coverage="0.99")["emotion_set"])
+        for parameters, words in {
+            "prior=estimate": "too few faces",
+            "prior=hapy=2": "is no emotion",
+            "prior=often": "expected training, uniform",
+            "set_coverage=0.2": "0.5 to 0.99",
+            "set_kind=both": "Input should be 'emotion' or 'all'",
+        }.items():
+            answer = client.post(f"/v1/faces?{parameters}", content=picture, headers=JPEG)
+            assert answer.status_code == 422
+            assert words in answer.text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -28,6 +28,15 @@ MinConfidence = Annotated[
 ]
 MinFace = Annotated[
     float | None, Query(ge=0, le=MAX_MIN_FACE, allow_inf_nan=False, description="leave out smaller faces, in pixels")
+]
+Prior = Annotated[
+    str | None, Query(description="how frequent the emotions are: training, uniform, or weights like happy=3,sad=0.5")
+]
+SetCoverage = Annotated[
+    float | None, Query(ge=0, le=1, description="share of cases in which a face's emotion_set holds the right emotion")
+]
+SetKind = Annotated[
+    Literal["emotion", "all"] | None, Query(description="what that share holds for: each emotion's faces, or all")
 ]
 Flip = Annotated[bool, Query(description="average each face with its mirror image")]
 
@@ -61,6 +70,9 @@ async def read_faces(
     min_face: MinFace = None,
     min_confidence: MinConfidence = None,
     flip: Flip = False,
+    prior: Prior = None,
+    set_coverage: SetCoverage = None,
+    set_kind: SetKind = None,
 ) -> Response:
     """Predict the pictures of the body: one picture, or a form with one or several files called `images`.
 
@@ -68,7 +80,7 @@ async def read_faces(
     status 422.
     """
     engine = engine_of(request)
-    options = RequestOptions(labels, detector, min_face, min_confidence, flip)
+    options = RequestOptions(labels, detector, min_face, min_confidence, flip, prior, set_coverage, set_kind)
     recognizer = engine.recognizer(options)
     with memory_of(request).reserve() as reserve:
         pictures = await _pictures(request, engine, reserve)

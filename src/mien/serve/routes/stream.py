@@ -40,6 +40,10 @@ TRY_AGAIN, TOO_LARGE, GOING_AWAY = 1013, 1009, 1001
 """Close codes of WebSockets, RFC 6455."""
 
 
+NUMBERS = ("min_face", "min_confidence", "set_coverage", "smoothing")
+"""Settings of a stream that are numbers."""
+
+
 @dataclass(frozen=True)
 class StreamSettings:
     """Settings of a stream: query parameters at the start, and JSON messages at any time.
@@ -50,6 +54,9 @@ class StreamSettings:
         min_face: pixels of a box's shorter side below which faces are left out.
         min_confidence: probability, 0 to 1, below which the emotion is "uncertain".
         flip: average each face with its mirror image.
+        prior: how frequent the emotions are, as text; None: the service's default, as for the next two.
+        set_coverage: share of cases in which a face's set of emotions holds the right one.
+        set_kind: what that share holds for: "emotion" or "all".
         smoothing: seconds over which probabilities are averaged.
     """
 
@@ -58,18 +65,22 @@ class StreamSettings:
     min_face: float | None = None
     min_confidence: float | None = None
     flip: bool = False
+    prior: str | None = None
+    set_coverage: float | None = None
+    set_kind: str | None = None
     smoothing: float = AnalysisOptions.smoothing
 
     def request_options(self) -> RequestOptions:
         """Return the options of the recognizer."""
-        return RequestOptions(self.labels, self.detector, self.min_face, self.min_confidence, self.flip)
+        shared = {each.name: getattr(self, each.name) for each in fields(RequestOptions)}
+        return RequestOptions(**shared)
 
     def changed(self, values: Any) -> StreamSettings:
         """Return the settings with the values of a JSON object; raise InputError for a wrong name or value."""
         if not isinstance(values, dict):
             raise InputError(f"settings: expected a JSON object, got {type(values).__name__}")
-        numbers = dict.fromkeys(("min_face", "min_confidence", "smoothing"), (int, float))
-        kinds = {"labels": str, "detector": str, "flip": bool, **numbers}
+        numbers = dict.fromkeys(NUMBERS, (int, float))
+        kinds = {"flip": bool, **dict.fromkeys(("labels", "detector", "prior", "set_kind"), str), **numbers}
         for name, value in values.items():
             if name not in kinds:
                 raise InputError(f"settings: no {name!r}; {suggest(str(name), kinds)}")
@@ -90,7 +101,7 @@ class StreamSettings:
             if text is None:
                 continue
             try:
-                number = each.name in ("min_face", "min_confidence", "smoothing")
+                number = each.name in NUMBERS
                 values[each.name] = (
                     float(text) if number else text.lower() in ("1", "true") if each.name == "flip" else text
                 )

@@ -23,7 +23,16 @@ from mien.serve import uploads
 from mien.serve.engine import RequestOptions
 from mien.serve.job_files import DONE, TIMELINES, Job, rows_after
 from mien.serve.problems import ProblemError
-from mien.serve.routes.faces import FORM, DetectorName, LabelsQuery, MinConfidence, MinFace
+from mien.serve.routes.faces import (
+    FORM,
+    DetectorName,
+    LabelsQuery,
+    MinConfidence,
+    MinFace,
+    Prior,
+    SetCoverage,
+    SetKind,
+)
 from mien.serve.schemas import JobDocument, RowsDocument
 from mien.serve.state import client_of, engine_of, jobs_of, settings_of
 from mien.video.options import AnalysisOptions
@@ -96,6 +105,9 @@ async def begin(
     detector: DetectorName = None,
     min_face: MinFace = None,
     min_confidence: MinConfidence = None,
+    prior: Prior = None,
+    set_coverage: SetCoverage = None,
+    set_kind: SetKind = None,
     every: Annotated[int, Query(ge=1, le=1000, description=help_of(AnalysisOptions, "every"))] = 1,
     name: Annotated[str, Query(max_length=1000, description="the video's name, if the body gives none")] = "",
 ) -> dict[str, Any]:
@@ -104,7 +116,7 @@ async def begin(
     The response comes at once; its header `Location` is the address of the job.
     """
     engine, jobs = engine_of(request), jobs_of(request)
-    options = RequestOptions(labels, detector, min_face, min_confidence)
+    options = RequestOptions(labels, detector, min_face, min_confidence, False, prior, set_coverage, set_kind)
     emotions = engine.recognizer(options).labels
     folder = jobs.new_folder()
     try:
