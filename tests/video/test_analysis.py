@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,37 @@ def test_schedule(realtime: bool) -> None:
     schedule.learn({"detect": 9.0, "classify": 0.03})
     schedule.detected(10)
     assert schedule.due(10.51)
+
+
+@pytest.mark.parametrize(("faces", "each", "classified"), [(3, 0.002, 3), (20, 0.002, 12), (20, 0.2, 1), (0, 0.002, 0)])
+def test_in_real_time_as_many_faces_are_classified_as_fit(faces: int, each: float, classified: int) -> None:
+    schedule = DetectionSchedule(None, True, period=1 / 30)
+    assert schedule.classified(faces) == faces  # nothing is known of the cost
+    for _ in range(100):
+        schedule.learn({"flow": 0.004, "classify": each * 4}, 4)
+    assert schedule.classified(faces) == classified
+    assert DetectionSchedule(None, False, period=1 / 30, each=9.0).classified(20) == 20
+
+
+def test_faces_that_do_not_fit_take_turns(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of five are classified in each frame; the others keep what was found before, and new ones come first."""
+    boxes = [[40 * k, 10, 40 * k + 30, 40] for k in range(5)]
+    detector = Boxes(boxes[:4], boxes[:4], boxes[:4], boxes)
+    monkeypatch.setattr(DetectionSchedule, "classified", lambda self, faces: min(2, faces))
+    rng = np.random.default_rng(0)
+    scene = rng.integers(0, 240, (60, 240, 3), np.uint8)
+    frames = [(k / 10, scene + np.uint8(4 * k)) for k in range(4)]  # brighter, but no cut
+    reader = EmotionRecognizer(bundle, detector=detector)
+    found = []
+    for moment in reader.track(frames, detect_every=1, smoothing=0, max_gap=5):
+        numbers = moment.faces.track_ids
+        assert numbers is not None
+        found.append(dict(zip(numbers.tolist(), map(tuple, moment.faces.probabilities.tolist()), strict=True)))
+    assert [len(each) for each in found] == [4, 4, 4, 5]
+    changed = [{n for n in after if after[n] != before.get(n)} for before, after in pairwise(found)]
+    assert [len(each) for each in changed] == [2, 2, 2]
+    assert changed[0] | changed[1] == set(found[0])  # each had its turn
+    assert changed[2] > set(found[3]) - set(found[2])  # the new one at once
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,8 @@ class FrameAnalyzer:
         self.cuts = CutDetector()
         self._detection = BackgroundDetection()  # used where the schedule says so
         self._next: tuple[FacePipeline, Smoother] | None = None
+        self._values: dict[int, tuple[int, npt.NDArray[np.float32]]] = {}  # person -> when classified, and the values
+        self._turn = 0
 
     def switch_to(self, pipeline: FacePipeline, smoothing: float | None = None) -> None:
         """Use another pipeline from the next frame on, with other labels for instance; averages begin anew.
@@ -112,10 +114,12 @@ class FrameAnalyzer:
         stages = {} if stages is None else stages
         if self._next is not None:
             (self.pipeline, self.smoother), self._next = self._next, None
+            self._values.clear()
         resized = self._flow.last is not None and self._flow.last.shape != frame.image.shape[:2]
         if after_cut:
             self.tracker.end_all()
             self.smoother.keep_only(set())
+            self._values.clear()
         elif resized:
             self.tracker.expect_anywhere()
         if after_cut or resized:
@@ -136,10 +140,32 @@ class FrameAnalyzer:
         order = np.argsort(-(faces.boxes[:, 2:] - faces.boxes[:, :2]).prod(axis=1), kind="stable")
         self._faces, self._numbers = faces.select(order), numbers[order]
         with _timed(stages, "classify"):
-            probabilities, shares = self.pipeline.classify(self.pipeline.crop(frame.image, self._faces))
-        values = probabilities if shares is None else np.concatenate([probabilities, shares], axis=1)
-        self.schedule.learn(stages)
+            values, classified = self._classify(frame.image)
+        self.schedule.learn(stages, classified)
         return FrameResult(frame, self._faces, self._numbers, values, self.pipeline, detected, stages, arrived, state)
+
+    def _classify(self, image: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], int]:
+        """Classify the faces of the frame, or in real time those whose turn it is; the others keep their last values.
+
+        Returns:
+            Probabilities and, where the model has them, vote shares, float32 (n, K) or (n, 2 K); and how many faces
+            were classified.
+        """
+        assert self._faces is not None
+        known = [int(number) in self._values for number in self._numbers]
+        ages = np.array([self._values[int(n)][0] if yes else -1 for n, yes in zip(self._numbers, known, strict=True)])
+        count = max(self.schedule.classified(len(ages)), len(ages) - sum(known))
+        chosen = np.sort(np.argsort(ages, kind="stable")[:count])  # new faces first, then the longest ago
+        probabilities, shares = self.pipeline.classify(self.pipeline.crop(image, self._faces.select(chosen)))
+        fresh = probabilities if shares is None else np.concatenate([probabilities, shares], axis=1)
+        self._turn += 1
+        before = self._values
+        self._values = {int(n): before[int(n)] for n, yes in zip(self._numbers, known, strict=True) if yes}
+        self._values |= {
+            int(self._numbers[row]): (self._turn, values) for row, values in zip(chosen, fresh, strict=True)
+        }
+        rows = [self._values[int(number)][1] for number in self._numbers]
+        return (np.stack(rows) if rows else fresh), len(chosen)
 
     def close(self) -> None:
         """End the thread that detects in the background."""

@@ -1,4 +1,7 @@
-"""Decide in which frames of a video faces are detected; in the others they are tracked by their motion."""
+"""Decide in which frames of a video faces are detected, and in real time how many of them are classified.
+
+Between detections faces are tracked by their motion.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,10 @@ DETECT_SECONDS = 0.15
 
 MAX_DETECT_SECONDS = 0.5
 """Most seconds between two detections in real time: a new face is found no later than that."""
+
+CLASSIFIED_SHARE = 0.85
+"""Share of the time between two frames that all stages but detection may take, in real time, together with classifying
+as many faces as fit; the others keep what was found of them in an earlier frame."""
 
 BACKGROUND_SHARE = 0.4
 """If a detection takes more than this share of the time between two frames, it runs in the background, in real time."""
@@ -27,6 +34,7 @@ class DetectionSchedule:
         period: seconds from frame to frame; None: unknown.
         find: running mean of the seconds that a detection takes.
         rest: running mean of the seconds that all other stages of a frame take.
+        each: running mean of the seconds that the classification of a face takes.
     """
 
     detect_every: int | None
@@ -34,8 +42,10 @@ class DetectionSchedule:
     period: float | None = None
     find: float = 0.0
     rest: float = 0.0
+    each: float = 0.0
     _last: float = field(default=float("-inf"), repr=False)
     _frames: int = field(default=0, repr=False)
+    _classified: float = field(default=0.0, repr=False)
 
     def due(self, seconds: float) -> bool:
         """Return whether to detect faces at this time of the video; call it once for every frame."""
@@ -57,8 +67,19 @@ class DetectionSchedule:
         """Whether a detection takes so long that frames would be late: they are tracked while it runs."""
         return self.realtime and self.period is not None and self.find > BACKGROUND_SHARE * self.period
 
-    def learn(self, stages: dict[str, float]) -> None:
-        """Update the mean costs with the seconds that the stages of a frame took."""
+    def classified(self, faces: int) -> int:
+        """Return how many faces of a frame are classified: all of them, or in real time as many as the time allows."""
+        if not self.realtime or self.period is None or not self.each:
+            return faces
+        besides = max(0.0, self.rest - self.each * self._classified)
+        return min(faces, max(1, int((CLASSIFIED_SHARE * self.period - besides) / self.each)))
+
+    def learn(self, stages: dict[str, float], classified: int = 0) -> None:
+        """Update the mean costs: seconds of a frame's stages, and how many of its faces were classified."""
+        if classified and "classify" in stages:
+            each = stages["classify"] / classified
+            self.each += 0.2 * (each - self.each) if self.each else each
+        self._classified += 0.2 * (classified - self._classified)
         if "detect" in stages:
             self.find += 0.2 * (stages["detect"] - self.find) if self.find else stages["detect"]
         rest = sum(value for name, value in stages.items() if name not in ("wait", "detect"))
