@@ -174,7 +174,7 @@ def test_table(dataset: FaceDataset) -> None:
     text = evaluate_bundle(FakeBundle("fer2013", "ferplus"), dataset, bootstrap=20).table()
     overview, *others = text.split("\n\n")
     lines = overview.splitlines()
-    titles = "on PublicTest n accuracy balanced macro-F1 weighted F1 AUC NLL Brier ECE"
+    titles = "on PublicTest n accuracy balanced macro-F1 weighted F1 AUC NLL Brier ECE class ECE"
     assert lines[0].split() == titles.split()
     assert len(lines) == 8
     assert "[" in lines[2]

@@ -250,3 +250,13 @@ def test_agreement_with_a_constant() -> None:
 def test_agreement_refuses(function: Callable[..., float], a: np.ndarray, b: np.ndarray) -> None:
     with pytest.raises(InputError, match="expected"):
         function(a, b)
+
+
+def test_the_classwise_error_sees_a_rare_class() -> None:
+    """Nine of ten faces are of the first class, whose probability is right; the others' may be wrong."""
+    labels = np.array([0] * 90 + [1] * 10)
+    right = np.tile(np.array([0.9, 0.1, 0.0], np.float32), (100, 1))
+    wrong = np.tile(np.array([0.9, 0.0, 0.1], np.float32), (100, 1))
+    assert metrics.classwise_ece(right, labels) == pytest.approx(0, abs=1e-6)
+    assert metrics.ece(wrong, labels) == pytest.approx(0, abs=1e-6)
+    assert metrics.classwise_ece(wrong, labels) == pytest.approx((0 + 0.1 + 0.1) / 3, abs=1e-6)

@@ -40,6 +40,7 @@ _TABLE_METRICS = {
     "nll": "NLL",
     "brier": "Brier",
     "ece": "ECE",
+    "classwise_ece": "class ECE",
 }
 
 FloatArray = npt.NDArray[np.float32]

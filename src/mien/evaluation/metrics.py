@@ -166,6 +166,22 @@ def ece(probabilities: ProbabilityArray, labels: LabelArray, bins: int = 15) -> 
     return float(_ece(values, labels, bins, weights)[0])
 
 
+def classwise_ece(probabilities: ProbabilityArray, labels: LabelArray, bins: int = 15) -> float:
+    """Return the classwise expected calibration error, 0 to 1 (Kull et al. 2019, https://arxiv.org/abs/1910.12656).
+
+    For each class, the mean gap between its probability and how often it is right, over bins of equal width; then the
+    mean over the classes. It sees rare classes, which hardly count in the ECE of the most probable one.
+    """
+    values, labels = check(probabilities, labels)
+    gaps = []
+    for column in range(values.shape[1]):
+        chances = values[:, column]
+        place = np.asarray(np.clip(np.ceil(chances * bins) - 1, 0, bins - 1), np.int64)
+        sums = np.bincount(place, weights=(labels == column) - chances, minlength=bins)
+        gaps.append(np.abs(sums).sum() / len(labels))
+    return float(np.mean(gaps))
+
+
 @dataclass(frozen=True)
 class Reliability:
     """Hold confidence and accuracy in bins of the confidence, of equal width from 0 to 1.
@@ -272,7 +288,7 @@ METRICS: dict[str, Callable[[ProbabilityArray, LabelArray], float]] = {
 }
 
 
-ALL_METRICS = METRICS | {"weighted_f1": weighted_f1, "macro_auc": macro_auc}
+ALL_METRICS = METRICS | {"weighted_f1": weighted_f1, "macro_auc": macro_auc, "classwise_ece": classwise_ece}
 """Every score of an evaluation; those of `METRICS` have intervals."""
 
 
