@@ -91,8 +91,9 @@ def test_a_worker_that_is_killed_loses_nothing(large: Path, tmp_path: Path, sett
 
 
 @pytest.mark.usefixtures("cluster")
-def test_everything_killed_half_way_goes_on_without_loss_or_repetition(
-    large: Path, tmp_path: Path, settings: ReadSettings
+@pytest.mark.parametrize("end", ["SIGKILL", "SIGTERM"])
+def test_what_is_stopped_half_way_goes_on_without_loss_or_repetition(
+    end: str, large: Path, tmp_path: Path, settings: ReadSettings
 ) -> None:
     out = tmp_path / "out"
     words = ["batch", str(large), "--out", str(out), "--workers", "2", "--model", settings.model, "--detector", "whole"]
@@ -101,12 +102,15 @@ def test_everything_killed_half_way_goes_on_without_loss_or_repetition(
         ends = time.monotonic() + 120
         while not parts_in(out) and process.poll() is None and time.monotonic() < ends:
             time.sleep(0.01)
-        process.kill()
-        process.wait()
+        process.send_signal(getattr(signal, end))
+        _, said = process.communicate(timeout=60)
     finally:
         process.kill()
-        assert process.stderr is not None
-        process.stderr.close()
+        process.wait()
+    if end == "SIGTERM":
+        assert process.returncode == 130
+        assert b"mien: stopped; finished parts are kept" in said
+        assert not [path.name for path in out.iterdir() if path.name.startswith(".")]
     before = {part: part.stat().st_ino for part in parts_in(out)}
     assert 0 < len(before) < 8
     tally = run_batch([str(large)], str(out), settings, workers=2)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -69,7 +71,7 @@ def workers_ready(workers: int | None, threads: int, address: str | None) -> Ite
         options |= {"num_cpus": wanted * threads, "include_dashboard": False}
     try:
         _knock(address)
-        with warnings.catch_warnings(), _silent():
+        with warnings.catch_warnings(), _silent(), _kept_handler(signal.SIGTERM):
             warnings.simplefilter("ignore")
             ray.init(address or "local", **options)
     except (OSError, ValueError, RuntimeError) as error:
@@ -81,6 +83,19 @@ def workers_ready(workers: int | None, threads: int, address: str | None) -> Ite
         yield workers or _room(ray, threads) if address else wanted
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _kept_handler(number: int) -> Iterator[None]:
+    """Put a signal's handler back at the end: Ray puts its own there, which exits at once without a word."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.getsignal(number)
+    try:
+        yield
+    finally:
+        signal.signal(number, handler)
 
 
 def read_parts(
