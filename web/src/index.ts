@@ -1,0 +1,21 @@
+/** mien for the browser: reads facial expressions; pictures never leave the page. */
+
+export { type Box, type Landmarks } from "./detection/detections";
+export { BundleError, CameraError, ImageError, InputError, MienError, RuntimeError } from "./errors";
+export { load, Mien } from "./mien";
+export type { FaceOptions, LoadOptions, ModelFile, WatchOptions } from "./options";
+export type { ModelInfo } from "./protocol";
+export {
+  colorOf,
+  type Face,
+  Faces,
+  type FacesDocument,
+  type Moment,
+  picturesDocument,
+  type PicturesDocument,
+  UNCERTAIN,
+  type UnreadDocument,
+  VERSION,
+} from "./results";
+export type { Source } from "./sources";
+export { Watch } from "./watch";
