@@ -14,6 +14,6 @@ export default ts.config(
       "@typescript-eslint/require-await": "off",
     },
   },
-  { files: ["**/*.mjs", "*.js"], languageOptions: { globals: { URL: "readonly", console: "readonly", process: "readonly" } } },
+  { files: ["**/*.mjs", "*.js", "examples/**/*.js"], languageOptions: { globals: { document: "readonly", URL: "readonly", console: "readonly", process: "readonly" } } },
   { rules: { "max-lines": ["error", 400] } },
 );

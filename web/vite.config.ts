@@ -19,9 +19,11 @@ const noOwnWasm: Plugin = {
   },
 };
 
+const LIBRARY = { mien: "src/index.ts", "mien-element": "src/element.ts" };
+
 export default defineConfig(({ mode }) => {
   const worker = mode === "worker";
-  const entry: Record<string, string> = worker ? { "mien.worker": "src/worker.ts" } : { mien: "src/index.ts" };
+  const entry: Record<string, string> = worker ? { "mien.worker": "src/worker.ts" } : LIBRARY;
   return {
     publicDir: false,
     plugins: [moduleUrl, noOwnWasm],
@@ -35,6 +37,7 @@ export default defineConfig(({ mode }) => {
         formats: ["es"],
         fileName: (_, name) => `${name}.js`,
       },
+      rolldownOptions: { output: { chunkFileNames: "mien-core.js" } },
     },
     test: {
       projects: [

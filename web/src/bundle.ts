@@ -99,7 +99,7 @@ export class Bundle {
   /** Load a bundle from an ONNX file's bytes; `source` names it in messages. */
   static async open(content: Uint8Array, source: string): Promise<Bundle> {
     const metadata = parseMetadata(readMetadata(content), source);
-    const bundle = new Bundle(metadata, await openSession(content, source));
+    const bundle = new Bundle(metadata, await openSession(content, source, true));
     const logits = await bundle.logits([new Uint8Array(FRAME * FRAME)]);
     for (const { name, labels } of metadata.heads) {
       const row = logits[name]?.[0];

@@ -22,6 +22,8 @@ let context: OffscreenCanvasRenderingContext2D | null = null;
 export async function decode(posted: Posted, source: string): Promise<Plane> {
   if (posted instanceof ImageData) return opaque(posted);
   const picture = posted instanceof Blob ? await bitmapOf(posted, source) : posted;
+  const copied = "copyTo" in picture && (await copyFrame(picture));
+  if (copied) return copied;
   const [width, height] =
     "displayWidth" in picture ? [picture.displayWidth, picture.displayHeight] : [picture.width, picture.height];
   try {
@@ -36,6 +38,23 @@ export async function decode(posted: Posted, source: string): Promise<Plane> {
     picture.close();
     if (canvas && canvas.width * canvas.height > 8_000_000) canvas = context = null; // frees the memory of large ones
   }
+}
+
+let frameData = new Uint8Array(0);
+
+/** Copy a video frame's pixels, which takes half the time of drawing it; null where this browser cannot. */
+async function copyFrame(frame: VideoFrame): Promise<Plane | null> {
+  const { visibleRect: seen, displayWidth: width, displayHeight: height } = frame;
+  const turned = "rotation" in frame && frame.rotation !== 0;
+  if (!seen || seen.width !== width || seen.height !== height || turned || width * height > MAX_PIXELS) return null;
+  try {
+    if (frameData.length !== width * height * 4) frameData = new Uint8Array(width * height * 4);
+    await frame.copyTo(frameData, { format: "RGBA" });
+  } catch {
+    return null; // an older browser
+  }
+  frame.close();
+  return { data: frameData, width, height, channels: 4 };
 }
 
 async function bitmapOf(blob: Blob, source: string): Promise<ImageBitmap> {

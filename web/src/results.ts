@@ -154,8 +154,8 @@ function rounded(face: Face): Face {
 
 /** Round to a number of decimals, halves to the even digit, as Python does. */
 export function roundTo(value: number, decimals: number): number {
-  const factor = 10 ** decimals;
-  const scaled = value * factor;
-  if (Math.abs(scaled) % 1 === 0.5 && scaled / factor === value) return (2 * Math.round(scaled / 2)) / factor;
-  return Number(value.toFixed(decimals));
+  const rest = value.toFixed(20).split(".")[1].slice(decimals);
+  if (!/^50*$/.test(rest)) return Number(value.toFixed(decimals));
+  const factor = 10 ** decimals; // exactly between two: such values have few binary digits, and this is exact
+  return (2 * Math.round((value * factor) / 2)) / factor;
 }

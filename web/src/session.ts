@@ -32,8 +32,13 @@ export function prepareRuntime(wasm: ArrayBuffer, threads: number): void {
   env.logLevel = "error";
 }
 
-/** Create a session of an ONNX file's bytes; `source` names it in messages. */
-export async function openSession(content: Uint8Array, source: string): Promise<Session> {
+/**
+ * Create a session of an ONNX file's bytes.
+ *
+ * @param source names it in messages.
+ * @param optimize whether the graph is rewritten first, which 8-bit networks need to be fast; others only start later.
+ */
+export async function openSession(content: Uint8Array, source: string, optimize: boolean): Promise<Session> {
   if (typeof WebAssembly !== "object") {
     throw new RuntimeError("expected a browser with WebAssembly, got one without. Use a newer browser");
   }
@@ -41,7 +46,7 @@ export async function openSession(content: Uint8Array, source: string): Promise<
   try {
     session = await InferenceSession.create(content, {
       executionProviders: ["wasm"],
-      graphOptimizationLevel: "all",
+      graphOptimizationLevel: optimize ? "all" : "disabled",
       logSeverityLevel: 4,
     });
   } catch (error) {

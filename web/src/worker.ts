@@ -43,13 +43,9 @@ async function start({ runtime, model, modelName, finder, threads }: Start): Pro
   const files = [fetchBytes(runtime).then(unzipped), bytes(model), finder === null ? Promise.resolve(null) : bytes(finder)] as const;
   const [wasm, network, detector] = await Promise.all(files);
   prepareRuntime(wasm, threads);
+  // The detector comes first: while the other network is opened, the browser compiles what the detector has used.
+  const found = detector && (await openFinder(new Uint8Array(detector), finder));
   const bundle = await Bundle.open(new Uint8Array(network), modelName);
-  let found: MienFace | null = null;
-  if (detector !== null) {
-    const content = new Uint8Array(detector);
-    const name = typeof finder === "string" ? "mien-face" : "the face detector";
-    found = new MienFace(await openSession(content, name), readMetadata(content), name);
-  }
   engine = new Engine(bundle, found);
   const { name, heads, card } = bundle.metadata;
   return {
@@ -58,6 +54,13 @@ async function start({ runtime, model, modelName, finder, threads }: Start): Pro
     default: bundle.head(null).name,
     card,
   };
+}
+
+async function openFinder(content: Uint8Array, file: string | ArrayBuffer | null): Promise<MienFace> {
+  const name = typeof file === "string" ? "mien-face" : "the face detector";
+  const found = new MienFace(await openSession(content, name, false), readMetadata(content), name);
+  await found.warmUp();
+  return found;
 }
 
 function loaded(): Engine {

@@ -92,40 +92,49 @@ function stretched(image: Plane): Uint8Array {
 
 /** Return the largest correlation of two small pictures, or of the middle of one moved over the other. */
 export function similarityOf(before: Uint8Array, after: Uint8Array): number {
-  const [width, height] = [WIDTH - 2 * MARGIN_X, HEIGHT - 2 * MARGIN_Y];
-  const middle = cut(after, MARGIN_X, MARGIN_Y, width, height);
-  if (Math.min(deviation(before), deviation(after), deviation(middle)) < 1e-3) return 0;
-  let best = correlation(before, after);
+  const middle = { left: MARGIN_X, top: MARGIN_Y, width: WIDTH - 2 * MARGIN_X, height: HEIGHT - 2 * MARGIN_Y };
+  const whole = { left: 0, top: 0, width: WIDTH, height: HEIGHT };
+  if (Math.min(deviation(before), deviation(after), spreadOf(after, middle)) < 1e-3) return 0;
+  let best = correlation(before, 0, 0, after, whole);
   for (let y = 0; y <= 2 * MARGIN_Y; y++) {
-    for (let x = 0; x <= 2 * MARGIN_X; x++) {
-      best = Math.max(best, correlation(cut(before, x, y, width, height), middle));
-    }
+    for (let x = 0; x <= 2 * MARGIN_X; x++) best = Math.max(best, correlation(before, x, y, after, middle));
   }
   return best;
 }
 
-function cut(picture: Uint8Array, left: number, top: number, width: number, height: number): Uint8Array {
-  const part = new Uint8Array(width * height);
-  for (let y = 0; y < height; y++) {
-    const from = (top + y) * WIDTH + left;
-    part.set(picture.subarray(from, from + width), y * width);
-  }
-  return part;
+interface Rectangle {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
 }
 
-function correlation(one: Uint8Array, other: Uint8Array): number {
+/** Return the correlation of a part of `other` with the part of `one` of the same size whose corner is at x, y. */
+function correlation(one: Uint8Array, x: number, y: number, other: Uint8Array, part: Rectangle): number {
+  const { left, top, width, height } = part;
   let [a, b, aa, bb, ab] = [0, 0, 0, 0, 0];
-  for (let k = 0; k < one.length; k++) {
-    const [x, y] = [one[k], other[k]];
-    a += x;
-    b += y;
-    aa += x * x;
-    bb += y * y;
-    ab += x * y;
+  for (let row = 0; row < height; row++) {
+    let from = (y + row) * WIDTH + x;
+    const end = from + width;
+    let to = (top + row) * WIDTH + left;
+    while (from < end) {
+      const p = one[from++];
+      const q = other[to++];
+      a += p;
+      b += q;
+      aa += p * p;
+      bb += q * q;
+      ab += p * q;
+    }
   }
-  const n = one.length;
+  const n = width * height;
   const spread = Math.sqrt((aa - (a * a) / n) * (bb - (b * b) / n));
   return spread > 0 ? (ab - (a * b) / n) / spread : 0;
+}
+
+function spreadOf(picture: Uint8Array, { left, top, width, height }: Rectangle): number {
+  const rows = Array.from({ length: height }, (_, row) => (top + row) * WIDTH + left);
+  return deviation(Uint8Array.from(rows.flatMap((start) => [...picture.subarray(start, start + width)])));
 }
 
 function deviation(values: Uint8Array): number {
