@@ -47,7 +47,7 @@ def main() -> None:
     words.add_argument("--chromium", default="/usr/bin/chromium")
     words.add_argument("--minutes", type=float, default=10, help="how long memory is watched")
     words.add_argument("--faces", type=int, default=3589, help="of PublicTest, the first ones")
-    words.add_argument("--size", type=int, default=480, help="detection size for the camera")
+    words.add_argument("--size", type=int, default=320, help="detection size for the camera")
     options = words.parse_args()
     dataset = load_fer2013(options.data)
     rows = np.flatnonzero(dataset.splits == "PublicTest")[: options.faces]
@@ -174,10 +174,8 @@ def camera(bench: Bench, model: str, frames: Any, size: int, runs: int = 3) -> d
     for _ in range(runs):
         print(f"camera {model}", flush=True)
         with bench.page() as page:
-            page.evaluate(
-                "(values) => { measure.camera(...values).then((found) => (window.found = found)); }",
-                [10, model, {"size": size}],
-            )
+            begin = "(values) => { measure.camera(...values).then((found) => (window.found = found)); }"
+            page.evaluate(begin, [10, model, {"size": size}])
             page.wait_for_function("window.began")
             before, frames_before = _worker_seconds(), page.evaluate("moments.length")
             page.wait_for_timeout(8000)
