@@ -146,7 +146,7 @@ def test_other_labels_offer_to_read_the_video_again(page: Any, clip: Path) -> No
     assert not again.is_visible()
     page.get_by_role("button", name="Settings").click()
     page.locator("[name=labels]").last.select_option("fer2013")
-    page.locator("dialog [data-act=close]").first.click()
+    page.locator("#settings [data-act=close]").click()
     expect(again).to_be_visible()
     again.click()
     expect(page.locator("#video .headline")).to_have_text("1 person")

@@ -1,7 +1,8 @@
-// The panel for the camera: frames go to the server over a WebSocket, faces come back and are drawn over the live view.
+// The panel for the camera: its frames are read on this device, or go to the server over a WebSocket; faces are drawn over the live view.
 
 import { counted, h, listen, parts } from "./dom.js";
 import { annotated, save } from "./download.js";
+import { isHere, optionsHere, reader } from "./engine.js";
 import { FacesView } from "./faces.js";
 import { openStream } from "./server.js";
 import { settings } from "./settings.js";
@@ -21,6 +22,7 @@ const REASONS = {
 export class CameraPanel {
   #stream = null; // of the camera
   #socket = null;
+  #watch = null; // what reads the frames on this device
   #sent = new Map(); // frame number -> when it was sent
   #frame = 0;
   #answered = []; // times of the last answers
@@ -43,7 +45,7 @@ export class CameraPanel {
       snapshot: () => this.#snapshot(),
     });
     this.parts.cameras.addEventListener("change", () => this.start(this.parts.cameras.value));
-    settings.addEventListener("change", ({ asks }) => asks && this.#socket?.close(4000)); // it opens again with the new ones
+    settings.addEventListener("change", ({ asks }) => asks && this.#begin());
     this.#mirror(true);
   }
 
@@ -68,12 +70,46 @@ export class CameraPanel {
     await view.play();
     this.parts.frame.style.setProperty("--ratio", view.videoWidth / view.videoHeight);
     this.#listCameras(track.getSettings().deviceId);
-    this.#connect();
+    this.#begin();
     return this.#follow();
   }
 
+  /** Begins, or begins again with other settings, to read frames where they are read now. */
+  #begin() {
+    const before = this.#socket;
+    this.#watch?.stop();
+    this.#socket = this.#watch = null;
+    before?.close(1000);
+    if (!this.#stream) return undefined;
+    this.#delay = 0;
+    return isHere() ? this.#watchHere() : this.#connect();
+  }
+
+  async #watchHere() {
+    const stream = this.#stream;
+    this.parts.headline.textContent = "Starting…";
+    try {
+      const mien = await reader();
+      if (this.#stream !== stream || !isHere() || this.#watch) return;
+      this.#watch = mien.watch(this.parts.view, ({ faces, milliseconds }) => this.#seen(faces.toJSON(), milliseconds), optionsHere(mien));
+      const watch = this.#watch;
+      watch.ended.catch((error) => this.#watch === watch && this.stop("The faces could not be read", error.message));
+    } catch (error) {
+      this.stop("The faces could not be read", error.message);
+    }
+  }
+
+  /** Says what becomes of the frames. */
+  tellWhere() {
+    if (this.running || !this.parts.reason.dataset.told) this.parts.reason.textContent = this.#promise();
+  }
+
+  #promise() {
+    return isHere() ? "The camera's pictures are read on this device, and stay here." : "The camera's pictures go to the server as they come, and are forgotten as soon as they are read.";
+  }
+
   /** Turns everything off; says why, where it was not the user's wish. */
-  stop(title = "The camera is off", reason = "Nothing is sent any more.") {
+  stop(title = "The camera is off", reason = this.#promise()) {
     this.#end();
     this.#tell(title, reason);
   }
@@ -90,12 +126,14 @@ export class CameraPanel {
     for (const track of this.#stream?.getTracks() ?? []) track.stop();
     this.#stream = null;
     this.#socket?.close(1000);
-    this.#socket = null;
+    this.#watch?.stop();
+    this.#socket = this.#watch = null;
     this.#last = null;
     this.view.clear();
   }
 
   #tell(title, reason) {
+    this.parts.reason.dataset.told = "yes";
     this.parts.title.textContent = title;
     this.parts.reason.textContent = reason;
     this.parts.empty.hidden = false;
@@ -119,13 +157,11 @@ export class CameraPanel {
     socket.onclose = ({ code, reason }) => {
       if (this.#socket !== socket) return;
       if (code === 1008) return this.stop("The server refused the stream", reason || "Its key is missing or wrong.");
-      const wait = code === 4000 ? 0 : this.#pause;
+      const wait = this.#pause;
       this.#pause = Math.min(2 * this.#pause, 8000);
-      if (wait) {
-        this.view.clear();
-        this.parts.headline.textContent = code === 1013 ? "The server is busy. Trying again…" : "The connection is lost. Trying again…";
-        this.parts.figures.textContent = "";
-      }
+      this.view.clear();
+      this.parts.headline.textContent = code === 1013 ? "The server is busy. Trying again…" : "The connection is lost. Trying again…";
+      this.parts.figures.textContent = "";
       setTimeout(() => this.#socket === socket && this.#stream && this.#connect(), wait);
     };
   }
@@ -170,7 +206,13 @@ export class CameraPanel {
     const taken = this.#sent.get(frame);
     for (const number of this.#sent.keys()) if (number <= frame) this.#sent.delete(number); // older ones were dropped
     if (error) return this.complain(error.detail ?? error.title);
-    this.#delay = this.#delay ? 0.9 * this.#delay + 0.1 * (now - taken) : now - taken;
+    return this.#seen(image, now - taken);
+  }
+
+  /** Shows the faces of a frame, which took so many milliseconds. */
+  #seen(image, took) {
+    const now = performance.now();
+    this.#delay = this.#delay ? 0.9 * this.#delay + 0.1 * took : took;
     this.#answered = [...this.#answered.filter((time) => now - time < 2000), now];
     const faces = image.faces.filter(({ score }) => score >= settings.threshold);
     const portraits = now - this.#portrayed > PORTRAITS ? this.parts.view : null;
@@ -180,7 +222,6 @@ export class CameraPanel {
     this.parts.headline.textContent = faces.length ? counted(faces.length, "face") : "No face in sight";
     const rate = (this.#answered.length - 1) / Math.max((now - this.#answered[0]) / 1000, 0.001);
     this.parts.figures.textContent = `${rate.toFixed(0)} frames/s · ${this.#delay.toFixed(0)} ms`;
-    return undefined;
   }
 
   #mirror(on) {

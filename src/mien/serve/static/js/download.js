@@ -1,7 +1,7 @@
 // What can be taken away: annotated pictures, JSON and CSV, made here from what the server answered.
 
 import { h } from "./dom.js";
-import { UNCLEAR, colorOf, inkOn, likeliest, titleOf } from "./emotions.js";
+import { colorOf, inkOn, isUnclear, likeliest, titleOf } from "./emotions.js";
 import { settings } from "./settings.js";
 
 export function save(blob, name) {
@@ -69,7 +69,7 @@ function caption(pen, face, { scale, unit, mirrored }) {
   const color = colorOf(likeliest(face));
   pen.strokeStyle = color;
   pen.lineWidth = 3 * unit;
-  pen.setLineDash(face.emotion === UNCLEAR ? [8 * unit, 6 * unit] : []);
+  pen.setLineDash(isUnclear(face) ? [8 * unit, 6 * unit] : []);
   pen.strokeRect(x, top, breadth, bottom - top);
   pen.setLineDash([]);
   const size = Math.min(Math.max(breadth / 7, 11 * unit), 24 * unit);

@@ -4,6 +4,7 @@ import { h, percent } from "./dom.js";
 import { likeliest, nameOf, paint, paintFace, titleOf } from "./emotions.js";
 
 const NARROW = 56; // pixels on the screen; on smaller boxes the tag shows only when asked for
+const LEAST = 0.005; // probabilities below are folded into one line, where lines are folded
 const PORTRAIT = 96; // pixels of a portrait's side, twice as many as it is shown with
 
 /** One card. Its elements are kept and changed, so that live bars glide. */
@@ -17,6 +18,8 @@ class Card {
     const what = h("span", { className: "what" }, this.emotion, " ", this.sureness);
     this.button = h("button", { onclick: () => view.choose(key) }, this.portrait, h("span", {}, this.who, what));
     this.bars = h("ul", { className: "bars" });
+    this.rest = h("li", { className: "rest" });
+    this.fold = view.fold;
     this.seen = h("p", { className: "seen" });
     this.element = h("li", { className: "face" }, this.button, this.bars, this.seen);
     this.element.addEventListener("pointerenter", () => view.light(key));
@@ -35,7 +38,11 @@ class Card {
       const { bar, value } = this.rows.get(emotion);
       bar.style.transform = `scaleX(${share})`;
       value.textContent = percent(share);
+      bar.closest("li").hidden = this.fold && share < LEAST;
     }
+    const folded = this.fold ? emotions.filter(([, share]) => share < LEAST).map(([emotion]) => emotion) : [];
+    this.rest.hidden = !folded.length;
+    this.rest.textContent = `under 1 %: ${folded.join(", ")}`;
     this.seen.hidden = face.vote_share === null;
     this.seen.textContent = `About ${Math.round(100 * (face.vote_share ?? 0))} of 100 people would say “${likeliest(face)}”.`;
   }
@@ -49,7 +56,7 @@ class Card {
       this.rows.set(emotion, { bar, value });
       return h("li", {}, h("span", {}, emotion), h("span", { className: "bar", ariaHidden: "true" }, bar), value);
     });
-    this.bars.replaceChildren(...lines);
+    this.bars.replaceChildren(...lines, this.rest);
   }
 
   /** The face out of its picture, as a portrait. */
@@ -69,9 +76,24 @@ export class FacesView {
   #cards = new Map();
   #chosen = null;
 
-  constructor(overlay, list) {
+  /** fold: emotions of nearly no probability share one line; for pictures, since lines that come and go disturb in a film. */
+  constructor(overlay, list, { fold = false } = {}) {
     this.overlay = overlay;
     this.list = list;
+    this.fold = fold;
+    list?.addEventListener("keydown", (event) => this.#walk(event));
+  }
+
+  /** Arrows walk through the cards, Escape closes the open one. */
+  #walk(event) {
+    const buttons = [...this.#cards.values()].map(({ button }) => button).sort((one, other) => (one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1));
+    const at = buttons.indexOf(document.activeElement);
+    const to = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
+    if (at < 0) return;
+    if (event.key === "Escape" && this.#chosen) this.choose(this.#chosen);
+    else if (to !== undefined) buttons[Math.max(0, Math.min(buttons.length - 1, to))].focus();
+    else return;
+    event.preventDefault();
   }
 
   clear() {
@@ -87,7 +109,7 @@ export class FacesView {
    * mirrored: the picture is shown as in a mirror. portraits: what portraits are cut from, or null to leave them.
    */
   show({ width, height, faces }, { mirrored = false, portraits = null } = {}) {
-    const keys = faces.map((face, number) => (face.track === null ? `face ${number + 1}` : `person ${face.track}`));
+    const keys = faces.map((face, number) => (face.track === null ? `face ${face.number ?? number + 1}` : `person ${face.track}`));
     for (const shown of [this.#boxes, this.#cards]) {
       for (const [key, { element }] of shown) {
         if (keys.includes(key)) continue;
@@ -100,13 +122,14 @@ export class FacesView {
     const lonely = faces.length === 1 && !this.#cards.has(keys[0]);
     faces.forEach((face, number) => {
       const key = keys[number];
-      this.#box(key, face, { width, height, mirrored, screen });
+      this.#box(key, face, { width, height, mirrored, screen, alone: faces.length });
       if (this.list) this.#card(key, face, portraits, width);
     });
+    if (this.list) for (const key of keys) this.list.append(this.#cards.get(key).element); // in the order of the faces
     if (lonely && this.list) this.choose(keys[0], true); // nobody needs to ask for the only one
   }
 
-  #box(key, face, { width, height, mirrored, screen }) {
+  #box(key, face, { width, height, mirrored, screen, alone }) {
     let box = this.#boxes.get(key);
     if (!box) {
       const tag = h("span", { className: "tag" });
@@ -116,6 +139,7 @@ export class FacesView {
       element.addEventListener("focus", () => this.light(key));
       element.addEventListener("blur", () => this.light(null));
       element.setAttribute("aria-pressed", "false");
+      if (this.list) element.tabIndex = -1; // the cards are the keyboard's way to the faces
       box = { element, tag };
       this.#boxes.set(key, box);
       this.overlay.append(element);
@@ -132,7 +156,7 @@ export class FacesView {
     box.element.classList.toggle("narrow", (right - left) * screen < NARROW);
     box.tag.classList.toggle("below", top * screen < 24);
     box.tag.classList.toggle("leftward", (width - left) * screen < 140);
-    box.tag.textContent = titleOf(face);
+    box.tag.replaceChildren(...(face.number && alone > 1 ? [h("b", { textContent: face.number }), " "] : []), h("span", { textContent: titleOf(face) }));
     box.element.setAttribute("aria-label", `${key}: ${nameOf(face)}, ${percent(face.confidence)}`);
     paintFace(box.element, face);
   }
@@ -142,7 +166,6 @@ export class FacesView {
     if (!card) {
       card = new Card(this, key);
       this.#cards.set(key, card);
-      this.list.append(card.element);
       card.button.setAttribute("aria-expanded", "false");
     }
     card.update(key[0].toUpperCase() + key.slice(1), face);

@@ -1,6 +1,6 @@
 // The panel for videos: an upload, a job that is followed, a player with boxes, a timeline that seeks it.
 
-import { clock, counted, droppable, h, listen, megabytes, parts, percent } from "./dom.js";
+import { clock, counted, h, listen, megabytes, parts, percent } from "./dom.js";
 import { save, saveJson, shownRows, stem } from "./download.js";
 import { UNCLEAR, paint } from "./emotions.js";
 import { FacesView } from "./faces.js";
@@ -22,15 +22,13 @@ export class VideoPanel {
   #timeline = null;
   #summary = null;
 
-  constructor(section, { limits, complain, onPictures }) {
+  constructor(section, { limits, complain, take }) {
     this.parts = parts(section);
     this.limits = limits;
     this.complain = complain;
-    this.onPictures = onPictures;
+    this.takeElsewhere = take;
     this.view = new FacesView(this.parts.overlay, null);
-    const { video_bytes: bytes, video_seconds: seconds } = limits;
-    const most = [bytes && megabytes(bytes), seconds && `${Math.round(seconds / 60)} minutes`].filter(Boolean);
-    this.parts.limits.textContent = most.length ? `up to ${most.join(" and ")}` : "";
+    this.allow();
     listen(section, {
       choose: () => this.parts.input.click(),
       cancel: () => this.#clear(),
@@ -44,7 +42,6 @@ export class VideoPanel {
       this.add([...this.parts.input.files]);
       this.parts.input.value = "";
     });
-    droppable(section, (files) => this.add(files));
     const player = this.parts.view;
     player.addEventListener("loadedmetadata", () => {
       this.parts.unplayable.hidden = player.videoWidth > 0; // sound alone is no picture
@@ -64,10 +61,18 @@ export class VideoPanel {
     addEventListener("pagehide", () => this.#forget());
   }
 
+  /** Says what the server takes, once it has told. */
+  allow() {
+    const { video_bytes: bytes, video_seconds: seconds } = this.limits;
+    const most = [bytes && megabytes(bytes), seconds && `${Math.round(seconds / 60)} minutes`].filter(Boolean);
+    const words = most.length ? `, up to ${most.join(" and ")}` : "";
+    this.parts.limits.textContent = `Videos are read on the server${words}.`;
+  }
+
   /** Takes the first video; pictures go where pictures are read. */
   add(files) {
     const pictures = files.filter((file) => file.type.startsWith("image/") && file.type !== "image/gif");
-    if (pictures.length && pictures.length === files.length) return this.onPictures(pictures);
+    if (pictures.length && pictures.length === files.length) return this.takeElsewhere(pictures);
     const file = files.find((one) => !pictures.includes(one));
     const bytes = this.limits.video_bytes;
     if (!file) return undefined;
