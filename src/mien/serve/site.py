@@ -8,11 +8,11 @@ import shutil
 from importlib import resources
 from pathlib import Path
 
-from mien.bundle import DEFAULT, released
 from mien.errors import InputError
 from mien.version import __version__
 
-STATIC = Path(str(resources.files("mien"))) / "serve" / "static"
+PACKAGE = Path(str(resources.files("mien")))
+STATIC, BUNDLES = PACKAGE / "serve" / "static", PACKAGE / "bundles"
 SERVER_ONLY = ("docs.html", "docs.css", "index.html", "service-worker.js", "manifest.json")
 """Names in `static/` that the folder does not need, or has elsewhere or in another form."""
 
@@ -46,7 +46,7 @@ def write_site(folder: str | Path) -> list[Path]:
     for name in MODELS:
         place = static / "web" / "models" / name
         place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(released()[DEFAULT].parent / name, place)
+        shutil.copyfile(BUNDLES / name, place)
     page = (STATIC / "index.html").read_text("utf-8")
     head = '  <link rel="manifest" href="manifest.webmanifest">\n</head>'
     (target / "index.html").write_text(page.replace(MARK, f"{MARK} data-site", 1).replace("</head>", head, 1), "utf-8")

@@ -12,10 +12,10 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from mien.bundle import DEFAULT, released
 from mien.serve.problems import ProblemError
 
 STATIC = Path(__file__).parents[1] / "static"
+BUNDLES = Path(__file__).parents[2] / "bundles"
 CACHE = {"Cache-Control": "no-cache"}
 """Browsers must check whether a file has changed, by its ETag."""
 
@@ -33,7 +33,7 @@ class _Files(StaticFiles):
 def install(app: FastAPI) -> None:
     """Add the page and its files to the application."""
     files = _Files(directory=STATIC, check_dir=False)
-    models = _Files(directory=released()[DEFAULT].parent, check_dir=False)
+    models = _Files(directory=BUNDLES, check_dir=False)
     app.mount("/static/web/models", models, name="models")
     app.mount("/static", files, name="static")
 
