@@ -19,17 +19,22 @@ const noOwnWasm: Plugin = {
   },
 };
 
+/** Files that browsers load apart, each built alone. */
+const APART: Record<string, Record<string, string>> = {
+  worker: { "mien.worker": "src/worker.ts" },
+  microphone: { "mien.microphone": "src/voice/microphone.ts" },
+};
 const LIBRARY = { mien: "src/index.ts", "mien-element": "src/element.ts" };
 
 export default defineConfig(({ mode }) => {
   const worker = mode === "worker";
-  const entry: Record<string, string> = worker ? { "mien.worker": "src/worker.ts" } : LIBRARY;
+  const entry: Record<string, string> = APART[mode] ?? LIBRARY;
   return {
     publicDir: false,
     plugins: [moduleUrl, noOwnWasm],
     build: {
       target: "es2022",
-      emptyOutDir: !worker,
+      emptyOutDir: !(mode in APART),
       minify: worker ? "oxc" : false,
       sourcemap: false,
       lib: {

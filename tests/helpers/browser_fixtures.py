@@ -22,6 +22,7 @@ from mien.preprocess import WHOLE_FRAME, Framing, InputSpec, crop_faces, fit_fra
 from mien.recognizer import EmotionRecognizer
 from mien.results import SCHEMA
 from mien.version import __version__
+from mien.voice.bundle import VoiceBundle
 from mien.video.io.frames import Frame
 from mien.video.tracking.cuts import CutDetector
 from mien.video.tracking.smoothing import Smoother
@@ -166,6 +167,35 @@ def calibration() -> dict[str, Any]:
     }
 
 
+def hearing() -> list[dict[str, Any]]:
+    """Four and a half seconds of humming noise, as the released voice bundle hears its windows."""
+    bundle = VoiceBundle.load()
+    rate = bundle.metadata.rate
+    sound = humming(round(4.5 * rate), rate)
+    windows = [(0.0, 3.0), (1.0, 4.0), (1.5, 4.5)]
+    found = []
+    for start, end in windows:
+        answer = bundle.answer(sound[None, round(start * rate) : round(end * rate)])
+        found.append(
+            {
+                "start": start,
+                "end": end,
+                "votes": answer.probabilities["votes"][0].round(5).tolist(),
+                "shares": answer.vote_shares[0].round(5).tolist(),
+                "strength": round(float(answer.strengths[0]), 5),
+            }
+        )
+    return found
+
+
+def humming(samples: int, rate: int) -> np.ndarray:
+    """A tone that rises and falls, with noise, float32: nobody's voice, but no silence."""
+    seconds = np.arange(samples) / rate
+    noise = pattern(1, samples, 1, 17).ravel() / 255 - 0.5
+    tone = np.sin(2 * np.pi * (180 * seconds + 8 * np.sin(3 * seconds)))
+    return np.asarray(0.3 * tone + 0.1 * noise, np.float32)
+
+
 def released() -> dict[str, Any]:
     """The metadata of a released bundle, as Python reads it."""
     metadata = Bundle.load("mien-nano").metadata
@@ -184,6 +214,7 @@ def fixtures() -> dict[str, Any]:
         "cutting": cutting(),
         "calibration": calibration(),
         "nano": released(),
+        "hearing": hearing(),
     }
 
 

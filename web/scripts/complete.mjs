@@ -9,7 +9,7 @@ const wasm = readFileSync(file(`${runtime}dist/ort-wasm-simd-threaded.wasm`));
 
 writeFileSync(file("dist/ort-wasm-simd-threaded.wasm.gz"), gzipSync(wasm, { level: 9 }));
 copyFileSync(file("licences/onnxruntime.txt"), file("dist/onnxruntime-LICENSE.txt"));
-mkdirSync(file("dist/models/finders"), { recursive: true });
-for (const name of ["mien-nano.onnx", "mien.onnx", "finders/mien-face.onnx"]) {
+for (const folder of ["finders", "voice"]) mkdirSync(file(`dist/models/${folder}`), { recursive: true });
+for (const name of ["mien-nano.onnx", "mien.onnx", "finders/mien-face.onnx", "voice/mien-voice.onnx"]) {
   cpSync(file(`../src/mien/bundles/${name}`), file(`dist/models/${name}`));
 }

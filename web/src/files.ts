@@ -12,6 +12,12 @@ export const MODELS = {
 /** mien's own face detector. */
 export const finder = (): string => new URL("./models/finders/mien-face.onnx", __MODULE_URL__).href;
 
+/** The released voice model. */
+export const voiceModel = (): string => new URL("./models/voice/mien-voice.onnx", __MODULE_URL__).href;
+
+/** The audio worklet that takes a microphone's sound. */
+export const microphoneWorklet = (): string => new URL("./mien.microphone.js", __MODULE_URL__).href;
+
 /** ONNX Runtime's WebAssembly, packed by gzip. */
 export const runtime = (): string => new URL("./ort-wasm-simd-threaded.wasm.gz", __MODULE_URL__).href;
 

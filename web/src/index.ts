@@ -18,4 +18,6 @@ export {
   VERSION,
 } from "./results";
 export type { Source } from "./sources";
+export type { VoiceInfo } from "./voice/bundle";
+export type { Listening, Samples, Voice, VoiceOptions } from "./voice/voices";
 export { Watch } from "./watch";

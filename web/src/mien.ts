@@ -2,11 +2,23 @@
 
 import { Connection } from "./connection";
 import { InputError } from "./errors";
-import { finder as releasedFinder, runtime as releasedRuntime, startWorker } from "./files";
-import { addressOrContent, type FaceOptions, type LoadOptions, loadOptions, readOptions, type WatchOptions, watchOptions } from "./options";
+import { finder as releasedFinder, runtime as releasedRuntime, startWorker, voiceModel } from "./files";
+import {
+  addressOrContent,
+  type FaceOptions,
+  type LoadOptions,
+  loadOptions,
+  type ModelFile,
+  readOptions,
+  voiceOptions,
+  type WatchOptions,
+  watchOptions,
+} from "./options";
 import type { ModelInfo } from "./protocol";
 import { Faces, type Moment, picturesDocument, type PicturesDocument, type UnreadDocument } from "./results";
 import { nameOf, type Source, take } from "./sources";
+import type { VoiceInfo } from "./voice/bundle";
+import { Hearing, Listening, type Samples, soundOf, type Voice, type VoiceOptions } from "./voice/voices";
 import { Watch } from "./watch";
 
 /**
@@ -41,7 +53,9 @@ function checkLabels(info: ModelInfo, labels: string | null | undefined): void {
 /** A loaded model. It reads pictures and videos; they never leave the page. */
 export class Mien {
   private readonly watches = new Set<Watch>();
+  private readonly listenings = new Set<Listening>();
   private videos = 0;
+  private voice: Promise<VoiceInfo> | null = null;
 
   /** Use `load`. */
   constructor(
@@ -90,6 +104,59 @@ export class Mien {
     return watch;
   }
 
+  /**
+   * Load the voice model, which `hear` and `listen` otherwise do when they are first called.
+   *
+   * @param model a voice bundle of your own: an address or its content. Default: the released one.
+   * @returns its labels, its rate in samples a second, and the seconds of its window.
+   * @throws BundleError, RuntimeError
+   */
+  loadVoice(model?: ModelFile): Promise<VoiceInfo> {
+    if (model !== undefined) this.voice = null;
+    this.voice ??= (async () => {
+      const file = model === undefined ? voiceModel() : await addressOrContent("model", model);
+      return this.connection.ask("voice", { file });
+    })();
+    this.voice.catch(() => (this.voice = null)); // it may be asked for again
+    return this.voice;
+  }
+
+  /**
+   * Hear the voice in a sound, window by window. No speech detector runs here: noise is heard as if it were speech.
+   *
+   * @param source a file with sound, an AudioBuffer, or `{ samples, rate }`.
+   * @throws InputError, BundleError, RuntimeError
+   */
+  async hear(source: Blob | AudioBuffer | Samples, options: VoiceOptions = {}): Promise<Voice[]> {
+    const info = await this.loadVoice();
+    const { head, hop } = voiceOptions(options, info.window);
+    const hearing = new Hearing(this.connection, info, head, hop);
+    const voices = await hearing.add(await soundOf(source, info.rate));
+    return [...voices, ...(await hearing.end())];
+  }
+
+  /**
+   * Listen to a microphone, or any stream with sound.
+   *
+   * @param stream from `navigator.mediaDevices.getUserMedia({ audio: true })`.
+   * @param onVoice called with what is heard in each window of some seconds.
+   * @param onError called where listening ends by an error.
+   * @throws InputError, CameraError, BundleError, RuntimeError
+   */
+  async listen(
+    stream: MediaStream,
+    onVoice: (voice: Voice) => void,
+    options: VoiceOptions = {},
+    onError: (error: unknown) => void = (error) => console.error(error),
+  ): Promise<Listening> {
+    const info = await this.loadVoice();
+    const { head, hop } = voiceOptions(options, info.window);
+    const hearing = new Hearing(this.connection, info, head, hop);
+    const listening = await Listening.start(stream, hearing, info.rate, onVoice, onError);
+    this.listenings.add(listening);
+    return listening;
+  }
+
   /** Return the JSON document of several pictures, the same as `mien predict --json`. */
   document(results: Iterable<Faces>, errors: Iterable<UnreadDocument> = []): PicturesDocument {
     const pictures = [...results];
@@ -101,6 +168,7 @@ export class Mien {
   /** Stop all that runs, and free the worker and its memory. */
   close(): void {
     for (const watch of this.watches) watch.stop();
+    for (const listening of this.listenings) listening.stop();
     this.connection.end();
   }
 }

@@ -3,6 +3,8 @@
 import { checkName, checkNumber, describeValue, InputError } from "./errors";
 import { MODELS } from "./files";
 import { DETECTORS, type DetectorName, type ReadOptions, type TrackingOptions } from "./protocol";
+import { VOICE_HEADS } from "./voice/heads";
+import type { VoiceOptions } from "./voice/voices";
 
 /** A model file: an address, or its content. */
 export type ModelFile = string | URL | Blob | ArrayBuffer | Uint8Array;
@@ -103,6 +105,15 @@ export function watchOptions(given: WatchOptions, before: FaceOptions): [ReadOpt
     { ...options, fineLook: smallFaces ? "needed" : "never" },
     { smoothing, margin, maxGap },
   ];
+}
+
+/** Return the options of `hear` and `listen`, checked. */
+export function voiceOptions(given: VoiceOptions, window: number): Required<VoiceOptions> {
+  checkNames(given, ["head", "hop"]);
+  const { head = "votes", hop = 1 } = given;
+  checkName("head", head, VOICE_HEADS);
+  checkNumber("hop", hop, 0.1, window, `seconds from 0.1 to ${window}`);
+  return { head, hop };
 }
 
 /** Return the options of `load`, checked, with the files as addresses or contents. */

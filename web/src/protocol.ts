@@ -4,6 +4,8 @@ import type { MienFace } from "./detection/mien-face";
 import type { ErrorMessage } from "./errors";
 import type { Posted } from "./pixels";
 import type { Face } from "./results";
+import type { VoiceAnswer, VoiceInfo } from "./voice/bundle";
+import type { VoiceHead } from "./voice/heads";
 
 /** Which detector finds the faces: mien's own, or none, where each picture is one face. */
 export const DETECTORS = ["mien-face", "whole"] as const;
@@ -74,6 +76,8 @@ export interface Requests {
   open: [{ video: number; tracking: TrackingOptions }, null];
   frame: [{ video: number; time: number; picture: Posted; options: ReadOptions }, FacesMessage];
   end: [{ video: number }, null];
+  voice: [{ file: string | ArrayBuffer }, VoiceInfo];
+  hear: [{ sound: Float32Array; head: VoiceHead }, VoiceAnswer];
 }
 
 export type RequestName = keyof Requests;

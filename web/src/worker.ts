@@ -9,8 +9,10 @@ import { readMetadata } from "./onnx";
 import { decode } from "./pixels";
 import type { FacesMessage, ModelInfo, Request, RequestName, Requests, Start } from "./protocol";
 import { openSession, prepareRuntime } from "./session";
+import { VoiceBundle } from "./voice/bundle";
 
 let engine: Engine | null = null;
+let voice: VoiceBundle | null = null;
 const videos = new Map<number, VideoEngine>();
 
 type Handlers = { [Name in RequestName]: (values: Requests[Name][0]) => Promise<Requests[Name][1]> };
@@ -35,12 +37,25 @@ const handlers: Handlers = {
     videos.delete(video);
     return null;
   },
+  async voice({ file }) {
+    loaded(); // the runtime is ready
+    const name = typeof file === "string" ? file : "the voice model";
+    voice = await VoiceBundle.open(new Uint8Array(await bytesOf(file)), name);
+    const { labels, rate, window } = voice.metadata;
+    return { name: voice.metadata.name, labels, rate, window };
+  },
+  async hear({ sound, head }) {
+    if (!voice) throw new RuntimeError("expected a loaded voice model, got a request before it was loaded");
+    return voice.answer(sound, head);
+  },
 };
 
 async function start({ runtime, model, modelName, finder, threads }: Start): Promise<ModelInfo> {
-  const bytes = (file: string | ArrayBuffer): Promise<ArrayBuffer> =>
-    typeof file === "string" ? fetchBytes(file) : Promise.resolve(file);
-  const files = [fetchBytes(runtime).then(unzipped), bytes(model), finder === null ? Promise.resolve(null) : bytes(finder)] as const;
+  const files = [
+    fetchBytes(runtime).then(unzipped),
+    bytesOf(model),
+    finder === null ? Promise.resolve(null) : bytesOf(finder),
+  ] as const;
   const [wasm, network, detector] = await Promise.all(files);
   prepareRuntime(wasm, threads);
   // The detector comes first: while the other network is opened, the browser compiles what the detector has used.
@@ -54,6 +69,10 @@ async function start({ runtime, model, modelName, finder, threads }: Start): Pro
     default: bundle.head(null).name,
     card,
   };
+}
+
+async function bytesOf(file: string | ArrayBuffer): Promise<ArrayBuffer> {
+  return typeof file === "string" ? fetchBytes(file) : file;
 }
 
 async function openFinder(content: Uint8Array, file: string | ArrayBuffer | null): Promise<MienFace> {

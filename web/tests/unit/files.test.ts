@@ -7,6 +7,7 @@ import { unzipped } from "../../src/fetching";
 import { readMetadata } from "../../src/onnx";
 import { loadOptions, readOptions, watchOptions } from "../../src/options";
 import { Faces, picturesDocument } from "../../src/results";
+import { parseVoice } from "../../src/voice/bundle";
 import { python } from "./fixtures";
 
 const nano = new Uint8Array(readFileSync(new URL("../../../src/mien/bundles/mien-nano.onnx", import.meta.url)));
@@ -56,6 +57,15 @@ function metadata(other: object): string {
     ...other,
   });
 }
+
+test("a voice bundle is read, and no other bundle for one", () => {
+  const file = new URL("../../../src/mien/bundles/voice/mien-voice.onnx", import.meta.url);
+  const { rate, window, labels, heads } = parseVoice(readMetadata(new Uint8Array(readFileSync(file))), "voice");
+  expect([rate, window, labels.emotions.length]).toEqual([12000, 3, 6]);
+  expect(heads.votes.factors).toHaveLength(6);
+  expect(() => parseVoice(readMetadata(nano), "nano")).toThrow(/expected a voice bundle, got one of another kind/);
+  expect(() => parseVoice('{"kind": "voice"}', "x")).toThrow(/damaged/);
+});
 
 test("a bundle with heads of its own needs nothing else", () => {
   const own = { name: "mood", labels: ["good", "bad"], temperature: 1.5, share_temperature: null };

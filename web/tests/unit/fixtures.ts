@@ -42,6 +42,7 @@ interface Fixtures {
     to: string[];
     folded: number[][];
   };
+  hearing: { start: number; end: number; votes: number[]; shares: number[]; strength: number }[];
   nano: {
     name: string;
     heads: { name: string; labels: string[]; temperature: number; share_temperature: number | null }[];
@@ -73,6 +74,16 @@ export function pattern(height: number, width: number, channels: number, seed: n
     data[k] = (state >> 12) & 255;
   }
   return { data, width, height, channels };
+}
+
+/** The same sound as Python's `humming`. */
+export function humming(samples: number, rate: number): Float32Array {
+  const noise = pattern(1, samples, 1, 17).data;
+  return Float32Array.from({ length: samples }, (_, k) => {
+    const seconds = k / rate;
+    const tone = Math.sin(2 * Math.PI * (180 * seconds + 8 * Math.sin(3 * seconds)));
+    return 0.3 * tone + 0.1 * (noise[k] / 255 - 0.5);
+  });
 }
 
 /** The same picture as Python's `blocks`. */

@@ -117,6 +117,10 @@ var MODELS = {
 };
 /** mien's own face detector. */
 var finder = () => new URL("./models/finders/mien-face.onnx", import.meta.url).href;
+/** The released voice model. */
+var voiceModel = () => new URL("./models/voice/mien-voice.onnx", import.meta.url).href;
+/** The audio worklet that takes a microphone's sound. */
+var microphoneWorklet = () => new URL("./mien.microphone.js", import.meta.url).href;
 /** ONNX Runtime's WebAssembly, packed by gzip. */
 var runtime = () => new URL("./ort-wasm-simd-threaded.wasm.gz", import.meta.url).href;
 /** Start the package's worker. */
@@ -129,6 +133,9 @@ function startWorker() {
 // src/protocol.ts
 /** Which detector finds the faces: mien's own, or none, where each picture is one face. */
 var DETECTORS = ["mien-face", "whole"];
+// src/voice/heads.ts
+/** The heads of voice bundles: what people would hear, and what a speaker would mean. Knows nothing else. */
+var VOICE_HEADS = ["votes", "intended"];
 // src/options.ts
 /** The options of `load`, `predict` and `watch`, checked. */
 var READ = {
@@ -202,6 +209,17 @@ function watchOptions(given, before) {
 		margin,
 		maxGap
 	}];
+}
+/** Return the options of `hear` and `listen`, checked. */
+function voiceOptions(given, window) {
+	checkNames(given, ["head", "hop"]);
+	const { head = "votes", hop = 1 } = given;
+	checkName("head", head, VOICE_HEADS);
+	checkNumber("hop", hop, .1, window, `seconds from 0.1 to ${window}`);
+	return {
+		head,
+		hop
+	};
 }
 /** Return the options of `load`, checked, with the files as addresses or contents. */
 async function loadOptions(given) {
@@ -379,6 +397,160 @@ function nameOf(source) {
 	if (typeof HTMLVideoElement !== "undefined" && source instanceof HTMLVideoElement) return "video";
 	return "image";
 }
+// src/voice/voices.ts
+/** Seconds of new sound, without which there is no further window. */
+var SHORTEST = .25;
+/** Root mean square, -80 dB, below which a window is silence. */
+var SILENT = 1e-4;
+var QUIETEST = -100;
+/** Return the sound of a file, an AudioBuffer or samples: mono, at a rate. */
+async function soundOf(source, rate) {
+	let buffer;
+	if (source instanceof Blob) {
+		const content = await source.arrayBuffer();
+		buffer = await new OfflineAudioContext(1, 1, rate).decodeAudioData(content).catch(() => {
+			throw new InputError("sound: expected a file whose sound this browser reads, got another or a damaged one");
+		});
+	} else if (source instanceof AudioBuffer) buffer = source;
+	else if (source?.samples instanceof Float32Array && source.rate > 0) {
+		if (source.rate === rate) return source.samples;
+		if (!source.samples.length) return source.samples;
+		buffer = new AudioBuffer({
+			length: source.samples.length,
+			sampleRate: source.rate
+		});
+		buffer.copyToChannel(source.samples, 0);
+	} else throw new InputError(`sound: expected a Blob or File, an AudioBuffer, or { samples, rate }, got ${describeValue(source)}`);
+	const context = new OfflineAudioContext(1, Math.max(1, Math.round(buffer.duration * rate)), rate);
+	const player = new AudioBufferSourceNode(context, { buffer });
+	player.connect(context.destination);
+	player.start();
+	return (await context.startRendering()).getChannelData(0);
+}
+/** Read windows of sound, each as soon as it is there. */
+var Hearing = class {
+	connection;
+	info;
+	head;
+	hop;
+	sound = /* @__PURE__ */ new Float32Array(0);
+	first = 0;
+	number = 0;
+	heard = 0;
+	constructor(connection, info, head, hop) {
+		this.connection = connection;
+		this.info = info;
+		this.head = head;
+		this.hop = hop;
+	}
+	/** Add sound at the bundle's rate; return the windows that it completes. */
+	async add(part) {
+		const joined = new Float32Array(this.sound.length + part.length);
+		joined.set(this.sound);
+		joined.set(part, this.sound.length);
+		this.sound = joined;
+		const { window } = this.info;
+		const voices = [];
+		while (this.seconds >= this.number * this.hop + window) {
+			const start = this.number * this.hop;
+			this.number += 1;
+			voices.push(await this.read(start, start + window));
+		}
+		this.forget(Math.min(this.number * this.hop, this.seconds - window));
+		return voices;
+	}
+	/** Return the last window, which ends with the sound; none where too little is new. */
+	async end() {
+		if (this.seconds - this.heard < SHORTEST) return [];
+		return [await this.read(Math.max(0, this.seconds - this.info.window), this.seconds)];
+	}
+	/** Seconds of sound so far. */
+	get seconds() {
+		return (this.first + this.sound.length) / this.info.rate;
+	}
+	/** Forget the sound before a time that no further window begins before. */
+	forget(time) {
+		const count = Math.floor(time * this.info.rate) - this.first;
+		if (count <= 0) return;
+		this.sound = this.sound.slice(count);
+		this.first += count;
+	}
+	async read(start, end) {
+		this.heard = end;
+		const { rate, labels } = this.info;
+		const sound = this.sound.slice(Math.round(start * rate) - this.first, Math.round(end * rate) - this.first);
+		const level = Math.sqrt(sound.reduce((sum, value) => sum + value * value, 0) / sound.length);
+		const answer = level > SILENT ? await this.connection.ask("hear", {
+			sound,
+			head: this.head
+		}, [sound.buffer]) : null;
+		const loudness = level > 0 ? Math.max(20 * Math.log10(level), QUIETEST) : QUIETEST;
+		return voiceOf(answer, labels.emotions, start, end, loudness);
+	}
+};
+function voiceOf(answer, emotions, start, end, loudness) {
+	const best = answer ? answer.probabilities.indexOf(Math.max(...answer.probabilities)) : -1;
+	const four = (value) => roundTo(value, 4);
+	const named = (values) => Object.fromEntries(emotions.map((emotion, k) => [emotion, four(values[k])]));
+	return {
+		start: roundTo(start, 3),
+		end: roundTo(end, 3),
+		emotion: answer && emotions[best],
+		confidence: answer && four(answer.probabilities[best]),
+		vote_share: answer && four(answer.voteShares[best]),
+		strength: answer && four(answer.strength),
+		loudness: roundTo(loudness, 1),
+		probabilities: answer && named(answer.probabilities),
+		vote_shares: answer && named(answer.voteShares)
+	};
+}
+/** A microphone, or any stream with sound, that is being heard. */
+var Listening = class Listening {
+	context;
+	node;
+	stopped = false;
+	constructor(context, node) {
+		this.context = context;
+		this.node = node;
+	}
+	/** Begin; `onVoice` gets each window, `onError` what ends it. */
+	static async start(stream, hearing, rate, onVoice, onError) {
+		if (!stream.getAudioTracks().length) throw new InputError("stream: expected one with sound, got one without. Ask for { audio: true }");
+		let context;
+		let source;
+		try {
+			context = new AudioContext({ sampleRate: rate });
+			source = context.createMediaStreamSource(stream);
+		} catch (error) {
+			throw new CameraError(`expected a microphone that can be heard at ${rate} samples a second, got ${String(error)}`);
+		}
+		await context.audioWorklet.addModule(microphoneWorklet());
+		const node = new AudioWorkletNode(context, "mien-microphone", { numberOfOutputs: 0 });
+		const listening = new Listening(context, node);
+		let last = Promise.resolve();
+		node.port.onmessage = ({ data }) => {
+			last = last.then(async () => {
+				if (listening.stopped) return;
+				for (const voice of await hearing.add(data)) if (!listening.stopped) onVoice(voice);
+			});
+			last.catch((error) => {
+				if (listening.stopped) return;
+				listening.stop();
+				onError(error);
+			});
+		};
+		source.connect(node);
+		await context.resume();
+		return listening;
+	}
+	/** Stop; the stream stays as it is. */
+	stop() {
+		if (this.stopped) return;
+		this.stopped = true;
+		this.node.disconnect();
+		this.context.close();
+	}
+};
 // src/watch.ts
 /** Frames that may be with the worker: one that it reads and one that waits, so that it need not. */
 var AT_ONCE = 2;
@@ -526,7 +698,9 @@ var Mien = class {
 	model;
 	defaults;
 	watches = /* @__PURE__ */ new Set();
+	listenings = /* @__PURE__ */ new Set();
 	videos = 0;
+	voice = null;
 	/** Use `load`. */
 	constructor(connection, model, defaults) {
 		this.connection = connection;
@@ -572,6 +746,50 @@ var Mien = class {
 		watch.ended.then(() => this.watches.delete(watch));
 		return watch;
 	}
+	/**
+	* Load the voice model, which `hear` and `listen` otherwise do when they are first called.
+	*
+	* @param model a voice bundle of your own: an address or its content. Default: the released one.
+	* @returns its labels, its rate in samples a second, and the seconds of its window.
+	* @throws BundleError, RuntimeError
+	*/
+	loadVoice(model) {
+		if (model !== void 0) this.voice = null;
+		this.voice ??= (async () => {
+			const file = model === void 0 ? voiceModel() : await addressOrContent("model", model);
+			return this.connection.ask("voice", { file });
+		})();
+		this.voice.catch(() => this.voice = null);
+		return this.voice;
+	}
+	/**
+	* Hear the voice in a sound, window by window. No speech detector runs here: noise is heard as if it were speech.
+	*
+	* @param source a file with sound, an AudioBuffer, or `{ samples, rate }`.
+	* @throws InputError, BundleError, RuntimeError
+	*/
+	async hear(source, options = {}) {
+		const info = await this.loadVoice();
+		const { head, hop } = voiceOptions(options, info.window);
+		const hearing = new Hearing(this.connection, info, head, hop);
+		return [...await hearing.add(await soundOf(source, info.rate)), ...await hearing.end()];
+	}
+	/**
+	* Listen to a microphone, or any stream with sound.
+	*
+	* @param stream from `navigator.mediaDevices.getUserMedia({ audio: true })`.
+	* @param onVoice called with what is heard in each window of some seconds.
+	* @param onError called where listening ends by an error.
+	* @throws InputError, CameraError, BundleError, RuntimeError
+	*/
+	async listen(stream, onVoice, options = {}, onError = (error) => console.error(error)) {
+		const info = await this.loadVoice();
+		const { head, hop } = voiceOptions(options, info.window);
+		const hearing = new Hearing(this.connection, info, head, hop);
+		const listening = await Listening.start(stream, hearing, info.rate, onVoice, onError);
+		this.listenings.add(listening);
+		return listening;
+	}
 	/** Return the JSON document of several pictures, the same as `mien predict --json`. */
 	document(results, errors = []) {
 		const pictures = [...results];
@@ -585,6 +803,7 @@ var Mien = class {
 	/** Stop all that runs, and free the worker and its memory. */
 	close() {
 		for (const watch of this.watches) watch.stop();
+		for (const listening of this.listenings) listening.stop();
 		this.connection.end();
 	}
 };

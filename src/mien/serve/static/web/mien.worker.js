@@ -120,22 +120,22 @@ function x(e, t = 0, n = 0, r = e.width, i = e.height) {
 	};
 }
 // src/image/warp.ts
-var { fround: S, floor: C, min: w, max: T } = Math;
-function E(e, t, n) {
-	let [r, i, a, o, s, c] = te(t).map(S), { data: l, width: u, height: d } = e, f = new Uint8Array(n * n);
+var { fround: S, floor: C, min: w, max: te } = Math;
+function T(e, t, n) {
+	let [r, i, a, o, s, c] = ne(t).map(S), { data: l, width: u, height: d } = e, f = new Uint8Array(n * n);
 	for (let e = 0; e < n; e++) {
 		let t = S(S(e * i) + a), p = S(S(e * s) + c);
 		for (let i = 0; i < n; i++) {
-			let a = S(S(i * r) + t), s = S(S(i * o) + p), c = C(a), m = C(s), h = S(a - c), g = S(s - m), v = T(0, w(u - 1, c)), y = T(0, w(u - 1, c + 1)), b = T(0, w(d - 1, m)) * u, ee = T(0, w(d - 1, m + 1)) * u, x = D(l[b + v], l[b + y], h), E = D(l[ee + v], l[ee + y], h);
-			f[e * n + i] = _(D(x, E, g));
+			let a = S(S(i * r) + t), s = S(S(i * o) + p), c = C(a), m = C(s), h = S(a - c), g = S(s - m), v = te(0, w(u - 1, c)), y = te(0, w(u - 1, c + 1)), b = te(0, w(d - 1, m)) * u, ee = te(0, w(d - 1, m + 1)) * u, x = E(l[b + v], l[b + y], h), T = E(l[ee + v], l[ee + y], h);
+			f[e * n + i] = _(E(x, T, g));
 		}
 	}
 	return f;
 }
-function D(e, t, n) {
+function E(e, t, n) {
 	return S(e + S(n * S(t - e)));
 }
-function te([e, t, n, r, i, a]) {
+function ne([e, t, n, r, i, a]) {
 	let o = 1 / (e * i - t * r), [s, c, l, u] = [
 		i * o,
 		-t * o,
@@ -152,8 +152,8 @@ function te([e, t, n, r, i, a]) {
 	];
 }
 // src/crop.ts
-var { sqrt: ne, max: O, min: re, floor: ie, ceil: ae, fround: oe } = Math;
-function se(e) {
+var { sqrt: re, max: D, min: ie, floor: ae, ceil: oe, fround: se } = Math;
+function ce(e) {
 	let { size: t, mean: r, std: i } = e;
 	if (!Number.isInteger(t) || t < 8 || t > 48 || (48 - t) % 2) throw new n(`input size: expected an even number from 8 to 48, got ${t}`);
 	if (!Number.isFinite(r) || !Number.isFinite(i) || i <= 0) throw new n(`input: expected a finite mean and a positive std, got ${r} and ${i}`);
@@ -163,69 +163,69 @@ function se(e) {
 		std: i
 	};
 }
-function ce(e, t, n = !1) {
+function le(e, t, n = !1) {
 	let { size: r, mean: i, std: a } = t, o = (48 - r) / 2, s = new Float32Array(e.length * r * r), c = 0;
 	for (let t of e) for (let e = o; e < 48 - o; e++) for (let r = o; r < 48 - o; r++) {
 		let o = t[e * 48 + (n ? 47 - r : r)];
-		s[c++] = oe(oe(o - oe(i)) / oe(a));
+		s[c++] = se(se(o - se(i)) / se(a));
 	}
 	return s;
 }
-var le = [
+var ue = [
 	[14.8, 19.1],
 	[32.5, 18.7],
 	[16.9, 36.9],
 	[31.7, 36.5]
-].map((e) => e.map(oe)), ue = [
+].map((e) => e.map(se)), de = [
 	0,
 	1,
 	3,
 	4
-], de = [
+], fe = [
 	4.4,
 	-.8,
 	43.7,
 	49
-], fe = [
+], pe = [
 	0,
 	0,
 	48,
 	48
 ];
-function pe(e, t, n, r) {
-	let { scale: i, offset: a } = me(t, n, r);
-	return ge(e, i, a);
+function me(e, t, n, r) {
+	let { scale: i, offset: a } = he(t, n, r);
+	return ve(e, i, a);
 }
-function me(e, t, n) {
-	let r = he(e), i = he(n ? fe : de);
-	t && (r = ue.map((e) => t[e]), i = le);
-	let a = A(i) / A(r), [o, s] = [k(r), k(i)];
+function he(e, t, n) {
+	let r = ge(e), i = ge(n ? pe : fe);
+	t && (r = de.map((e) => t[e]), i = ue);
+	let a = O(i) / O(r), [o, s] = [_e(r), _e(i)];
 	return {
 		scale: a,
 		offset: [s[0] - a * o[0], s[1] - a * o[1]]
 	};
 }
-function he([e, t, n, r]) {
+function ge([e, t, n, r]) {
 	return [[e, t], [n, r]];
 }
-function k(e) {
+function _e(e) {
 	let t = (t) => e.reduce((e, n) => e + n[t], 0);
 	return [t(0) / e.length, t(1) / e.length];
 }
-function A(e) {
-	let [t, n] = k(e);
-	return O(.001, ne(e.reduce((e, r) => e + (r[0] - t) ** 2 + (r[1] - n) ** 2, 0)));
+function O(e) {
+	let [t, n] = _e(e);
+	return D(.001, re(e.reduce((e, r) => e + (r[0] - t) ** 2 + (r[1] - n) ** 2, 0)));
 }
-function ge(e, t, n) {
-	let r = [e.width, e.height], i = [0, 0], a = [0, 0], o = [0, 0], s = O(1, .5 / t);
+function ve(e, t, n) {
+	let r = [e.width, e.height], i = [0, 0], a = [0, 0], o = [0, 0], s = D(1, .5 / t);
 	for (let e of [0, 1]) {
 		let [c, l] = [-n[e] / t, (48 - n[e]) / t];
-		i[e] = O(0, re(r[e] - 1, ie(c) - 2)), a[e] = O(i[e] + 1, re(r[e], ae(l) + 2)), o[e] = O(1, _((a[e] - i[e]) / s));
+		i[e] = D(0, ie(r[e] - 1, ae(c) - 2)), a[e] = D(i[e] + 1, ie(r[e], oe(l) + 2)), o[e] = D(1, _((a[e] - i[e]) / s));
 	}
 	let c = x(e, i[0], i[1], a[0] - i[0], a[1] - i[1]), l = [0, 1].map((e) => o[e] / (a[e] - i[e]));
 	s > 1 && (c = d(c, o[0], o[1]));
 	let u = [0, 1].map((e) => n[e] + t * (.5 / l[e] + i[e]) - .5);
-	return E(c, [
+	return T(c, [
 		t / l[0],
 		0,
 		u[0],
@@ -235,13 +235,13 @@ function ge(e, t, n) {
 	], 48);
 }
 // src/onnx.ts
-var _e = 14, ve = 1, ye = 2, be = 2, xe = "mien";
-function Se(e, t = xe) {
+var ye = 14, be = 1, k = 2, xe = 2, Se = "mien";
+function A(e, t = Se) {
 	let n = new TextDecoder(), r = 0;
 	for (let [i, a] of we(e)) {
-		if (r += 1, i !== _e || a === null) continue;
+		if (r += 1, i !== ye || a === null) continue;
 		let e = "", o = "";
-		for (let [t, r] of we(a)) t === ve && r && (e = n.decode(r)), t === ye && r && (o = n.decode(r));
+		for (let [t, r] of we(a)) t === be && r && (e = n.decode(r)), t === k && r && (o = n.decode(r));
 		if (e === t) return o;
 	}
 	if (!r) throw Ce();
@@ -263,7 +263,7 @@ function* we(e) {
 	for (; t < e.length;) {
 		let r = n(), i = Math.floor(r / 8), a = r % 8;
 		if (i < 1) throw Ce();
-		if (a === be) {
+		if (a === xe) {
 			let r = n();
 			if (r > e.length - t) throw Ce();
 			yield [i, e.subarray(t, t + r)], t += r;
@@ -1078,7 +1078,7 @@ async function Ot(e = {}) {
 	}
 	var u, d, f, p, m, h, g = console.log.bind(console), _ = console.error.bind(console), v = g, y = _, b = !1, ee = (e) => e.startsWith("file://");
 	function x() {
-		De.buffer != C.buffer && ae();
+		De.buffer != C.buffer && oe();
 	}
 	if (i) {
 		let e = function(n) {
@@ -1098,11 +1098,11 @@ async function Ot(e = {}) {
 							args: t
 						});
 					}, e == "print" && (v = t[e]), e == "printErr" && (y = t[e]));
-					De = r.fc, ae(), d = r.hc, le(), tr();
+					De = r.fc, oe(), d = r.hc, ue(), tr();
 				} else if (i === "run") {
 					(function(e) {
-						var t = (x(), D)[e + 52 >>> 2 >>> 0];
-						e = (x(), D)[e + 56 >>> 2 >>> 0], cn(t, t - e), J(t);
+						var t = (x(), E)[e + 52 >>> 2 >>> 0];
+						e = (x(), E)[e + 56 >>> 2 >>> 0], cn(t, t - e), J(t);
 					})(r.Qb), tn(r.Qb, 0, 0, 1, 0, 0), we(), ot(r.Qb), S ||= !0;
 					try {
 						M(r.dc, r.Vb);
@@ -1119,18 +1119,18 @@ async function Ot(e = {}) {
 			throw e.reason || e;
 		}, self.onmessage = e;
 	}
-	var C, w, T, E, D, te, ne, O, re, ie = !1;
-	function ae() {
-		var e = De.buffer;
-		t.HEAP8 = C = new Int8Array(e), T = new Int16Array(e), t.HEAPU8 = w = new Uint8Array(e), new Uint16Array(e), t.HEAP32 = E = new Int32Array(e), t.HEAPU32 = D = new Uint32Array(e), te = new Float32Array(e), ne = new Float64Array(e), O = new BigInt64Array(e), new BigUint64Array(e);
-	}
+	var C, w, te, T, E, ne, re, D, ie, ae = !1;
 	function oe() {
-		ie = !0, i ? h() : X.Va();
+		var e = De.buffer;
+		t.HEAP8 = C = new Int8Array(e), te = new Int16Array(e), t.HEAPU8 = w = new Uint8Array(e), new Uint16Array(e), t.HEAP32 = T = new Int32Array(e), t.HEAPU32 = E = new Uint32Array(e), ne = new Float32Array(e), re = new Float64Array(e), D = new BigInt64Array(e), new BigUint64Array(e);
 	}
-	function se(e) {
+	function se() {
+		ae = !0, i ? h() : X.Va();
+	}
+	function ce(e) {
 		throw y(e = "Aborted(" + e + ")"), b = !0, e = new WebAssembly.RuntimeError(e + ". Build with -sASSERTIONS for more info."), m?.(e), e;
 	}
-	function ce() {
+	function le() {
 		return { a: {
 			T: _n,
 			f: je,
@@ -1186,7 +1186,7 @@ async function Ot(e = {}) {
 			Ua: Vt,
 			Ga: Gt,
 			Ha: Kt,
-			ta: ve,
+			ta: be,
 			I: qt,
 			wa: Jt,
 			Y: Yt,
@@ -1232,23 +1232,23 @@ async function Ot(e = {}) {
 			ia: kn,
 			g: $t,
 			a: De,
-			Sa: ge
+			Sa: ve
 		} };
 	}
-	async function le() {
+	async function ue() {
 		function e(e, n) {
 			return X = e.exports, X = (function() {
 				var e = X, t = (e) => () => e() >>> 0, n = (e) => (t) => e(t) >>> 0;
 				return (e = Object.assign({}, e)).ub = t(e.ub), e.wb = n(e.wb), e.Kb = n(e.Kb), e.Lb = t(e.Lb), e.Pb = n(e.Pb), e;
-			})(), xe.push(X.xb), e = X, t._OrtInit = e.Wa, t._OrtGetLastError = e.Xa, t._OrtCreateSessionOptions = e.Ya, t._OrtAppendExecutionProvider = e.Za, t._OrtAddFreeDimensionOverride = e._a, t._OrtAddSessionConfigEntry = e.$a, t._OrtReleaseSessionOptions = e.ab, t._OrtCreateSession = e.bb, t._OrtReleaseSession = e.cb, t._OrtGetInputOutputCount = e.db, t._OrtGetInputOutputMetadata = e.eb, t._OrtFree = e.fb, t._OrtCreateTensor = e.gb, t._OrtGetTensorData = e.hb, t._OrtReleaseTensor = e.ib, t._OrtCreateRunOptions = e.jb, t._OrtAddRunConfigEntry = e.kb, t._OrtReleaseRunOptions = e.lb, t._OrtCreateBinding = e.mb, t._OrtBindInput = e.nb, t._OrtBindOutput = e.ob, t._OrtClearBoundOutputs = e.pb, t._OrtReleaseBinding = e.qb, t._OrtRunWithBinding = e.rb, t._OrtRun = e.sb, t._OrtEndProfiling = e.tb, U = e.ub, en = t._free = e.vb, W = t._malloc = e.wb, tn = e.zb, G = e.Ab, nn = e.Bb, rn = e.Cb, an = e.Db, on = e.Eb, sn = e.Fb, K = e.Gb, q = e.Hb, cn = e.Ib, J = e.Jb, ln = e.Kb, Y = e.Lb, un = e.Mb, dn = e.Nb, fn = e.Ob, pn = e.Pb, mn = e.yb, d = n, X;
+			})(), Se.push(X.xb), e = X, t._OrtInit = e.Wa, t._OrtGetLastError = e.Xa, t._OrtCreateSessionOptions = e.Ya, t._OrtAppendExecutionProvider = e.Za, t._OrtAddFreeDimensionOverride = e._a, t._OrtAddSessionConfigEntry = e.$a, t._OrtReleaseSessionOptions = e.ab, t._OrtCreateSession = e.bb, t._OrtReleaseSession = e.cb, t._OrtGetInputOutputCount = e.db, t._OrtGetInputOutputMetadata = e.eb, t._OrtFree = e.fb, t._OrtCreateTensor = e.gb, t._OrtGetTensorData = e.hb, t._OrtReleaseTensor = e.ib, t._OrtCreateRunOptions = e.jb, t._OrtAddRunConfigEntry = e.kb, t._OrtReleaseRunOptions = e.lb, t._OrtCreateBinding = e.mb, t._OrtBindInput = e.nb, t._OrtBindOutput = e.ob, t._OrtClearBoundOutputs = e.pb, t._OrtReleaseBinding = e.qb, t._OrtRunWithBinding = e.rb, t._OrtRun = e.sb, t._OrtEndProfiling = e.tb, U = e.ub, en = t._free = e.vb, W = t._malloc = e.wb, tn = e.zb, G = e.Ab, nn = e.Bb, rn = e.Cb, an = e.Db, on = e.Eb, sn = e.Fb, K = e.Gb, q = e.Hb, cn = e.Ib, J = e.Jb, ln = e.Kb, Y = e.Lb, un = e.Mb, dn = e.Nb, fn = e.Ob, pn = e.Pb, mn = e.yb, d = n, X;
 		}
-		var n, r = ce();
+		var n, r = le();
 		return t.instantiateWasm ? new Promise((n) => {
 			t.instantiateWasm(r, (t, r) => {
 				n(e(t, r));
 			});
-		}) : i ? e(new WebAssembly.Instance(d, ce()), d) : (re ??= t.locateFile ? t.locateFile ? t.locateFile("ort-wasm-simd-threaded.wasm", l) : l + "ort-wasm-simd-threaded.wasm" : "", n = await (async function(e) {
-			var t = re;
+		}) : i ? e(new WebAssembly.Instance(d, le()), d) : (ie ??= t.locateFile ? t.locateFile ? t.locateFile("ort-wasm-simd-threaded.wasm", l) : l + "ort-wasm-simd-threaded.wasm" : "", n = await (async function(e) {
+			var t = ie;
 			if (!u && !ee(t)) try {
 				var n = fetch(t, { credentials: "same-origin" });
 				return await WebAssembly.instantiateStreaming(n, e);
@@ -1262,7 +1262,7 @@ async function Ot(e = {}) {
 							var t = await a(e);
 							return new Uint8Array(t);
 						} catch {}
-						if (e == re && u) e = new Uint8Array(u);
+						if (e == ie && u) e = new Uint8Array(u);
 						else {
 							if (!o) throw "both async and sync fetching of the wasm failed";
 							e = o(e);
@@ -1271,24 +1271,24 @@ async function Ot(e = {}) {
 					})(e);
 					return await WebAssembly.instantiate(n, t);
 				} catch (e) {
-					y(`failed to asynchronously prepare wasm: ${e}`), se(e);
+					y(`failed to asynchronously prepare wasm: ${e}`), ce(e);
 				}
 			})(t, e);
 		})(r), e(n.instance, n.module));
 	}
-	class ue {
+	class de {
 		name = "ExitStatus";
 		constructor(e) {
 			this.message = `Program terminated with exit(${e})`, this.status = e;
 		}
 	}
-	var de = (e) => {
+	var fe = (e) => {
 		e.terminate(), e.onmessage = () => {};
-	}, fe = [], pe = 0, me = null, he = (e) => {
-		ye.length == 0 && (Ee(), Te(ye[0]));
-		var t = ye.pop();
+	}, pe = [], me = 0, he = null, ge = (e) => {
+		k.length == 0 && (Ee(), Te(k[0]));
+		var t = k.pop();
 		if (!t) return 6;
-		be.push(t), Se[e.Qb] = t, t.Qb = e.Qb;
+		xe.push(t), A[e.Qb] = t, t.Qb = e.Qb;
 		var n = {
 			Rb: "run",
 			dc: e.cc,
@@ -1296,42 +1296,42 @@ async function Ot(e = {}) {
 			Qb: e.Qb
 		};
 		return t.postMessage(n, e.Zb), 0;
-	}, k = 0, A = (e, t, ...n) => {
+	}, _e = 0, O = (e, t, ...n) => {
 		var r, i = 16 * n.length, a = Y(), o = ln(i), s = o >>> 3;
-		for (r of n) typeof r == "bigint" ? ((x(), O)[s++ >>> 0] = 1n, (x(), O)[s++ >>> 0] = r) : ((x(), O)[s++ >>> 0] = 0n, (x(), ne)[s++ >>> 0] = r);
+		for (r of n) typeof r == "bigint" ? ((x(), D)[s++ >>> 0] = 1n, (x(), D)[s++ >>> 0] = r) : ((x(), D)[s++ >>> 0] = 0n, (x(), re)[s++ >>> 0] = r);
 		return e = nn(e, 0, i, o, t), J(a), e;
 	};
-	function ge(e) {
-		if (i) return A(0, 1, e);
-		if (f = e, !(0 < k)) {
-			for (var t of be) de(t);
-			for (t of ye) de(t);
-			ye = [], be = [], Se = {}, b = !0;
+	function ve(e) {
+		if (i) return O(0, 1, e);
+		if (f = e, !(0 < _e)) {
+			for (var t of xe) fe(t);
+			for (t of k) fe(t);
+			k = [], xe = [], A = {}, b = !0;
 		}
-		s(0, new ue(e));
+		s(0, new de(e));
 	}
-	function _e(e) {
-		if (i) return A(1, 0, e);
+	function ye(e) {
+		if (i) return O(1, 0, e);
+		be(e);
+	}
+	var be = (e) => {
+		if (f = e, i) throw ye(e), "unwind";
 		ve(e);
-	}
-	var ve = (e) => {
-		if (f = e, i) throw _e(e), "unwind";
-		ge(e);
-	}, ye = [], be = [], xe = [], Se = {}, Ce = (e) => {
+	}, k = [], xe = [], Se = [], A = {}, Ce = (e) => {
 		var t = e.Qb;
-		delete Se[t], ye.push(e), be.splice(be.indexOf(e), 1), e.Qb = 0, rn(t);
+		delete A[t], k.push(e), xe.splice(xe.indexOf(e), 1), e.Qb = 0, rn(t);
 	};
 	function we() {
-		xe.forEach((e) => e());
+		Se.forEach((e) => e());
 	}
 	var Te = (e) => new Promise((n) => {
 		e.onmessage = (r) => {
 			var i = r.data;
 			if (r = i.Rb, i.Ub && i.Ub != U()) {
-				var a = Se[i.Ub];
+				var a = A[i.Ub];
 				a ? a.postMessage(i, i.Zb) : y(`Internal error! Worker sent a message "${r}" to target pthread ${i.Ub}, but that thread no longer exists!`);
-			} else r === "checkMailbox" ? st() : r === "spawnThread" ? he(i) : r === "cleanupThread" ? at(() => {
-				Ce(Se[i.ec]);
+			} else r === "checkMailbox" ? st() : r === "spawnThread" ? ge(i) : r === "cleanupThread" ? at(() => {
+				Ce(A[i.ec]);
 			}) : r === "loaded" ? (e.loaded = !0, n(e)) : i.target === "setimmediate" ? e.postMessage(i) : r === "uncaughtException" ? e.onerror(i.error) : r === "callHandler" ? t[i.$b](...i.args) : r && y(`worker sent an unknown command ${r}`);
 		}, e.onerror = (e) => {
 			throw y(`worker sent an error! ${e.filename}:${e.lineno}: ${e.message}`), e;
@@ -1354,13 +1354,13 @@ async function Ot(e = {}) {
 			workerData: "em-pthread",
 			name: "em-pthread"
 		});
-		ye.push(e);
+		k.push(e);
 	}
 	var De, Oe = [], j = (e) => {
 		var t = Oe[e];
 		return t || (Oe[e] = t = mn.get(e)), t;
 	}, M = (e, t) => {
-		k = 0, e = j(e)(t), 0 < k ? f = e : an(e);
+		_e = 0, e = j(e)(t), 0 < _e ? f = e : an(e);
 	}, ke = [], Ae = 0;
 	function je(e) {
 		var t = new Pe(e >>>= 0);
@@ -1386,8 +1386,8 @@ async function Ot(e = {}) {
 		var t = N;
 		if (!t) return q(0), 0;
 		var n = new Pe(t);
-		(x(), D)[n.Sb + 16 >>> 2 >>> 0] = t;
-		var r = (x(), D)[n.Sb + 4 >>> 2 >>> 0];
+		(x(), E)[n.Sb + 16 >>> 2 >>> 0] = t;
+		var r = (x(), E)[n.Sb + 4 >>> 2 >>> 0];
 		if (!r) return q(0), t;
 		for (var i of e) {
 			if (i === 0 || i === r) break;
@@ -1411,17 +1411,17 @@ async function Ot(e = {}) {
 	}
 	var ze = () => {
 		var e = ke.pop();
-		e || se("no exception to throw");
+		e || ce("no exception to throw");
 		var t = e.Wb;
 		throw (x(), C)[e.Sb + 13 >>> 0] == 0 && (ke.push(e), Ne(e, !0), Me(e, !1), Ae++), dn(t), N = t;
 	};
 	function F(e, t, n) {
 		var r = new Pe(e >>>= 0);
-		throw t >>>= 0, n >>>= 0, (x(), D)[r.Sb + 16 >>> 2 >>> 0] = 0, (x(), D)[r.Sb + 4 >>> 2 >>> 0] = t, (x(), D)[r.Sb + 8 >>> 2 >>> 0] = n, dn(e), Ae++, N = e;
+		throw t >>>= 0, n >>>= 0, (x(), E)[r.Sb + 16 >>> 2 >>> 0] = 0, (x(), E)[r.Sb + 4 >>> 2 >>> 0] = t, (x(), E)[r.Sb + 8 >>> 2 >>> 0] = n, dn(e), Ae++, N = e;
 	}
 	var Be = () => Ae;
 	function I(e, t, n, r) {
-		return i ? A(2, 1, e, t, n, r) : Ve(e, t, n, r);
+		return i ? O(2, 1, e, t, n, r) : Ve(e, t, n, r);
 	}
 	function Ve(e, t, n, r) {
 		if (e >>>= 0, t >>>= 0, n >>>= 0, r >>>= 0, !globalThis.SharedArrayBuffer) return 6;
@@ -1431,7 +1431,7 @@ async function Ot(e = {}) {
 			Qb: e,
 			Vb: r,
 			Zb: a
-		}, i ? (e.Rb = "spawnThread", postMessage(e, a), 0) : he(e));
+		}, i ? (e.Rb = "spawnThread", postMessage(e, a), 0) : ge(e));
 	}
 	function He(e) {
 		throw N ||= e >>> 0, N;
@@ -1455,61 +1455,61 @@ async function Ot(e = {}) {
 		return i;
 	}, Ge = (e, t, n) => (e >>>= 0) ? We((x(), w), e, t, n) : "";
 	function Ke(e, t, n) {
-		return i ? A(3, 1, e, t, n) : 0;
+		return i ? O(3, 1, e, t, n) : 0;
 	}
 	function qe(e, t) {
-		if (i) return A(4, 1, e, t);
+		if (i) return O(4, 1, e, t);
 	}
 	function Je(e, t) {
-		if (i) return A(5, 1, e, t);
+		if (i) return O(5, 1, e, t);
 	}
 	function Ye(e, t, n) {
-		if (i) return A(6, 1, e, t, n);
+		if (i) return O(6, 1, e, t, n);
 	}
 	function Xe(e, t, n) {
-		return i ? A(7, 1, e, t, n) : 0;
+		return i ? O(7, 1, e, t, n) : 0;
 	}
 	function Ze(e, t) {
-		if (i) return A(8, 1, e, t);
+		if (i) return O(8, 1, e, t);
 	}
 	function L(e, t, n) {
-		if (i) return A(9, 1, e, t, n);
+		if (i) return O(9, 1, e, t, n);
 	}
 	function Qe(e, t, n, r) {
-		if (i) return A(10, 1, e, t, n, r);
+		if (i) return O(10, 1, e, t, n, r);
 	}
 	function $e(e, t, n, r) {
-		if (i) return A(11, 1, e, t, n, r);
+		if (i) return O(11, 1, e, t, n, r);
 	}
 	function et(e, t, n, r) {
-		if (i) return A(12, 1, e, t, n, r);
+		if (i) return O(12, 1, e, t, n, r);
 	}
 	function tt(e) {
-		if (i) return A(13, 1, e);
+		if (i) return O(13, 1, e);
 	}
 	function nt(e, t) {
-		if (i) return A(14, 1, e, t);
+		if (i) return O(14, 1, e, t);
 	}
 	function rt(e, t, n) {
-		if (i) return A(15, 1, e, t, n);
+		if (i) return O(15, 1, e, t, n);
 	}
-	var it = () => se("");
+	var it = () => ce("");
 	function R(e) {
 		tn(e >>> 0, !r, 1, !n, 131072, !1), we();
 	}
 	var at = (e) => {
 		if (!b) try {
-			if (e(), !(0 < k)) try {
-				i ? U() && an(f) : ve(f);
+			if (e(), !(0 < _e)) try {
+				i ? U() && an(f) : be(f);
 			} catch (e) {
-				e instanceof ue || e == "unwind" || s(0, e);
+				e instanceof de || e == "unwind" || s(0, e);
 			}
 		} catch (e) {
-			e instanceof ue || e == "unwind" || s(0, e);
+			e instanceof de || e == "unwind" || s(0, e);
 		}
 	}, z = !Atomics.waitAsync || globalThis.navigator?.userAgent && 91 > Number((navigator.userAgent.match(/Chrom(e|ium)\/([0-9]+)\./) || [])[2]);
 	function ot(e) {
-		e >>>= 0, z || (Atomics.waitAsync((x(), E), e >>> 2, e).value.then(st), e += 128, Atomics.store((x(), E), e >>> 2, 1));
+		e >>>= 0, z || (Atomics.waitAsync((x(), T), e >>> 2, e).value.then(st), e += 128, Atomics.store((x(), T), e >>> 2, 1));
 	}
 	var st = () => at(() => {
 		var e = U();
@@ -1519,28 +1519,28 @@ async function Ot(e = {}) {
 		(e >>>= 0) == t >>> 0 ? setTimeout(st) : i ? postMessage({
 			Ub: e,
 			Rb: "checkMailbox"
-		}) : (e = Se[e]) && e.postMessage({ Rb: "checkMailbox" });
+		}) : (e = A[e]) && e.postMessage({ Rb: "checkMailbox" });
 	}
 	var lt = [];
 	function ut(e, t, n, r, i) {
 		for (t >>>= 0, i >>>= 0, lt.length = 0, n = i >>> 3, r = i + r >>> 3; n < r;) {
-			var a = (x(), O)[n++ >>> 0] ? (x(), O)[n++ >>> 0] : (x(), ne)[n++ >>> 0];
+			var a = (x(), D)[n++ >>> 0] ? (x(), D)[n++ >>> 0] : (x(), re)[n++ >>> 0];
 			lt.push(a);
 		}
 		return (t ? gn[t] : hn[e])(...lt);
 	}
 	var dt = () => {
-		k = 0;
+		_e = 0;
 	};
 	function ft(e) {
 		e >>>= 0, i ? postMessage({
 			Rb: "cleanupThread",
 			ec: e
-		}) : Ce(Se[e]);
+		}) : Ce(A[e]);
 	}
 	function pt(e) {}
 	function mt(e, t) {
-		e = -0x20000000000000 > e || 0x20000000000000 < e ? NaN : Number(e), t >>>= 0, e = /* @__PURE__ */ new Date(1e3 * e), (x(), E)[t >>> 2 >>> 0] = e.getUTCSeconds(), (x(), E)[t + 4 >>> 2 >>> 0] = e.getUTCMinutes(), (x(), E)[t + 8 >>> 2 >>> 0] = e.getUTCHours(), (x(), E)[t + 12 >>> 2 >>> 0] = e.getUTCDate(), (x(), E)[t + 16 >>> 2 >>> 0] = e.getUTCMonth(), (x(), E)[t + 20 >>> 2 >>> 0] = e.getUTCFullYear() - 1900, (x(), E)[t + 24 >>> 2 >>> 0] = e.getUTCDay(), e = (e.getTime() - Date.UTC(e.getUTCFullYear(), 0, 1, 0, 0, 0, 0)) / 864e5 | 0, (x(), E)[t + 28 >>> 2 >>> 0] = e;
+		e = -0x20000000000000 > e || 0x20000000000000 < e ? NaN : Number(e), t >>>= 0, e = /* @__PURE__ */ new Date(1e3 * e), (x(), T)[t >>> 2 >>> 0] = e.getUTCSeconds(), (x(), T)[t + 4 >>> 2 >>> 0] = e.getUTCMinutes(), (x(), T)[t + 8 >>> 2 >>> 0] = e.getUTCHours(), (x(), T)[t + 12 >>> 2 >>> 0] = e.getUTCDate(), (x(), T)[t + 16 >>> 2 >>> 0] = e.getUTCMonth(), (x(), T)[t + 20 >>> 2 >>> 0] = e.getUTCFullYear() - 1900, (x(), T)[t + 24 >>> 2 >>> 0] = e.getUTCDay(), e = (e.getTime() - Date.UTC(e.getUTCFullYear(), 0, 1, 0, 0, 0, 0)) / 864e5 | 0, (x(), T)[t + 28 >>> 2 >>> 0] = e;
 	}
 	var ht = (e) => e % 4 == 0 && (e % 100 != 0 || e % 400 == 0), gt = [
 		0,
@@ -1570,26 +1570,26 @@ async function Ot(e = {}) {
 		334
 	];
 	function vt(e, t) {
-		e = -0x20000000000000 > e || 0x20000000000000 < e ? NaN : Number(e), t >>>= 0, e = /* @__PURE__ */ new Date(1e3 * e), (x(), E)[t >>> 2 >>> 0] = e.getSeconds(), (x(), E)[t + 4 >>> 2 >>> 0] = e.getMinutes(), (x(), E)[t + 8 >>> 2 >>> 0] = e.getHours(), (x(), E)[t + 12 >>> 2 >>> 0] = e.getDate(), (x(), E)[t + 16 >>> 2 >>> 0] = e.getMonth(), (x(), E)[t + 20 >>> 2 >>> 0] = e.getFullYear() - 1900, (x(), E)[t + 24 >>> 2 >>> 0] = e.getDay();
+		e = -0x20000000000000 > e || 0x20000000000000 < e ? NaN : Number(e), t >>>= 0, e = /* @__PURE__ */ new Date(1e3 * e), (x(), T)[t >>> 2 >>> 0] = e.getSeconds(), (x(), T)[t + 4 >>> 2 >>> 0] = e.getMinutes(), (x(), T)[t + 8 >>> 2 >>> 0] = e.getHours(), (x(), T)[t + 12 >>> 2 >>> 0] = e.getDate(), (x(), T)[t + 16 >>> 2 >>> 0] = e.getMonth(), (x(), T)[t + 20 >>> 2 >>> 0] = e.getFullYear() - 1900, (x(), T)[t + 24 >>> 2 >>> 0] = e.getDay();
 		var n = (ht(e.getFullYear()) ? gt : _t)[e.getMonth()] + e.getDate() - 1 | 0;
-		(x(), E)[t + 28 >>> 2 >>> 0] = n, (x(), E)[t + 36 >>> 2 >>> 0] = -60 * e.getTimezoneOffset(), n = new Date(e.getFullYear(), 6, 1).getTimezoneOffset();
+		(x(), T)[t + 28 >>> 2 >>> 0] = n, (x(), T)[t + 36 >>> 2 >>> 0] = -60 * e.getTimezoneOffset(), n = new Date(e.getFullYear(), 6, 1).getTimezoneOffset();
 		var r = new Date(e.getFullYear(), 0, 1).getTimezoneOffset();
-		e = 0 | (n != r && e.getTimezoneOffset() == Math.min(r, n)), (x(), E)[t + 32 >>> 2 >>> 0] = e;
+		e = 0 | (n != r && e.getTimezoneOffset() == Math.min(r, n)), (x(), T)[t + 32 >>> 2 >>> 0] = e;
 	}
 	function yt(e) {
 		e >>>= 0;
-		var t = new Date((x(), E)[e + 20 >>> 2 >>> 0] + 1900, (x(), E)[e + 16 >>> 2 >>> 0], (x(), E)[e + 12 >>> 2 >>> 0], (x(), E)[e + 8 >>> 2 >>> 0], (x(), E)[e + 4 >>> 2 >>> 0], (x(), E)[e >>> 2 >>> 0], 0), n = (x(), E)[e + 32 >>> 2 >>> 0], r = t.getTimezoneOffset(), i = new Date(t.getFullYear(), 6, 1).getTimezoneOffset(), a = new Date(t.getFullYear(), 0, 1).getTimezoneOffset(), o = Math.min(a, i);
-		return 0 > n ? (x(), E)[e + 32 >>> 2 >>> 0] = +(i != a && o == r) : 0 < n != (o == r) && (i = Math.max(a, i), t.setTime(t.getTime() + 6e4 * ((0 < n ? o : i) - r))), (x(), E)[e + 24 >>> 2 >>> 0] = t.getDay(), n = (ht(t.getFullYear()) ? gt : _t)[t.getMonth()] + t.getDate() - 1 | 0, (x(), E)[e + 28 >>> 2 >>> 0] = n, (x(), E)[e >>> 2 >>> 0] = t.getSeconds(), (x(), E)[e + 4 >>> 2 >>> 0] = t.getMinutes(), (x(), E)[e + 8 >>> 2 >>> 0] = t.getHours(), (x(), E)[e + 12 >>> 2 >>> 0] = t.getDate(), (x(), E)[e + 16 >>> 2 >>> 0] = t.getMonth(), (x(), E)[e + 20 >>> 2 >>> 0] = t.getYear(), e = t.getTime(), BigInt(isNaN(e) ? -1 : e / 1e3);
+		var t = new Date((x(), T)[e + 20 >>> 2 >>> 0] + 1900, (x(), T)[e + 16 >>> 2 >>> 0], (x(), T)[e + 12 >>> 2 >>> 0], (x(), T)[e + 8 >>> 2 >>> 0], (x(), T)[e + 4 >>> 2 >>> 0], (x(), T)[e >>> 2 >>> 0], 0), n = (x(), T)[e + 32 >>> 2 >>> 0], r = t.getTimezoneOffset(), i = new Date(t.getFullYear(), 6, 1).getTimezoneOffset(), a = new Date(t.getFullYear(), 0, 1).getTimezoneOffset(), o = Math.min(a, i);
+		return 0 > n ? (x(), T)[e + 32 >>> 2 >>> 0] = +(i != a && o == r) : 0 < n != (o == r) && (i = Math.max(a, i), t.setTime(t.getTime() + 6e4 * ((0 < n ? o : i) - r))), (x(), T)[e + 24 >>> 2 >>> 0] = t.getDay(), n = (ht(t.getFullYear()) ? gt : _t)[t.getMonth()] + t.getDate() - 1 | 0, (x(), T)[e + 28 >>> 2 >>> 0] = n, (x(), T)[e >>> 2 >>> 0] = t.getSeconds(), (x(), T)[e + 4 >>> 2 >>> 0] = t.getMinutes(), (x(), T)[e + 8 >>> 2 >>> 0] = t.getHours(), (x(), T)[e + 12 >>> 2 >>> 0] = t.getDate(), (x(), T)[e + 16 >>> 2 >>> 0] = t.getMonth(), (x(), T)[e + 20 >>> 2 >>> 0] = t.getYear(), e = t.getTime(), BigInt(isNaN(e) ? -1 : e / 1e3);
 	}
 	function bt(e, t, n, r, a, o, s) {
-		return i ? A(16, 1, e, t, n, r, a, o, s) : -52;
+		return i ? O(16, 1, e, t, n, r, a, o, s) : -52;
 	}
 	function xt(e, t, n, r, a, o) {
-		if (i) return A(17, 1, e, t, n, r, a, o);
+		if (i) return O(17, 1, e, t, n, r, a, o);
 	}
 	var B = {}, St = () => performance.timeOrigin + performance.now();
 	function Ct(e, t) {
-		return i ? A(18, 1, e, t) : (B[e] && (clearTimeout(B[e].id), delete B[e]), t && (B[e] = {
+		return i ? O(18, 1, e, t) : (B[e] && (clearTimeout(B[e].id), delete B[e]), t && (B[e] = {
 			id: setTimeout(() => {
 				delete B[e], at(() => on(e, performance.timeOrigin + performance.now()));
 			}, t),
@@ -1626,7 +1626,7 @@ async function Ot(e = {}) {
 		var i = (/* @__PURE__ */ new Date()).getFullYear(), a = new Date(i, 0, 1).getTimezoneOffset();
 		i = new Date(i, 6, 1).getTimezoneOffset();
 		var o = Math.max(a, i);
-		(x(), D)[e >>> 2 >>> 0] = 60 * o, (x(), E)[t >>> 2 >>> 0] = +(a != i), e = (t = (e) => {
+		(x(), E)[e >>> 2 >>> 0] = 60 * o, (x(), T)[t >>> 2 >>> 0] = +(a != i), e = (t = (e) => {
 			var t = Math.abs(e);
 			return `UTC${0 <= e ? "-" : "+"}${String(Math.floor(t / 60)).padStart(2, "0")}${String(t % 60).padStart(2, "0")}`;
 		})(a), t = t(i), i < a ? (V(e, n, 17), V(t, r, 17)) : (V(e, r, 17), V(t, n, 17));
@@ -1639,14 +1639,14 @@ async function Ot(e = {}) {
 			if (!Et) return 52;
 			e = performance.timeOrigin + performance.now();
 		}
-		return e = Math.round(1e6 * e), (x(), O)[n >>> 3 >>> 0] = BigInt(e), 0;
+		return e = Math.round(1e6 * e), (x(), D)[n >>> 3 >>> 0] = BigInt(e), 0;
 	}
 	var Ot = [];
 	function kt(e, t, n) {
 		e >>>= 0, t >>>= 0, n >>>= 0, Ot.length = 0;
 		for (var r; r = (x(), w)[t++ >>> 0];) {
 			var i = r != 105;
-			n += (i &= r != 112) && n % 8 ? 4 : 0, Ot.push(r == 112 ? (x(), D)[n >>> 2 >>> 0] : r == 106 ? (x(), O)[n >>> 3 >>> 0] : r == 105 ? (x(), E)[n >>> 2 >>> 0] : (x(), ne)[n >>> 3 >>> 0]), n += i ? 8 : 4;
+			n += (i &= r != 112) && n % 8 ? 4 : 0, Ot.push(r == 112 ? (x(), E)[n >>> 2 >>> 0] : r == 106 ? (x(), D)[n >>> 3 >>> 0] : r == 105 ? (x(), T)[n >>> 2 >>> 0] : (x(), re)[n >>> 3 >>> 0]), n += i ? 8 : 4;
 		}
 		return gn[e](...Ot);
 	}
@@ -1655,7 +1655,7 @@ async function Ot(e = {}) {
 		return y(Ge(e >>> 0, t >>> 0));
 	}
 	var Mt = () => {
-		throw k += 1, "unwind";
+		throw _e += 1, "unwind";
 	};
 	function Nt() {
 		return 0xffff0000;
@@ -1699,7 +1699,7 @@ async function Ot(e = {}) {
 			e: {
 				r = (Math.min(0xffff0000, 65536 * Math.ceil(Math.max(e, r) / 65536)) - De.buffer.byteLength + 65535) / 65536 | 0;
 				try {
-					De.grow(r), ae();
+					De.grow(r), oe();
 					var i = 1;
 					break e;
 				} catch {}
@@ -1713,7 +1713,7 @@ async function Ot(e = {}) {
 		if (e >>>= 0, t >>>= 0, H.Xb == e) var r = H.bc;
 		else (r = Error().stack.toString().split("\n"))[0] == "Error" && r.shift(), Lt(r);
 		for (var i = 3; r[i] && It(r[i]) != e;) ++i;
-		for (e = 0; e < n && r[e + i]; ++e) (x(), E)[t + 4 * e >>> 2 >>> 0] = It(r[e + i]);
+		for (e = 0; e < n && r[e + i]; ++e) (x(), T)[t + 4 * e >>> 2 >>> 0] = It(r[e + i]);
 		return e;
 	}
 	var Ht, Ut = {}, Wt = () => {
@@ -1735,33 +1735,33 @@ async function Ot(e = {}) {
 		return Ht;
 	};
 	function Gt(e, t) {
-		if (i) return A(19, 1, e, t);
+		if (i) return O(19, 1, e, t);
 		e >>>= 0, t >>>= 0;
 		var n, r = 0, a = 0;
 		for (n of Wt()) {
 			var o = t + r;
-			(x(), D)[e + a >>> 2 >>> 0] = o, r += V(n, o, 1 / 0) + 1, a += 4;
+			(x(), E)[e + a >>> 2 >>> 0] = o, r += V(n, o, 1 / 0) + 1, a += 4;
 		}
 		return 0;
 	}
 	function Kt(e, t) {
-		if (i) return A(20, 1, e, t);
+		if (i) return O(20, 1, e, t);
 		e >>>= 0, t >>>= 0;
 		var n = Wt();
-		for (var r of ((x(), D)[e >>> 2 >>> 0] = n.length, e = 0, n)) e += Ft(r) + 1;
-		return (x(), D)[t >>> 2 >>> 0] = e, 0;
+		for (var r of ((x(), E)[e >>> 2 >>> 0] = n.length, e = 0, n)) e += Ft(r) + 1;
+		return (x(), E)[t >>> 2 >>> 0] = e, 0;
 	}
 	function qt(e) {
-		return i ? A(21, 1, e) : 52;
+		return i ? O(21, 1, e) : 52;
 	}
 	function Jt(e, t, n, r, a) {
-		return i ? A(22, 1, e, t, n, r, a) : 52;
+		return i ? O(22, 1, e, t, n, r, a) : 52;
 	}
 	function Yt(e, t, n, r) {
-		return i ? A(23, 1, e, t, n, r) : 52;
+		return i ? O(23, 1, e, t, n, r) : 52;
 	}
 	function Xt(e, t, n, r) {
-		return i ? A(24, 1, e, t, n, r) : 70;
+		return i ? O(24, 1, e, t, n, r) : 70;
 	}
 	var Zt = [
 		null,
@@ -1769,10 +1769,10 @@ async function Ot(e = {}) {
 		[]
 	];
 	function Qt(e, t, n, r) {
-		if (i) return A(25, 1, e, t, n, r);
+		if (i) return O(25, 1, e, t, n, r);
 		t >>>= 0, n >>>= 0, r >>>= 0;
 		for (var a = 0, o = 0; o < n; o++) {
-			var s = (x(), D)[t >>> 2 >>> 0], c = (x(), D)[t + 4 >>> 2 >>> 0];
+			var s = (x(), E)[t >>> 2 >>> 0], c = (x(), E)[t + 4 >>> 2 >>> 0];
 			t += 8;
 			for (var l = 0; l < c; l++) {
 				var u = e, d = (x(), w)[s + l >>> 0], f = Zt[u];
@@ -1780,65 +1780,65 @@ async function Ot(e = {}) {
 			}
 			a += c;
 		}
-		return (x(), D)[r >>> 2 >>> 0] = a, 0;
+		return (x(), E)[r >>> 2 >>> 0] = a, 0;
 	}
 	function $t(e) {
 		return e >>> 0;
 	}
 	i || (function() {
 		for (var e = t.numThreads - 1; e--;) Ee();
-		fe.push(async () => {
+		pe.push(async () => {
 			var e = (async function() {
-				if (!i) return Promise.all(ye.map(Te));
+				if (!i) return Promise.all(k.map(Te));
 			})();
-			pe++, await e, --pe == 0 && me && (e = me, me = null, e());
+			me++, await e, --me == 0 && he && (e = he, he = null, e());
 		});
 	})(), i || (De = new WebAssembly.Memory({
 		initial: 256,
 		maximum: 65536,
 		shared: !0
-	}), ae()), t.wasmBinary && (u = t.wasmBinary), t.stackSave = () => Y(), t.stackRestore = (e) => J(e), t.stackAlloc = (e) => ln(e), t.setValue = function(e, t, n = "i8") {
+	}), oe()), t.wasmBinary && (u = t.wasmBinary), t.stackSave = () => Y(), t.stackRestore = (e) => J(e), t.stackAlloc = (e) => ln(e), t.setValue = function(e, t, n = "i8") {
 		switch (n.endsWith("*") && (n = "*"), n) {
 			case "i1":
 			case "i8":
 				(x(), C)[e >>> 0] = t;
 				break;
 			case "i16":
-				(x(), T)[e >>> 1 >>> 0] = t;
+				(x(), te)[e >>> 1 >>> 0] = t;
 				break;
 			case "i32":
-				(x(), E)[e >>> 2 >>> 0] = t;
+				(x(), T)[e >>> 2 >>> 0] = t;
 				break;
 			case "i64":
-				(x(), O)[e >>> 3 >>> 0] = BigInt(t);
+				(x(), D)[e >>> 3 >>> 0] = BigInt(t);
 				break;
 			case "float":
-				(x(), te)[e >>> 2 >>> 0] = t;
+				(x(), ne)[e >>> 2 >>> 0] = t;
 				break;
 			case "double":
-				(x(), ne)[e >>> 3 >>> 0] = t;
+				(x(), re)[e >>> 3 >>> 0] = t;
 				break;
 			case "*":
-				(x(), D)[e >>> 2 >>> 0] = t;
+				(x(), E)[e >>> 2 >>> 0] = t;
 				break;
-			default: se(`invalid type for setValue: ${n}`);
+			default: ce(`invalid type for setValue: ${n}`);
 		}
 	}, t.getValue = function(e, t = "i8") {
 		switch (t.endsWith("*") && (t = "*"), t) {
 			case "i1":
 			case "i8": return (x(), C)[e >>> 0];
-			case "i16": return (x(), T)[e >>> 1 >>> 0];
-			case "i32": return (x(), E)[e >>> 2 >>> 0];
-			case "i64": return (x(), O)[e >>> 3 >>> 0];
-			case "float": return (x(), te)[e >>> 2 >>> 0];
-			case "double": return (x(), ne)[e >>> 3 >>> 0];
-			case "*": return (x(), D)[e >>> 2 >>> 0];
-			default: se(`invalid type for getValue: ${t}`);
+			case "i16": return (x(), te)[e >>> 1 >>> 0];
+			case "i32": return (x(), T)[e >>> 2 >>> 0];
+			case "i64": return (x(), D)[e >>> 3 >>> 0];
+			case "float": return (x(), ne)[e >>> 2 >>> 0];
+			case "double": return (x(), re)[e >>> 3 >>> 0];
+			case "*": return (x(), E)[e >>> 2 >>> 0];
+			default: ce(`invalid type for getValue: ${t}`);
 		}
 	}, t.UTF8ToString = Ge, t.stringToUTF8 = V, t.lengthBytesUTF8 = Ft;
 	var U, en, W, tn, G, nn, rn, an, on, sn, K, q, cn, J, ln, Y, un, dn, fn, pn, mn, X, hn = [
-		ge,
-		_e,
+		ve,
+		ye,
 		I,
 		Ke,
 		qe,
@@ -2232,14 +2232,14 @@ async function Ot(e = {}) {
 		}
 	}
 	function tr() {
-		if (0 < pe) me = tr;
-		else if (i) p?.(t), oe();
+		if (0 < me) he = tr;
+		else if (i) p?.(t), se();
 		else {
-			for (var e = fe; 0 < e.length;) e.shift()(t);
-			0 < pe ? me = tr : (t.calledRun = !0, b || (oe(), p?.(t)));
+			for (var e = pe; 0 < e.length;) e.shift()(t);
+			0 < me ? he = tr : (t.calledRun = !0, b || (se(), p?.(t)));
 		}
 	}
-	return i || (X = await le(), tr()), t.PTR_SIZE = 4, ie ? t : new Promise((e, t) => {
+	return i || (X = await ue(), tr()), t.PTR_SIZE = 4, ae ? t : new Promise((e, t) => {
 		p = e, m = t;
 	});
 }
@@ -2931,18 +2931,18 @@ var kt, At, jt = M(() => {
 		if (!c) throw Error(`cannot run inference. invalid session id: ${e}`);
 		let l = c[0], u = c[1], d = c[2], f = c[3], p = c[4];
 		c[5];
-		let m = t.length, h = r.length, g = 0, _ = [], v = [], y = [], b = [], ee = [], x = o.stackSave(), S = o.stackAlloc(m * s), C = o.stackAlloc(m * s), w = o.stackAlloc(h * s), T = o.stackAlloc(h * s);
+		let m = t.length, h = r.length, g = 0, _ = [], v = [], y = [], b = [], ee = [], x = o.stackSave(), S = o.stackAlloc(m * s), C = o.stackAlloc(m * s), w = o.stackAlloc(h * s), te = o.stackAlloc(h * s);
 		try {
 			[g, _] = rn(a), dt("wasm prepareInputOutputTensor");
 			for (let r = 0; r < m; r++) await On(n[r], v, b, e, u[t[r]], t[r], p);
 			for (let t = 0; t < h; t++) await On(i[t], y, b, e, d[r[t]], m + r[t], p);
 			ft("wasm prepareInputOutputTensor");
 			for (let e = 0; e < m; e++) o.setValue(S + e * s, v[e], "*"), o.setValue(C + e * s, u[t[e]], "*");
-			for (let e = 0; e < h; e++) o.setValue(w + e * s, y[e], "*"), o.setValue(T + e * s, d[r[e]], "*");
+			for (let e = 0; e < h; e++) o.setValue(w + e * s, y[e], "*"), o.setValue(te + e * s, d[r[e]], "*");
 			o.jsepOnRunStart?.(l), o.webnnOnRunStart?.(l);
 			let c;
-			c = await o._OrtRun(l, C, S, m, T, h, w, g), c !== 0 && G("failed to call OrtRun().");
-			let x = [], E = [];
+			c = await o._OrtRun(l, C, S, m, te, h, w, g), c !== 0 && G("failed to call OrtRun().");
+			let x = [], T = [];
 			dt("wasm ProcessOutputTensor");
 			for (let t = 0; t < h; t++) {
 				let n = Number(o.getValue(w + t * s, "*"));
@@ -3011,7 +3011,7 @@ var kt, At, jt = M(() => {
 						]);
 					} else if (_ === "ml-tensor-cpu-output" && g > 0) {
 						let e = o.webnnCreateMLTensorDownloader(d, u)(), t = x.length;
-						l = !0, E.push((async () => {
+						l = !0, T.push((async () => {
 							let r = [t, await e];
 							return o.webnnReleaseTensorId(d), o._OrtReleaseTensor(n), r;
 						})()), x.push([
@@ -3041,7 +3041,7 @@ var kt, At, jt = M(() => {
 				p,
 				!1
 			]));
-			for (let [e, t] of await Promise.all(E)) x[e][2] = t;
+			for (let [e, t] of await Promise.all(T)) x[e][2] = t;
 			return ft("wasm ProcessOutputTensor"), x;
 		} finally {
 			o.webnnOnRunEnd?.(l), o.stackRestore(x), v.forEach((e) => o._OrtReleaseTensor(e)), y.forEach((e) => o._OrtReleaseTensor(e)), b.forEach((e) => o._free(e)), g !== 0 && o._OrtReleaseRunOptions(g), _.forEach((e) => o._free(e));
@@ -3351,7 +3351,7 @@ function dr(e, t) {
 		return {
 			name: String(n.name),
 			heads: a,
-			input: se(n.input),
+			input: ce(n.input),
 			card: { ...n.card }
 		};
 	} catch (e) {
@@ -3369,7 +3369,7 @@ var pr = class e {
 		this.metadata = e, this.session = t;
 	}
 	static async open(t, n) {
-		let r = dr(Se(t), n), a = new e(r, await cr(t, n, !0)), o = await a.logits([/* @__PURE__ */ new Uint8Array(2304)]);
+		let r = dr(A(t), n), a = new e(r, await cr(t, n, !0)), o = await a.logits([/* @__PURE__ */ new Uint8Array(2304)]);
 		for (let { name: e, labels: t } of r.heads) {
 			let r = o[e]?.[0];
 			if (r?.length !== t.length || r.some((e) => !Number.isFinite(e))) throw new i(`${n}: head ${e} should give ${t.length} finite numbers a face, gave ${r ? String(r) : "nothing"}. Export it again`);
@@ -3396,7 +3396,7 @@ var pr = class e {
 	async run(e, t) {
 		let { heads: n, input: r } = this.metadata, i = Object.fromEntries(n.map(({ name: e }) => [e, []]));
 		for (let a = 0; a < e.length; a += ur) {
-			let o = e.slice(a, a + ur), s = ce(o, r, t), c = await this.session.run("faces", s, [
+			let o = e.slice(a, a + ur), s = le(o, r, t), c = await this.session.run("faces", s, [
 				o.length,
 				1,
 				r.size,
@@ -3882,7 +3882,7 @@ var Ni = class {
 	}
 	async classify(e, t, n, r) {
 		if (!t.length) return [];
-		let i = r.detector === "whole", a = t.map(({ box: t, landmarks: n }) => pe(e, t, n, i)), o = await this.bundle.logits(a, r.flip), { voteHead: s } = this.bundle;
+		let i = r.detector === "whole", a = t.map(({ box: t, landmarks: n }) => me(e, t, n, i)), o = await this.bundle.logits(a, r.flip), { voteHead: s } = this.bundle;
 		return a.map((e, t) => ({
 			probabilities: mr(o[n.name][t], n.temperature),
 			shares: s && Jr(mr(o[s.name][t], s.shareTemperature ?? 1), s.labels, n.labels)
@@ -4027,62 +4027,126 @@ function Ki({ data: e, width: t, height: n }) {
 		channels: 4
 	};
 }
-// src/worker.ts
-var qi = null, Ji = /* @__PURE__ */ new Map(), Yi = {
-	start: Xi,
+// src/voice/heads.ts
+var qi = ["votes", "intended"], Ji = 1, Yi = "voice";
+function Xi(e, t) {
+	if (e === null) throw new i(`${t} is a network, but not a voice bundle of mien's: it has no metadata in it`);
+	try {
+		let n = JSON.parse(e);
+		if (n.kind !== Yi) throw new i(`${t}: expected a voice bundle, got one of another kind`);
+		if (n.format_version > Ji) throw new i(`${t} is a voice bundle of format version ${n.format_version}; this mien reads up to ${Ji}. Use a newer mien`);
+		let { labels: r, heads: a } = n;
+		for (let e of qi) if ([a[e].factors.length, a[e].offsets.length].some((e) => e !== r.names.length)) throw TypeError(`head ${e}`);
+		return {
+			name: n.name,
+			labels: {
+				name: r.name,
+				emotions: r.names
+			},
+			rate: n.rate,
+			window: n.window,
+			shortest: n.shortest,
+			heads: a,
+			shareTemperature: n.share_temperature,
+			strength: n.strength
+		};
+	} catch (e) {
+		throw e instanceof i ? e : new i(`${t}: expected the metadata of a voice bundle, got something damaged (${String(e)}). Export it again`);
+	}
+}
+var Zi = class e {
+	metadata;
+	session;
+	constructor(e, t) {
+		this.metadata = e, this.session = t;
+	}
+	static async open(t, n) {
+		return new e(Xi(A(t), n), await cr(t, n, !0));
+	}
+	async answer(e, t) {
+		let { shortest: n, heads: r, shareTemperature: i, strength: a } = this.metadata, o = new Float32Array(Math.max(e.length, n));
+		o.set(e);
+		let s = await this.session.run("sound", o, [1, o.length]), c = [...s[t].data], { factors: l, offsets: u } = r[t], [d, f] = a;
+		return {
+			probabilities: mr(c.map((e, t) => l[t] * e + u[t]), 1),
+			voteShares: mr([...s.votes.data], i),
+			strength: Math.min(1, Math.max(0, s.strength.data[0] * d + f))
+		};
+	}
+}, Qi = null, $i = null, ea = /* @__PURE__ */ new Map(), ta = {
+	start: na,
 	async read({ picture: e, source: t, options: n }) {
-		return $i(performance.now(), await Qi().read(await Vi(e, t), n));
+		return oa(performance.now(), await aa().read(await Vi(e, t), n));
 	},
 	async open({ video: e, tracking: t }) {
-		return Ji.set(e, new Pi(Qi(), t)), null;
+		return ea.set(e, new Pi(aa(), t)), null;
 	},
 	async frame({ video: e, time: t, picture: n, options: r }) {
-		let i = performance.now(), o = Ji.get(e);
+		let i = performance.now(), o = ea.get(e);
 		if (!o) throw new a("expected a video that is being watched, got one that has been stopped");
-		return $i(i, await o.analyze(t, await Vi(n, "frame"), r));
+		return oa(i, await o.analyze(t, await Vi(n, "frame"), r));
 	},
 	async end({ video: e }) {
-		return Ji.delete(e), null;
+		return ea.delete(e), null;
+	},
+	async voice({ file: e }) {
+		aa();
+		let t = typeof e == "string" ? e : "the voice model";
+		$i = await Zi.open(new Uint8Array(await ra(e)), t);
+		let { labels: n, rate: r, window: i } = $i.metadata;
+		return {
+			name: $i.metadata.name,
+			labels: n,
+			rate: r,
+			window: i
+		};
+	},
+	async hear({ sound: e, head: t }) {
+		if (!$i) throw new a("expected a loaded voice model, got a request before it was loaded");
+		return $i.answer(e, t);
 	}
 };
-async function Xi({ runtime: e, model: t, modelName: n, finder: r, threads: i }) {
-	let a = (e) => typeof e == "string" ? Li(e) : Promise.resolve(e), o = [
+async function na({ runtime: e, model: t, modelName: n, finder: r, threads: i }) {
+	let a = [
 		Li(e).then(Ri),
-		a(t),
-		r === null ? Promise.resolve(null) : a(r)
-	], [s, c, l] = await Promise.all(o);
-	sr(s, i);
-	let u = l && await Zi(new Uint8Array(l), r), d = await pr.open(new Uint8Array(c), n);
-	qi = new Ni(d, u);
-	let { name: f, heads: p, card: m } = d.metadata;
+		ra(t),
+		r === null ? Promise.resolve(null) : ra(r)
+	], [o, s, c] = await Promise.all(a);
+	sr(o, i);
+	let l = c && await ia(new Uint8Array(c), r), u = await pr.open(new Uint8Array(s), n);
+	Qi = new Ni(u, l);
+	let { name: d, heads: f, card: p } = u.metadata;
 	return {
-		name: f,
-		heads: p.map((e) => ({
+		name: d,
+		heads: f.map((e) => ({
 			name: e.name,
 			emotions: e.labels
 		})),
-		default: d.head(null).name,
-		card: m
+		default: u.head(null).name,
+		card: p
 	};
 }
-async function Zi(e, t) {
-	let n = typeof t == "string" ? "mien-face" : "the face detector", r = new Vr(await cr(e, n, !1), Se(e), n);
+async function ra(e) {
+	return typeof e == "string" ? Li(e) : e;
+}
+async function ia(e, t) {
+	let n = typeof t == "string" ? "mien-face" : "the face detector", r = new Vr(await cr(e, n, !1), A(e), n);
 	return await r.warmUp(), r;
 }
-function Qi() {
-	if (!qi) throw new a("expected a loaded model, got a request before load() had ended");
-	return qi;
+function aa() {
+	if (!Qi) throw new a("expected a loaded model, got a request before load() had ended");
+	return Qi;
 }
-function $i(e, t) {
+function oa(e, t) {
 	return {
 		...t,
 		milliseconds: performance.now() - e
 	};
 }
-var ea = Promise.resolve();
-async function ta({ id: e, name: t, values: n }) {
+var sa = Promise.resolve();
+async function ca({ id: e, name: t, values: n }) {
 	try {
-		let r = await Yi[t](n);
+		let r = await ta[t](n);
 		postMessage({
 			id: e,
 			result: r
@@ -4095,5 +4159,5 @@ async function ta({ id: e, name: t, values: n }) {
 	}
 }
 self.name.startsWith("em-pthread") || (self.onmessage = ({ data: e }) => {
-	ea = ea.then(() => ta(e));
+	sa = sa.then(() => ca(e));
 });
