@@ -22,11 +22,11 @@ from mien.preprocess import WHOLE_FRAME, Framing, InputSpec, crop_faces, fit_fra
 from mien.recognizer import EmotionRecognizer
 from mien.results import SCHEMA
 from mien.version import __version__
-from mien.voice.bundle import VoiceBundle
 from mien.video.io.frames import Frame
 from mien.video.tracking.cuts import CutDetector
 from mien.video.tracking.smoothing import Smoother
 from mien.video.tracking.tracker import Tracker, appearance_of
+from mien.voice.bundle import VoiceBundle
 
 WEB = Path(__file__).parents[2] / "web"
 FIXTURES = WEB / "tests" / "fixtures" / "python.json"

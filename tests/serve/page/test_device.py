@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helpers.page_driver import COLLINS, PHONE, TABLET, Server, check_accessible, check_fits, choose, expect, page_of
+from helpers.page_driver import (
+    COLLINS,
+    PHONE,
+    TABLET,
+    Server,
+    check_accessible,
+    check_fits,
+    choose,
+    download,
+    expect,
+    page_of,
+)
 from helpers.page_driver import chromium as start_chromium
+from mien.labels import FERPLUS
 
 pytestmark = pytest.mark.browser
 
@@ -81,6 +96,28 @@ def test_the_camera_goes_on_where_faces_are_read(page: Any) -> None:
     expect(page.locator("#camera .face")).to_have_count(1)
     page.get_by_role("button", name="Turn off").dispatch_event("click")
     expect(page.get_by_text("The camera is off")).to_be_attached()
+
+
+def test_a_camera_session_is_drawn_and_taken_away(page: Any) -> None:
+    page.get_by_role("tab", name="Camera").click()
+    page.get_by_role("button", name="Turn the camera on").click()
+    expect(page.locator("#camera .face")).to_have_count(1)
+    expect(page.get_by_role("img", name="The last minute: mostly happy")).to_be_visible()
+    page.wait_for_timeout(1200)
+    name, content = download(page, "#camera [data-act=session]")
+    assert re.fullmatch(r"mien-\d{4}-\d\d-\d\dT\d{6}\.csv", name)
+    rows = list(csv.DictReader(io.StringIO(content.decode())))
+    times = [float(row["time"]) for row in rows]
+    assert len(rows) >= 3
+    assert min(after - before for before, after in pairwise(times)) >= 0.19
+    assert {row["emotion"] for row in rows} == {"happy"}
+    assert {row["track"] for row in rows} == {"1"}
+    assert sum(float(rows[0][emotion]) for emotion in FERPLUS.names) == pytest.approx(1, abs=0.001)
+    check_accessible(page)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Photo in 3 s").click()
+        expect(page.locator("#camera .count")).to_have_text("3")
+    assert waiting.value.suggested_filename.endswith(".png")
 
 
 def test_a_file_that_is_no_picture_is_said_in_words_for_visitors(page: Any, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_a_picture_is_read_as_by_python_and_leaves_nothing_behind(context: Any, 
     page.get_by_role("button", name="Clear").click()
     choose(page, "picture", COLLINS)
     expect(page.locator("#picture .face")).to_have_count(1)
-    assert Asked.paths == []
+    assert {Path(path).name for path in Asked.paths} <= {"service-worker.js"}  # the browser looks for a new one itself
     assert complaints == []
     check_accessible(page)
 

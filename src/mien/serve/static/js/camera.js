@@ -4,6 +4,7 @@ import { counted, h, listen, parts } from "./dom.js";
 import { annotated, save } from "./download.js";
 import { isHere, optionsHere, reader } from "./engine.js";
 import { FacesView } from "./faces.js";
+import { Mood } from "./mood.js";
 import { openStream } from "./server.js";
 import { settings } from "./settings.js";
 
@@ -18,6 +19,8 @@ const REASONS = {
   NotReadableError: ["The camera is busy", "Another program uses it. Close that, then turn it on again."],
   OverconstrainedError: ["That camera is gone", "Turn it on again to take another."],
 };
+
+const stamp = () => new Date().toISOString().slice(0, 19).replaceAll(":", "");
 
 export class CameraPanel {
   #stream = null; // of the camera
@@ -38,11 +41,14 @@ export class CameraPanel {
     this.complain = complain;
     this.view = new FacesView(this.parts.overlay, this.parts.faces);
     this.canvas = h("canvas");
+    this.mood = new Mood(this.parts.mood);
     listen(section, {
       start: () => this.start(),
       stop: () => this.stop(),
       mirror: () => this.#mirror(!this.mirrored),
       snapshot: () => this.#snapshot(),
+      countdown: () => this.#countdown(),
+      session: () => this.mood.empty || save(this.mood.csv(), `mien-${stamp()}.csv`),
     });
     this.parts.cameras.addEventListener("change", () => this.start(this.parts.cameras.value));
     settings.addEventListener("change", ({ asks }) => asks && this.#begin());
@@ -70,6 +76,8 @@ export class CameraPanel {
     await view.play();
     this.parts.frame.style.setProperty("--ratio", view.videoWidth / view.videoHeight);
     this.#listCameras(track.getSettings().deviceId);
+    this.mood.clear();
+    this.began = performance.now();
     this.#begin();
     return this.#follow();
   }
@@ -156,7 +164,10 @@ export class CameraPanel {
     socket.onmessage = ({ data }) => this.#answer(JSON.parse(data));
     socket.onclose = ({ code, reason }) => {
       if (this.#socket !== socket) return;
-      if (code === 1008) return this.stop("The server refused the stream", reason || "Its key is missing or wrong.");
+      if (code === 1008) {
+        console.info(reason);
+        return this.stop("The server does not take the camera", "It wants another key, or other settings.");
+      }
       const wait = this.#pause;
       this.#pause = Math.min(2 * this.#pause, 8000);
       this.view.clear();
@@ -205,7 +216,7 @@ export class CameraPanel {
     const now = performance.now();
     const taken = this.#sent.get(frame);
     for (const number of this.#sent.keys()) if (number <= frame) this.#sent.delete(number); // older ones were dropped
-    if (error) return this.complain(error.detail ?? error.title);
+    if (error) return console.info(error.detail ?? error.title);
     return this.#seen(image, now - taken);
   }
 
@@ -218,6 +229,8 @@ export class CameraPanel {
     const portraits = now - this.#portrayed > PORTRAITS ? this.parts.view : null;
     if (portraits) this.#portrayed = now;
     this.#last = { ...image, faces };
+    this.mood.add((now - this.began) / 1000, faces);
+    this.section.querySelector('[data-act="session"]').disabled = this.mood.empty;
     this.view.show(this.#last, { mirrored: this.mirrored, portraits });
     this.parts.headline.textContent = faces.length ? counted(faces.length, "face") : "No face in sight";
     const rate = (this.#answered.length - 1) / Math.max((now - this.#answered[0]) / 1000, 0.001);
@@ -230,10 +243,22 @@ export class CameraPanel {
     if (this.#last) this.view.show(this.#last, { mirrored: on });
   }
 
+  async #countdown() {
+    const { count } = this.parts;
+    if (!count.hidden) return;
+    const stream = this.#stream;
+    count.hidden = false;
+    for (let seconds = 3; seconds && this.#stream === stream; seconds -= 1) {
+      count.textContent = seconds;
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+    count.hidden = true;
+    if (this.#stream === stream) await this.#snapshot();
+  }
+
   async #snapshot() {
     const { view } = this.parts;
     const faces = this.#last ?? { width: view.videoWidth, height: view.videoHeight, faces: [] };
-    const name = `mien-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.png`;
-    save(await annotated(view, faces, { mirrored: this.mirrored }), name);
+    save(await annotated(view, faces, { mirrored: this.mirrored }), `mien-${stamp()}.png`);
   }
 }

@@ -5,7 +5,7 @@ import { counted, h, listen, megabytes, parts } from "./dom.js";
 import { annotated, csvOf, save, saveJson, shown, stem } from "./download.js";
 import { isHere, readPicture } from "./engine.js";
 import { FacesView } from "./faces.js";
-import { connection } from "./server.js";
+import { connection, unreadable } from "./server.js";
 import { settings } from "./settings.js";
 import { Summary, arranged } from "./summary.js";
 import { zip } from "./zip.js";
@@ -97,7 +97,7 @@ export class PicturePanel {
     item.stop = new AbortController();
     try {
       const answer = await readPicture(item.file, item.file.name, item.stop.signal);
-      if (answer.errors.length) this.#fail(item, answer.errors[0].reason);
+      if (answer.errors.length) this.#fail(item, unreadable("picture", answer.errors[0].reason));
       else Object.assign(item, { status: "done", answer });
     } catch (problem) {
       if (problem.name === "AbortError") return;

@@ -4,7 +4,7 @@ import { clock, counted, h, listen, megabytes, parts, percent } from "./dom.js";
 import { save, saveJson, shownRows, stem } from "./download.js";
 import { UNCLEAR, paint } from "./emotions.js";
 import { FacesView } from "./faces.js";
-import { connection, sendVideo, video } from "./server.js";
+import { connection, sendVideo, unreadable, video } from "./server.js";
 import { settings } from "./settings.js";
 import { Timeline } from "./timeline.js";
 
@@ -172,7 +172,7 @@ export class VideoPanel {
     this.parts.notes.replaceChildren(...(notes ?? []).map((note) => h("li", { textContent: note })));
     if (status === "failed") {
       this.parts.headline.textContent = "It could not be read";
-      this.parts.notes.prepend(h("li", { textContent: error?.detail ?? error?.title ?? "" }));
+      this.parts.notes.prepend(h("li", { textContent: unreadable("video", error?.detail ?? error?.title) }));
       return;
     }
     this.#summary = await video.summary(this.#job.id);
