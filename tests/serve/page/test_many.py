@@ -46,6 +46,23 @@ def test_one_of_several_is_removed(page: Any) -> None:
     assert not page.get_by_role("button", name="Remove this one").is_visible()
 
 
+def test_the_pictures_survive_a_reload_until_they_are_cleared(page: Any) -> None:
+    choose(page, "picture", COLLINS, COLLINS)
+    expect(page.locator("#picture .strip span")).to_have_text(["1", "1"])
+    assert page.get_by_text("stay in this browser until you clear them").is_visible()
+    page.reload()
+    expect(page.locator("#picture .strip span")).to_have_text(["1", "1"])
+    assert page.locator("#picture .frame img").get_attribute("alt") == COLLINS.name
+    page.get_by_role("button", name="Remove this one").click()
+    expect(page.locator("#picture .face")).to_have_count(1)
+    page.reload()
+    expect(page.locator("#picture .face")).to_have_count(1)
+    assert page.locator("#picture .strip").is_hidden()
+    page.get_by_role("button", name="Clear").click()
+    page.reload()
+    expect(page.get_by_text("What does a face say?")).to_be_visible()
+
+
 def test_a_dropped_folder_is_read_from_any_panel(page: Any) -> None:
     page.get_by_role("tab", name="Camera").click()
     page.evaluate(

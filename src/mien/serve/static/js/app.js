@@ -193,6 +193,7 @@ async function start() {
   panels.camera = new CameraPanel($("camera"), { complain });
   if (!onlyHere) panels.video = new VideoPanel($("video"), { limits, complain, take });
   tellWhere();
+  await panels.picture.restore();
   bindTabs();
   bindFiles();
   $("loading").hidden = true;

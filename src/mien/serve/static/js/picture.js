@@ -5,6 +5,7 @@ import { counted, h, listen, megabytes, parts } from "./dom.js";
 import { annotated, csvOf, save, saveJson, shown, stem } from "./download.js";
 import { isHere, readPicture } from "./engine.js";
 import { FacesView } from "./faces.js";
+import { forget, forgetAll, keep, keptFiles } from "./kept.js";
 import { connection, unreadable } from "./server.js";
 import { settings } from "./settings.js";
 import { Summary, arranged } from "./summary.js";
@@ -61,6 +62,18 @@ export class PicturePanel {
     if (films.length && films.length === files.length) return this.takeElsewhere(films);
     const bytes = !isHere() && this.limits.body_bytes;
     const added = files.filter((file) => !films.includes(file)).map((file) => ({ file, url: URL.createObjectURL(file), status: "waiting" }));
+    for (const item of added) item.key = keep(item.file);
+    return this.#take(added, bytes);
+  }
+
+  /** Shows the pictures that are kept from before. */
+  async restore() {
+    const found = await keptFiles();
+    if (this.#items.length) return;
+    this.#take(found.map(({ key, file }) => ({ file, key: Promise.resolve(key), url: URL.createObjectURL(file), status: "waiting" })));
+  }
+
+  #take(added, bytes) {
     for (const item of added) {
       if (bytes && item.file.size > bytes) this.#fail(item, `It has ${megabytes(item.file.size)}; the server takes up to ${megabytes(bytes)}. Make it smaller.`);
       else if (item.file.size === 0) this.#fail(item, "The file is empty. Choose another.");
@@ -119,6 +132,7 @@ export class PicturePanel {
   }
 
   #clear() {
+    forgetAll();
     for (const item of this.#items) {
       item.stop?.abort();
       URL.revokeObjectURL(item.url);
@@ -129,6 +143,7 @@ export class PicturePanel {
   }
 
   #remove(item) {
+    item.key.then(forget);
     item.stop?.abort();
     URL.revokeObjectURL(item.url);
     const at = this.#items.indexOf(item);
