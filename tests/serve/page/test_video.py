@@ -152,3 +152,27 @@ def test_other_labels_offer_to_read_the_video_again(page: Any, clip: Path) -> No
     expect(page.locator("#video .headline")).to_have_text("1 person")
     assert not again.is_visible()
     assert "contempt" not in page.locator("#video .legend").inner_text()
+
+
+def test_a_server_that_has_forgotten_the_video_gets_it_again(browser: Any, server: Server, clip: Path) -> None:
+    with page_of(browser, server, expected=("404",)) as page:
+        sent: list[str] = []
+        page.on("request", lambda request: request.method == "POST" and sent.append(request.url))
+        forgotten = re.compile(r"/v1/videos/[^/?]+$")
+        page.route(forgotten, lambda route: route.fulfill(status=404, json={"detail": "no such job"}), times=1)
+        read(page, clip)
+        assert len(sent) == 2
+        assert page.locator("#problem").is_hidden()
+
+
+def test_boxes_stay_on_the_faces_in_full_screen(page: Any, clip: Path) -> None:
+    read(page, clip)
+    page.get_by_role("slider").first.press("ArrowRight")
+    expect(page.locator("#video .overlay button")).to_have_count(1)
+    page.get_by_role("button", name="Full screen").click()
+    page.wait_for_function("document.fullscreenElement")
+    places = [page.locator(f"#video {part}").bounding_box() for part in ("[data-part=view]", ".overlay")]
+    assert places[0] == pytest.approx(places[1], abs=1)
+    assert places[0]["height"] > 500  # it fills the screen
+    expect(page.locator("#video .overlay button")).to_be_visible()
+    page.evaluate("document.exitFullscreen()")

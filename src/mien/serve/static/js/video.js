@@ -34,6 +34,7 @@ export class VideoPanel {
       cancel: () => this.#clear(),
       clear: () => this.#clear(),
       again: () => this.#again(),
+      "full-screen": () => this.#fullScreen(),
       "save-csv": () => this.#save(async () => save(await shownRows(await video.csv(this.#job.id)), `${stem(this.#file.name)}.csv`)),
       "save-json": () => this.#save(async () => saveJson(await video.summary(this.#job.id), `${stem(this.#file.name)}-summary.json`)),
       "save-timeline": () => this.#save(async () => save(await video.timeline(this.#job.id), `${stem(this.#file.name)}-timeline.html`)),
@@ -81,6 +82,12 @@ export class VideoPanel {
     return this.#read(file);
   }
 
+  /** Fills the screen with the player and the boxes on it. */
+  #fullScreen() {
+    if (document.fullscreenElement) return document.exitFullscreen();
+    return this.parts.theatre.requestFullscreen().catch(() => this.complain("This browser does not give the page the whole screen."));
+  }
+
   /** Reads the same video once more, with the settings as they are now. */
   #again() {
     const file = this.#file;
@@ -109,6 +116,7 @@ export class VideoPanel {
       await this.#poll(signal);
     } catch (problem) {
       if (problem.name === "AbortError" || signal.aborted) return undefined;
+      if (problem.status === 404 && this.#job) return this.#again(); // the server was started anew and has forgotten it
       this.#clear();
       this.complain(problem.message.startsWith(file.name) ? problem.message : `${file.name}: ${problem.message}`);
     }
