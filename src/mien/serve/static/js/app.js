@@ -9,6 +9,7 @@ import { PicturePanel } from "./picture.js";
 import { connection, describe, onKeyWanted } from "./server.js";
 import { settings } from "./settings.js";
 import { VideoPanel } from "./video.js";
+import { learnWords, t } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const PANELS = onlyHere ? ["picture", "camera"] : ["picture", "camera", "video"];
@@ -83,7 +84,7 @@ function askForKey(reason) {
 function take(files) {
   const film = files.find(({ type }) => type.startsWith("video/"));
   if (!files.length) return;
-  if (film && onlyHere) return complain("Videos are read by mien on a computer, not by this page. Pictures and the camera are.");
+  if (film && onlyHere) return complain(t("Videos are read by mien on a computer, not by this page. Pictures and the camera are."));
   if (film && files.every(({ type }) => type.startsWith("video/"))) {
     showPanel("video");
     panels.video.add([film]);
@@ -98,17 +99,17 @@ function bindFiles() {
   dropped(document.documentElement, async (data) => take(await filesOf(data)));
 }
 
-const place = () => (["localhost", "127.0.0.1", "[::1]"].includes(location.hostname) ? "this computer, on which the server runs" : `the server ${location.host}`);
+const place = () => (["localhost", "127.0.0.1", "[::1]"].includes(location.hostname) ? t("this computer, on which the server runs") : t("the server {host}", { host: location.host }));
 
 /** What is true of where faces are read, by the server's own word where it is the server. */
 function tellWhere() {
   const here = isHere();
   const minutes = Math.max(1, Math.round((limits.kept_seconds ?? 0) / 60));
-  const videos = onlyHere ? "" : ` A video goes to ${place()}: it is stored there while it is read, and what was found is removed when you clear it, or after ${minutes} minutes.`;
-  $("open-where").querySelector("span").textContent = here ? "On this device" : "On the server";
+  const videos = onlyHere ? "" : ` ${t("A video goes to {place}: it is stored there while it is read, and what was found is removed when you clear it, or after {minutes} minutes.", { place: place(), minutes })}`;
+  $("open-where").querySelector("span").textContent = t(here ? "On this device" : "On the server");
   $("open-where").querySelector("use").setAttribute("href", here ? "#i-lock" : "#i-server");
-  $("privacy").textContent = (here ? "Nothing of a picture leaves this device." : `Pictures and camera frames go to ${place()}, and nowhere else; they are read in its memory and not kept.`) + videos;
-  $("promise").textContent = `Drop a picture, and see the expression of every face in it${here ? ", read right here on your device" : ""}.`;
+  $("privacy").textContent = (here ? t("Nothing of a picture leaves this device.") : t("Pictures and camera frames go to {place}, and nowhere else; they are read in its memory and not kept.", { place: place() })) + videos;
+  $("promise").textContent = t(here ? "Drop a picture, and see the expression of every face in it, read right here on your device." : "Drop a picture, and see the expression of every face in it.");
   for (const input of $("where").querySelectorAll("[name=engine]")) input.checked = (input.value === "device") === here;
   $("settings").querySelector('[data-part="accurate"]').hidden = !here;
   panels.camera?.tellWhere();
@@ -120,7 +121,7 @@ function bindWhere() {
   dialog.querySelector('[data-act="close"]').addEventListener("click", () => dialog.close());
   dialog.querySelector('[data-part="server"]').hidden = onlyHere;
   dialog.querySelector('[value="device"]').disabled = !canHere;
-  $("server-words").textContent = `Pictures and camera frames go to ${place()}; they are read in its memory and not kept.`;
+  $("server-words").textContent = t("Pictures and camera frames go to {place}; they are read in its memory and not kept.", { place: place() });
   dialog.addEventListener("change", ({ target }) => settings.set("engine", target.value));
   settings.addEventListener("change", ({ of }) => {
     if (of !== "engine" && of !== "accurate") return;
@@ -175,6 +176,7 @@ async function offer() {
 }
 
 async function start() {
+  await learnWords();
   onKeyWanted(askForKey);
   connection.addEventListener("lost", () => ($("gone").hidden = false));
   connection.addEventListener("back", () => ($("gone").hidden = true));

@@ -1,12 +1,13 @@
 // The panel for the camera: its frames are read on this device, or go to the server over a WebSocket; faces are drawn over the live view.
 
-import { counted, h, listen, parts } from "./dom.js";
+import { h, listen, parts } from "./dom.js";
 import { annotated, save } from "./download.js";
 import { isHere, optionsHere, reader } from "./engine.js";
 import { FacesView } from "./faces.js";
 import { Mood } from "./mood.js";
 import { openStream } from "./server.js";
 import { settings } from "./settings.js";
+import { counted, t } from "./words.js";
 
 const LONGEST = 640; // pixels of a frame's longer side on its way to the server
 const ON_THE_WAY = 2; // frames: one is read while the next one travels
@@ -57,22 +58,22 @@ export class CameraPanel {
 
   async start(camera) {
     if (!navigator.mediaDevices) {
-      return this.#tell("No camera for this page", "Browsers give cameras only to pages over https, or from this machine itself (localhost).");
+      return this.#tell(t("No camera for this page"), t("Browsers give cameras only to pages over https, or from this machine itself (localhost)."));
     }
     this.#end();
     const wanted = { width: { ideal: 1280 }, height: { ideal: 720 }, ...(camera ? { deviceId: { exact: camera } } : { facingMode: "user" }) };
     try {
       this.#stream = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
     } catch (error) {
-      return this.#tell(...(REASONS[error.name] ?? ["The camera does not start", error.message]));
+      return this.#tell(...(REASONS[error.name] ?? ["The camera does not start", "Try another one, or another browser."]).map((text) => t(text)));
     }
     const [track] = this.#stream.getVideoTracks();
-    track.addEventListener("ended", () => this.stop("The camera was disconnected", "Connect it, then turn it on again."));
+    track.addEventListener("ended", () => this.stop(t("The camera was disconnected"), t("Connect it, then turn it on again.")));
     const { view, empty, work } = this.parts;
     view.srcObject = this.#stream;
     empty.hidden = true;
     work.hidden = false;
-    this.parts.headline.textContent = "Starting…";
+    this.parts.headline.textContent = t("Starting…");
     await view.play();
     this.parts.frame.style.setProperty("--ratio", view.videoWidth / view.videoHeight);
     this.#listCameras(track.getSettings().deviceId);
@@ -95,15 +96,15 @@ export class CameraPanel {
 
   async #watchHere() {
     const stream = this.#stream;
-    this.parts.headline.textContent = "Starting…";
+    this.parts.headline.textContent = t("Starting…");
     try {
       const mien = await reader();
       if (this.#stream !== stream || !isHere() || this.#watch) return;
       this.#watch = mien.watch(this.parts.view, ({ faces, milliseconds }) => this.#seen(faces.toJSON(), milliseconds), optionsHere(mien));
       const watch = this.#watch;
-      watch.ended.catch((error) => this.#watch === watch && this.stop("The faces could not be read", error.message));
+      watch.ended.catch((error) => this.#watch === watch && this.stop(t("The faces could not be read"), error.message));
     } catch (error) {
-      this.stop("The faces could not be read", error.message);
+      this.stop(t("The faces could not be read"), error.message);
     }
   }
 
@@ -113,11 +114,11 @@ export class CameraPanel {
   }
 
   #promise() {
-    return isHere() ? "The camera's pictures are read on this device, and stay here." : "The camera's pictures go to the server as they come, and are forgotten as soon as they are read.";
+    return isHere() ? t("The camera's pictures are read on this device, and stay here.") : t("The camera's pictures go to the server as they come, and are forgotten as soon as they are read.");
   }
 
   /** Turns everything off; says why, where it was not the user's wish. */
-  stop(title = "The camera is off", reason = this.#promise()) {
+  stop(title = t("The camera is off"), reason = this.#promise()) {
     this.#end();
     this.#tell(title, reason);
   }
@@ -151,7 +152,7 @@ export class CameraPanel {
   async #listCameras(current) {
     const devices = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
     this.parts.which.hidden = devices.length < 2;
-    this.parts.cameras.replaceChildren(...devices.map(({ label, deviceId }, number) => new Option(label || `Camera ${number + 1}`, deviceId)));
+    this.parts.cameras.replaceChildren(...devices.map(({ label, deviceId }, number) => new Option(label || t("Camera {number}", { number: number + 1 }), deviceId)));
     this.parts.cameras.value = current;
   }
 
@@ -166,12 +167,12 @@ export class CameraPanel {
       if (this.#socket !== socket) return;
       if (code === 1008) {
         console.info(reason);
-        return this.stop("The server does not take the camera", "It wants another key, or other settings.");
+        return this.stop(t("The server does not take the camera"), t("It wants another key, or other settings."));
       }
       const wait = this.#pause;
       this.#pause = Math.min(2 * this.#pause, 8000);
       this.view.clear();
-      this.parts.headline.textContent = code === 1013 ? "The server is busy. Trying again…" : "The connection is lost. Trying again…";
+      this.parts.headline.textContent = t(code === 1013 ? "The server is busy. Trying again…" : "The connection is lost. Trying again…");
       this.parts.figures.textContent = "";
       setTimeout(() => this.#socket === socket && this.#stream && this.#connect(), wait);
     };
@@ -232,9 +233,9 @@ export class CameraPanel {
     this.mood.add((now - this.began) / 1000, faces);
     this.section.querySelector('[data-act="session"]').disabled = this.mood.empty;
     this.view.show(this.#last, { mirrored: this.mirrored, portraits });
-    this.parts.headline.textContent = faces.length ? counted(faces.length, "face") : "No face in sight";
+    this.parts.headline.textContent = faces.length ? counted(faces.length, "face") : t("No face in sight");
     const rate = (this.#answered.length - 1) / Math.max((now - this.#answered[0]) / 1000, 0.001);
-    this.parts.figures.textContent = `${rate.toFixed(0)} frames/s · ${this.#delay.toFixed(0)} ms`;
+    this.parts.figures.textContent = t("{rate} frames/s · {delay} ms", { rate: rate.toFixed(0), delay: this.#delay.toFixed(0) });
   }
 
   #mirror(on) {

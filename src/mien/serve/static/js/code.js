@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { isHere, onlyHere } from "./engine.js";
 import { settings } from "./settings.js";
+import { t } from "./words.js";
 
 let name = "picture.jpg";
 
@@ -34,8 +35,8 @@ export function bindCode(dialog) {
 
 export function showCode(dialog) {
   const blocks = Object.entries(snippets()).map(([title, text]) => {
-    const copy = h("button", { className: "quiet", onclick: () => navigator.clipboard?.writeText(text).then(() => (copy.textContent = "Copied")) }, "Copy");
-    copy.setAttribute("aria-label", `Copy the ${title}`);
+    const copy = h("button", { className: "quiet", onclick: () => navigator.clipboard?.writeText(text).then(() => (copy.textContent = t("Copied"))) }, t("Copy"));
+    copy.setAttribute("aria-label", t("Copy: {title}", { title }));
     const code = h("pre", { tabIndex: 0 }, h("code", { textContent: text }));
     code.setAttribute("aria-label", title);
     code.setAttribute("role", "region");

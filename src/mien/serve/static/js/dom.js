@@ -68,7 +68,4 @@ export function clock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
-/** 1 face, 2 faces. */
-export const counted = (count, one, many = `${one}s`) => `${count || "no"} ${count === 1 ? one : many}`;
-
 export const megabytes = (bytes) => `${(bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`;

@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { colorOf, inkOn, isUnclear, likeliest, titleOf } from "./emotions.js";
 import { settings } from "./settings.js";
+import { t } from "./words.js";
 
 export function save(blob, name) {
   const link = h("a", { href: URL.createObjectURL(blob), download: name });
@@ -54,7 +55,7 @@ export function annotated(picture, { width, height, faces }, { mirrored = false 
   const unit = Math.max(1, Math.max(canvas.width, canvas.height) / 1000);
   for (const face of faces) caption(pen, face, { scale, unit, mirrored });
   return new Promise((resolve, reject) => {
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The picture is too large for this browser to draw."))), "image/png");
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error(t("The picture is too large for this browser to draw.")))), "image/png");
   });
 }
 

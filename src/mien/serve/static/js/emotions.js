@@ -1,4 +1,5 @@
 import { percent } from "./dom.js";
+import { t } from "./words.js";
 
 // The emotions' colours, as the server draws them; learnt from it once.
 
@@ -43,9 +44,9 @@ function runnerUp(face) {
 
 /** What people read: "happy", "sad or neutral" where none is likelier than not, or "unclear, maybe happy". */
 export function nameOf(face) {
-  if (face.emotion === UNCLEAR) return `unclear, maybe ${likeliest(face)}`;
+  if (face.emotion === UNCLEAR) return t("unclear, maybe {emotion}", { emotion: t(likeliest(face)) });
   const second = isUnclear(face) ? runnerUp(face) : null;
-  return second ? `${face.emotion} or ${second}` : face.emotion;
+  return second ? t("{first} or {second}", { first: t(face.emotion), second: t(second) }) : t(face.emotion);
 }
 
 /** The same with the percentage: "happy 83 %", "unclear, maybe happy (60 %)". */

@@ -2,6 +2,7 @@
 
 import { readPicture as readOnServer } from "./server.js";
 import { settings } from "./settings.js";
+import { t } from "./words.js";
 
 /** Whether no server of mien's is behind the page: a folder that `mien site` wrote. */
 export const onlyHere = document.documentElement.hasAttribute("data-site");
@@ -50,7 +51,7 @@ export async function readPicture(blob, name, signal) {
   } catch (error) {
     if (signal.aborted) throw new DOMException("", "AbortError");
     if (!error.name.endsWith("ImageError")) throw new Error(words(error));
-    throw new Error("This browser cannot read the file as a picture. Choose a JPEG, PNG, WebP, GIF or AVIF.");
+    throw new Error(t("This browser cannot read the file as a picture. Choose a JPEG, PNG, WebP, GIF or AVIF."));
   }
 }
 
@@ -67,6 +68,6 @@ export function optionsHere({ model }) {
 /** What went wrong, for a visitor: the package's messages are for developers. */
 function words(error) {
   console.info(error.message);
-  if (error.name === "RuntimeError") return "What reads the faces could not be loaded. Check the connection, then load the page again.";
-  return "This face could not be read on this device. Try another picture, or another browser.";
+  if (error.name === "RuntimeError") return t("What reads the faces could not be loaded. Check the connection, then load the page again.");
+  return t("This face could not be read on this device. Try another picture, or another browser.");
 }

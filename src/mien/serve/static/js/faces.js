@@ -2,6 +2,7 @@
 
 import { h, percent } from "./dom.js";
 import { likeliest, nameOf, paint, paintFace, titleOf } from "./emotions.js";
+import { t } from "./words.js";
 
 const NARROW = 56; // pixels on the screen; on smaller boxes the tag shows only when asked for
 const LEAST = 0.005; // probabilities below are folded into one line, where lines are folded
@@ -42,9 +43,9 @@ class Card {
     }
     const folded = this.fold ? emotions.filter(([, share]) => share < LEAST).map(([emotion]) => emotion) : [];
     this.rest.hidden = !folded.length;
-    this.rest.textContent = `under 1 %: ${folded.join(", ")}`;
+    this.rest.textContent = t("under 1 %: {names}", { names: folded.map((emotion) => t(emotion)).join(", ") });
     this.seen.hidden = face.vote_share === null;
-    this.seen.textContent = `About ${Math.round(100 * (face.vote_share ?? 0))} of 100 people would say “${likeliest(face)}”.`;
+    this.seen.textContent = t("About {count} of 100 people would say “{emotion}”.", { count: Math.round(100 * (face.vote_share ?? 0)), emotion: t(likeliest(face)) });
   }
 
   #makeBars(emotions) {
@@ -54,7 +55,7 @@ class Card {
       const value = h("span", { className: "value" });
       paint(bar, emotion);
       this.rows.set(emotion, { bar, value });
-      return h("li", {}, h("span", {}, emotion), h("span", { className: "bar", ariaHidden: "true" }, bar), value);
+      return h("li", {}, h("span", {}, t(emotion)), h("span", { className: "bar", ariaHidden: "true" }, bar), value);
     });
     this.bars.replaceChildren(...lines, this.rest);
   }
@@ -109,7 +110,7 @@ export class FacesView {
    * mirrored: the picture is shown as in a mirror. portraits: what portraits are cut from, or null to leave them.
    */
   show({ width, height, faces }, { mirrored = false, portraits = null } = {}) {
-    const keys = faces.map((face, number) => (face.track === null ? `face ${face.number ?? number + 1}` : `person ${face.track}`));
+    const keys = faces.map((face, number) => (face.track === null ? t("Face {number}", { number: face.number ?? number + 1 }) : t("Person {number}", { number: face.track })));
     for (const shown of [this.#boxes, this.#cards]) {
       for (const [key, { element }] of shown) {
         if (keys.includes(key)) continue;
@@ -168,7 +169,7 @@ export class FacesView {
       this.#cards.set(key, card);
       card.button.setAttribute("aria-expanded", "false");
     }
-    card.update(key[0].toUpperCase() + key.slice(1), face);
+    card.update(key, face);
     if (portraits) card.look(portraits, face.box, width);
   }
 

@@ -1,6 +1,7 @@
 // The camera's last minute: the emotions of everybody in sight over time, and the session's rows to take away.
 
 import { isUnclear, likeliest, colorOf } from "./emotions.js";
+import { t } from "./words.js";
 
 const SECONDS = 60; // that are shown
 const STEP = 0.2; // seconds from one column, and from one row of a face, to the next
@@ -70,7 +71,7 @@ export class Mood {
       seen.set(emotion, (seen.get(emotion) ?? 0) + 1);
     }
     const [most] = [...seen].sort((one, other) => other[1] - one[1]);
-    canvas.setAttribute("aria-label", most ? `The last minute: mostly ${most[0]}` : "The last minute: nobody in sight");
+    canvas.setAttribute("aria-label", most ? t("The last minute: mostly {emotion}", { emotion: t(most[0]) }) : t("The last minute: nobody in sight"));
   }
 
   /** The session as a table, one row per face, five a second at most. */

@@ -1,7 +1,7 @@
 // The panel for pictures: drop, paste, choose, take or try one; what was read is shown, stepped through and saved.
 
 import { codeIsOf, showCode } from "./code.js";
-import { counted, h, listen, megabytes, parts } from "./dom.js";
+import { h, listen, megabytes, parts } from "./dom.js";
 import { annotated, csvOf, save, saveJson, shown, stem } from "./download.js";
 import { isHere, readPicture } from "./engine.js";
 import { FacesView } from "./faces.js";
@@ -9,6 +9,7 @@ import { forget, forgetAll, keep, keptFiles } from "./kept.js";
 import { connection, unreadable } from "./server.js";
 import { settings } from "./settings.js";
 import { Summary, arranged } from "./summary.js";
+import { counted, t } from "./words.js";
 import { zip } from "./zip.js";
 
 const AT_ONCE = 2; // pictures that are read or on their way to the server
@@ -53,7 +54,7 @@ export class PicturePanel {
   /** Says what may be chosen, once the server has told. */
   allow() {
     const bytes = !isHere() && this.limits.body_bytes;
-    this.parts.limits.textContent = bytes ? `, up to ${megabytes(bytes)} each` : "";
+    this.parts.limits.textContent = bytes ? t(", up to {most} each", { most: megabytes(bytes) }) : "";
   }
 
   /** Takes files; videos go where videos are read. */
@@ -75,8 +76,8 @@ export class PicturePanel {
 
   #take(added, bytes) {
     for (const item of added) {
-      if (bytes && item.file.size > bytes) this.#fail(item, `It has ${megabytes(item.file.size)}; the server takes up to ${megabytes(bytes)}. Make it smaller.`);
-      else if (item.file.size === 0) this.#fail(item, "The file is empty. Choose another.");
+      if (bytes && item.file.size > bytes) this.#fail(item, t("It has {size}; the server takes up to {most}. Make it smaller.", { size: megabytes(item.file.size), most: megabytes(bytes) }));
+      else if (item.file.size === 0) this.#fail(item, t("The file is empty. Choose another."));
     }
     if (!added.length) return;
     this.#items.push(...added);
@@ -86,7 +87,7 @@ export class PicturePanel {
 
   async #example(name) {
     const answer = await fetch(`static/${name}`).catch(() => null);
-    if (!answer?.ok) return this.complain("The example could not be fetched. Check the connection.");
+    if (!answer?.ok) return this.complain(t("The example could not be fetched. Check the connection."));
     return this.add([new File([await answer.blob()], name, { type: "image/jpeg" })]);
   }
 
@@ -196,12 +197,12 @@ export class PicturePanel {
   }
 
   #words(item, found) {
-    if (item.status === "failed") return ["It could not be read", item.problem.message];
-    if (!found) return ["Reading…", ""];
+    if (item.status === "failed") return [t("It could not be read"), item.problem.message];
+    if (!found) return [t("Reading…"), ""];
     if (found.faces.length) return [counted(found.faces.length, "face"), ""];
     const hidden = item.answer.images[0].faces.length;
-    if (hidden) return ["No face is clear enough", `${counted(hidden, "face")} less clear than the settings ask for.`];
-    return ["No face found", "Is it small, turned away, or cut off? In the settings the whole picture can be taken as one face."];
+    if (hidden) return [t("No face is clear enough"), t("{faces} less clear than the settings ask for.", { faces: counted(hidden, "face") })];
+    return [t("No face found"), t("Is it small, turned away, or cut off? In the settings the whole picture can be taken as one face.")];
   }
 
   #showStrip() {
@@ -219,7 +220,7 @@ export class PicturePanel {
       const sign = { waiting: "…", reading: "…", failed: "!" };
       mark.textContent = sign[item.status] ?? shown(item.answer.images[0]).faces.length;
       button.onclick = () => this.#select(item);
-      button.setAttribute("aria-label", `${item.file.name}: ${item.status === "done" ? counted(Number(mark.textContent), "face") : item.status}`);
+      button.setAttribute("aria-label", `${item.file.name}: ${item.status === "done" ? counted(Number(mark.textContent), "face") : t(item.status)}`);
       button.setAttribute("aria-current", String(item === this.#current));
     });
   }

@@ -1,5 +1,7 @@
 // The HTTP service behind the page. Knows paths, problems and keys; nothing of what is shown.
 
+import { t } from "./words.js";
+
 const ROOT = new URL(".", document.baseURI); // the page may live below a path of a reverse proxy
 
 // What a visitor reads; the server's own words are for developers, and go to the console.
@@ -18,15 +20,18 @@ const WORDS = {
 /** What a visitor reads where the server has an answer but an error in it: `what` is "picture" or "video". */
 export function unreadable(what, said) {
   console.info(said);
-  const kinds = { picture: "Choose a JPEG, PNG or WebP.", video: "Try an MP4 or WebM." };
-  return `The server cannot read the file as a ${what}. ${kinds[what]}`;
+  const kinds = {
+    picture: "The server cannot read the file as a picture. Choose a JPEG, PNG or WebP.",
+    video: "The server cannot read the file as a video. Try an MP4 or WebM.",
+  };
+  return t(kinds[what]);
 }
 
 /** What the server, or the way to it, says is wrong; `message` is for visitors. */
 export class Problem extends Error {
   constructor({ status = 0, title = "", detail = "", errors = [] }) {
     const said = errors[0]?.reason || detail || title;
-    super(status ? (WORDS[status] ?? "Something went wrong on the server. Try again in a moment.") : said);
+    super(status ? t(WORDS[status] ?? "Something went wrong on the server. Try again in a moment.") : said);
     if (status) console.info(`${status}: ${said}`);
     this.status = status;
   }
@@ -62,12 +67,12 @@ const authorization = () => {
 
 async function newKey() {
   const known = sessionStorage.getItem(KEY) !== null;
-  const key = await askForKey(known ? "That key is not known here." : "Whoever runs the server has one for you.");
+  const key = await askForKey(t(known ? "That key is not known here." : "Whoever runs the server has one for you."));
   if (key) sessionStorage.setItem(KEY, key);
   return Boolean(key);
 }
 
-const unreachable = () => new Problem({ detail: "The server does not answer. Is it still running?" });
+const unreachable = () => new Problem({ detail: t("The server does not answer. Is it still running?") });
 
 async function problemOf(response) {
   const said = await response.json().catch(() => ({}));

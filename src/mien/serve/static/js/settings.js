@@ -1,5 +1,7 @@
 // What the user chose: where faces are read, emotion set, detector, threshold, ... Kept in the browser; "change" tells of a new choice.
 
+import { LANGUAGES, choose, language, t } from "./words.js";
+
 const STORE = "mien.settings";
 const DEFAULTS = { engine: "", accurate: false, labels: "", detector: "", threshold: 0, flip: false, order: "position" };
 const SHOWN_ONLY = ["threshold", "order"]; // for these nothing is read again
@@ -72,14 +74,18 @@ class Settings extends EventTarget {
       field(name).addEventListener("change", () => this.set(name, field(name).checked));
     }
     for (const name of ["labels", "detector"]) field(name).addEventListener("change", () => this.set(name, field(name).value));
+    const tongue = field("language");
+    tongue.replaceChildren(...Object.entries(LANGUAGES).map(([code, name]) => new Option(name, code)));
+    tongue.value = language;
+    tongue.addEventListener("change", () => choose(tongue.value));
     dialog.querySelector("[data-act=close]").addEventListener("click", () => dialog.close());
   }
 
   /** Fills the dialog with what can be chosen where faces are read now. */
   offer({ heads, labels, detectors }) {
-    const named = (name, emotions) => `${SETS[name] ?? name}: ${emotions.length} emotions`;
+    const named = (name, emotions) => t("{set}: {count} emotions", { set: t(SETS[name] ?? name), count: emotions.length });
     this.#fill("labels", heads.map(({ name, emotions }) => new Option(named(name, emotions), name)), labels);
-    this.#fill("detector", detectors.map((name) => new Option(DETECTORS[name] ?? name, name)), detectors[0]);
+    this.#fill("detector", detectors.map((name) => new Option(t(DETECTORS[name] ?? name), name)), detectors[0]);
   }
 
   #fill(name, options, fallback) {

@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { isUnclear, likeliest, paint } from "./emotions.js";
 import { settings } from "./settings.js";
+import { t } from "./words.js";
 
 const UNCLEAR = "unclear";
 
@@ -73,7 +74,7 @@ export class Summary {
       this.#only = this.#only === group ? null : group;
       this.onChange();
     };
-    const button = h("button", { className: "filter", onclick: choose }, this.#painted(h("i"), group), `${count} ${group}`);
+    const button = h("button", { className: "filter", onclick: choose }, this.#painted(h("i"), group), `${count} ${t(group)}`);
     button.dataset.group = group;
     button.setAttribute("aria-pressed", String(this.#only === group));
     return button;

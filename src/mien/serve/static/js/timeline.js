@@ -3,6 +3,7 @@
 
 import { clock, h } from "./dom.js";
 import { UNCLEAR, colorOf, paint } from "./emotions.js";
+import { t } from "./words.js";
 
 const MIN_SECONDS_SEEN = 0.5; // seconds; who is seen for less is a passer-by, as in `mien video`
 const LANES = 6; // more are shown when asked for
@@ -27,8 +28,8 @@ export class Timeline {
     this.legend = h("p", { className: "legend", hidden: true }, ...emotions.map((emotion) => {
       const mark = h("b");
       paint(mark, emotion);
-      return h("span", {}, mark, emotion);
-    }), h("span", {}, h("b", { className: "unclear" }), "unclear"));
+      return h("span", {}, mark, t(emotion));
+    }), h("span", {}, h("b", { className: "unclear" }), t("unclear")));
     element.replaceChildren(this.lanes, this.more, this.legend);
     this.watch = new ResizeObserver(() => this.#draw());
     this.watch.observe(element);
@@ -73,7 +74,7 @@ export class Timeline {
       for (const [track, person] of longest) this.#drawLane(this.#lane(track), track, person);
       for (const [track, { element }] of this.#lanes) element.hidden = !longest.some(([shown]) => shown === track);
       this.more.hidden = longest.length === people.length;
-      this.more.textContent = `Show ${people.length - longest.length} more`;
+      this.more.textContent = t("Show {count} more", { count: people.length - longest.length });
       this.legend.hidden = people.length === 0;
       this.at(this.time);
     });
@@ -84,8 +85,8 @@ export class Timeline {
     const canvas = h("canvas");
     const now = h("div", { className: "now" });
     const seen = h("span");
-    const plot = h("div", { className: "plot", tabIndex: 0, role: "slider", ariaLabel: `Time, person ${track}`, ariaValueMin: "0" }, canvas, now);
-    const element = h("div", { className: "lane" }, h("p", { className: "name" }, h("b", { textContent: `Person ${track}` }), seen), plot);
+    const plot = h("div", { className: "plot", tabIndex: 0, role: "slider", ariaLabel: t("Time, person {number}", { number: track }), ariaValueMin: "0" }, canvas, now);
+    const element = h("div", { className: "lane" }, h("p", { className: "name" }, h("b", { textContent: t("Person {number}", { number: track }) }), seen), plot);
     const seekTo = ({ clientX }) => {
       const { left, width } = plot.getBoundingClientRect();
       this.seek(Math.min(Math.max((clientX - left) / width, 0), 1) * this.duration);
@@ -108,7 +109,7 @@ export class Timeline {
   }
 
   #drawLane({ canvas, seen, plot }, track, person) {
-    seen.textContent = `seen ${person.seen.toFixed(1)} s`;
+    seen.textContent = t("seen {seconds} s", { seconds: person.seen.toFixed(1) });
     plot.setAttribute("aria-valuemax", this.duration.toFixed(1));
     const ratio = window.devicePixelRatio || 1;
     canvas.width = Math.round(plot.clientWidth * ratio);

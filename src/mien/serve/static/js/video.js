@@ -1,12 +1,13 @@
 // The panel for videos: an upload, a job that is followed, a player with boxes, a timeline that seeks it.
 
-import { clock, counted, h, listen, megabytes, parts, percent } from "./dom.js";
+import { clock, h, listen, megabytes, parts, percent } from "./dom.js";
 import { save, saveJson, shownRows, stem } from "./download.js";
 import { UNCLEAR, paint } from "./emotions.js";
 import { FacesView } from "./faces.js";
 import { connection, sendVideo, unreadable, video } from "./server.js";
 import { settings } from "./settings.js";
 import { Timeline } from "./timeline.js";
+import { counted, t } from "./words.js";
 
 const POLL = 600; // milliseconds between two looks at a job
 const MIN_SECONDS_SEEN = 0.5; // seconds; who is seen for less is left out beside the player
@@ -65,9 +66,9 @@ export class VideoPanel {
   /** Says what the server takes, once it has told. */
   allow() {
     const { video_bytes: bytes, video_seconds: seconds } = this.limits;
-    const most = [bytes && megabytes(bytes), seconds && `${Math.round(seconds / 60)} minutes`].filter(Boolean);
-    const words = most.length ? `, up to ${most.join(" and ")}` : "";
-    this.parts.limits.textContent = `Videos are read on the server${words}.`;
+    const most = [bytes && megabytes(bytes), seconds && t("{count} minutes", { count: Math.round(seconds / 60) })].filter(Boolean);
+    const words = most.length ? t(", up to {most}", { most: most.join(t(" and ")) }) : "";
+    this.parts.limits.textContent = `${t("Videos are read on the server")}${words}.`;
   }
 
   /** Takes the first video; pictures go where pictures are read. */
@@ -77,7 +78,7 @@ export class VideoPanel {
     const file = files.find((one) => !pictures.includes(one));
     const bytes = this.limits.video_bytes;
     if (!file) return undefined;
-    if (bytes && file.size > bytes) return this.complain(`${file.name} has ${megabytes(file.size)}; the server takes up to ${megabytes(bytes)}. Cut it or make it smaller.`);
+    if (bytes && file.size > bytes) return this.complain(t("{name} has {size}; the server takes up to {most}. Cut it or make it smaller.", { name: file.name, size: megabytes(file.size), most: megabytes(bytes) }));
     this.#clear();
     return this.#read(file);
   }
@@ -85,7 +86,7 @@ export class VideoPanel {
   /** Fills the screen with the player and the boxes on it. */
   #fullScreen() {
     if (document.fullscreenElement) return document.exitFullscreen();
-    return this.parts.theatre.requestFullscreen().catch(() => this.complain("This browser does not give the page the whole screen."));
+    return this.parts.theatre.requestFullscreen().catch(() => this.complain(t("This browser does not give the page the whole screen.")));
   }
 
   /** Reads the same video once more, with the settings as they are now. */
@@ -107,10 +108,10 @@ export class VideoPanel {
     frame.hidden = false;
     unplayable.hidden = true;
     view.src = this.#url;
-    headline.textContent = "Sending…";
+    headline.textContent = t("Sending…");
     this.#savable(false);
     try {
-      const job = await sendVideo(file, { labels: settings.asked.labels, detector: settings.asked.detector }, (share) => this.#advance(share, `Sending, ${percent(share)}`), signal);
+      const job = await sendVideo(file, { labels: settings.asked.labels, detector: settings.asked.detector }, (share) => this.#advance(share, t("Sending, {share}", { share: percent(share) })), signal);
       if (signal.aborted) return await video.remove(job.id);
       this.#job = job;
       await this.#poll(signal);
@@ -133,7 +134,7 @@ export class VideoPanel {
       } catch (problem) {
         if (signal.aborted) return;
         if (problem.status !== 0) throw problem;
-        this.#advance(undefined, "Waiting for the server…");
+        this.#advance(undefined, t("Waiting for the server…"));
         await new Promise((resolve) => connection.addEventListener("back", resolve, { once: true }));
         continue;
       }
@@ -169,9 +170,10 @@ export class VideoPanel {
 
   #tell() {
     const { status, progress, seconds, duration, faces } = this.#job;
-    const of = duration ? ` of ${clock(duration)}` : "";
-    this.#advance(progress ?? undefined, status === "queued" ? "Waiting for its turn" : `Read ${clock(seconds ?? 0)}${of}`);
-    this.parts.headline.textContent = status === "queued" ? "Waiting…" : `Reading… ${counted(faces, "person", "persons")} so far`;
+    const time = clock(seconds ?? 0);
+    const doing = duration ? t("Read {time} of {whole}", { time, whole: clock(duration) }) : t("Read {time}", { time });
+    this.#advance(progress ?? undefined, status === "queued" ? t("Waiting for its turn") : doing);
+    this.parts.headline.textContent = status === "queued" ? t("Waiting…") : t("Reading… {people} so far", { people: counted(faces, "person") });
   }
 
   async #finish() {
@@ -179,14 +181,14 @@ export class VideoPanel {
     this.parts.advance.hidden = true;
     this.parts.notes.replaceChildren(...(notes ?? []).map((note) => h("li", { textContent: note })));
     if (status === "failed") {
-      this.parts.headline.textContent = "It could not be read";
+      this.parts.headline.textContent = t("It could not be read");
       this.parts.notes.prepend(h("li", { textContent: unreadable("video", error?.detail ?? error?.title) }));
       return;
     }
     this.#summary = await video.summary(this.#job.id);
     const brief = this.#summary.people.filter(({ seen }) => seen < MIN_SECONDS_SEEN).length;
     const people = this.#summary.people.length > brief ? this.#summary.people.filter(({ seen }) => seen >= MIN_SECONDS_SEEN) : this.#summary.people;
-    this.parts.headline.textContent = people.length ? counted(people.length, "person", "persons") : "Nobody was seen";
+    this.parts.headline.textContent = people.length ? counted(people.length, "person") : t("Nobody was seen");
     this.parts.faces.replaceChildren(...people.map((person) => this.#person(person)));
     this.#savable(true);
   }
@@ -198,15 +200,15 @@ export class VideoPanel {
       paint(bar, emotion);
       bar.classList.toggle("unclear", emotion === UNCLEAR);
       bar.style.transform = `scaleX(${share})`;
-      return h("li", {}, h("span", {}, emotion === UNCLEAR ? "unclear" : emotion), h("span", { className: "bar", ariaHidden: "true" }, bar), h("span", { className: "value" }, percent(share)));
+      return h("li", {}, h("span", {}, t(emotion === UNCLEAR ? "unclear" : emotion)), h("span", { className: "bar", ariaHidden: "true" }, bar), h("span", { className: "value" }, percent(share)));
     });
     const moments = strongest.slice(0, 4).map(({ time, emotion }) =>
-      h("button", { onclick: () => this.#seek(time), ariaLabel: `Person ${track}, ${emotion} at ${clock(time)}` }, `${emotion} ${clock(time)}`),
+      h("button", { onclick: () => this.#seek(time), ariaLabel: t("Person {number}, {emotion} at {time}", { number: track, emotion: t(emotion), time: clock(time) }) }, `${t(emotion)} ${clock(time)}`),
     );
     return h(
       "li",
       { className: "face open" },
-      h("p", { className: "person" }, h("b", { textContent: `Person ${track}` }), ` seen ${seen.toFixed(1)} s`),
+      h("p", { className: "person" }, h("b", { textContent: t("Person {number}", { number: track }) }), ` ${t("seen {seconds} s", { seconds: seen.toFixed(1) })}`),
       h("ul", { className: "bars" }, ...bars),
       h("div", { className: "moments row" }, ...moments),
     );
