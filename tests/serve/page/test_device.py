@@ -98,6 +98,19 @@ def test_the_camera_goes_on_where_faces_are_read(page: Any) -> None:
     expect(page.get_by_text("The camera is off")).to_be_attached()
 
 
+def test_the_cards_of_the_camera_stay_the_same_elements_in_sight(browser: Any, server: Server) -> None:
+    options = {"permissions": ["camera"], "reduced_motion": "no-preference"}
+    with page_of(browser, server, engine="device", **options) as page:
+        page.get_by_role("tab", name="Camera").click()
+        page.get_by_role("button", name="Turn the camera on").click()
+        button = page.locator("#camera .face > button")
+        expect(button).to_have_count(1)
+        button.focus()
+        page.wait_for_timeout(1500)
+        assert button.evaluate("button => document.activeElement === button")
+        assert button.evaluate("button => getComputedStyle(button.parentElement).opacity") == "1"
+
+
 def test_a_camera_session_is_drawn_and_taken_away(page: Any) -> None:
     page.get_by_role("tab", name="Camera").click()
     page.get_by_role("button", name="Turn the camera on").click()

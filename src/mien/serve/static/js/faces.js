@@ -126,7 +126,7 @@ export class FacesView {
       this.#box(key, face, { width, height, mirrored, screen, alone: faces.length });
       if (this.list) this.#card(key, face, portraits, width);
     });
-    if (this.list) for (const key of keys) this.list.append(this.#cards.get(key).element); // in the order of the faces
+    if (this.list) keys.forEach((key, place) => this.#place(this.#cards.get(key).element, place));
     if (lonely && this.list) this.choose(keys[0], true); // nobody needs to ask for the only one
   }
 
@@ -160,6 +160,11 @@ export class FacesView {
     box.tag.replaceChildren(...(face.number && alone > 1 ? [h("b", { textContent: face.number }), " "] : []), h("span", { textContent: titleOf(face) }));
     box.element.setAttribute("aria-label", `${key}: ${nameOf(face)}, ${percent(face.confidence)}`);
     paintFace(box.element, face);
+  }
+
+  /** Puts a card where its face stands in the order; one that is there already keeps its focus and its motion. */
+  #place(element, place) {
+    if (this.list.children[place] !== element) this.list.insertBefore(element, this.list.children[place] ?? null);
   }
 
   #card(key, face, portraits, width) {

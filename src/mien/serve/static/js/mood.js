@@ -5,6 +5,7 @@ import { t } from "./words.js";
 
 const SECONDS = 60; // that are shown
 const STEP = 0.2; // seconds from one column, and from one row of a face, to the next
+const LONGEST = 1; // seconds that a column may stand for, where frames come seldom
 const STRIP = 0.22; // share of the height for the likeliest emotion
 const MOST = 100_000; // rows that are kept; the oldest go first
 
@@ -52,24 +53,26 @@ export class Mood {
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     const pen = canvas.getContext("2d");
     pen.clearRect(0, 0, width, height);
-    const breadth = Math.ceil((width * STEP) / SECONDS) + 1;
     const room = height * (1 - STRIP);
     const seen = new Map();
-    for (const { time, shares, emotion, unclear } of this.#columns) {
-      const x = width - ((now - time) / SECONDS) * width - breadth;
+    const place = (time) => width * (1 - (now - time) / SECONDS);
+    this.#columns.forEach(({ time, shares, emotion, unclear }, number) => {
+      const before = this.#columns[number - 1]?.time ?? time - STEP;
+      const x = place(Math.max(before, time - LONGEST));
+      const breadth = place(time) - x + 1;
       let y = room;
       for (const [name, share] of Object.entries(shares)) {
         pen.fillStyle = colorOf(name);
         pen.fillRect(x, y - share * room, breadth, share * room);
         y -= share * room;
       }
-      if (!emotion) continue;
+      if (!emotion) return;
       pen.globalAlpha = unclear ? 0.4 : 1;
       pen.fillStyle = colorOf(emotion);
       pen.fillRect(x, room + 3, breadth, height - room - 3);
       pen.globalAlpha = 1;
       seen.set(emotion, (seen.get(emotion) ?? 0) + 1);
-    }
+    });
     const [most] = [...seen].sort((one, other) => other[1] - one[1]);
     canvas.setAttribute("aria-label", most ? t("The last minute: mostly {emotion}", { emotion: t(most[0]) }) : t("The last minute: nobody in sight"));
   }
