@@ -6,6 +6,7 @@ import base64
 import io
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,30 @@ def test_all_pictures_in_one_archive(page: Any) -> None:
         pictures = [np.asarray(Image.open(each).convert("RGB")) for each in files]
     assert pictures[0].shape == (512, 512, 3)
     assert (pictures[0] == pictures[1]).all()
+
+
+def test_one_report_to_keep(page: Any, browser: Any, tmp_path: Path) -> None:
+    odd = tmp_path / "<b>odd & wide.png"
+    Image.new("RGB", (1600, 300), (90, 120, 150)).save(odd)
+    choose(page, "picture", COLLINS, odd)
+    expect(page.locator("#picture .strip span")).to_have_text(["1", "0"])
+    name, content = download(page, "#picture [data-act=save-report]")
+    assert name == "faces-report.html"
+    kept = tmp_path / "report.html"
+    kept.write_bytes(content)
+    alone = browser.new_page()
+    asked: list[str] = []
+    alone.on("request", lambda request: request.url.startswith(("file:", "data:")) or asked.append(request.url))
+    alone.goto(kept.as_uri())
+    assert alone.locator("h1").inner_text() == "Faces in 2 pictures"
+    assert alone.locator("h2").all_inner_texts() == [COLLINS.name, odd.name]
+    assert alone.locator("b").count() == 0  # a name is no markup
+    assert alone.get_by_text("1 face: 1 happy").is_visible()
+    assert alone.get_by_text("No face found").is_visible()
+    widths = [picture.evaluate("image => image.naturalWidth") for picture in alone.locator("img").all()]
+    assert widths == [512, 1200]
+    assert asked == []
+    alone.close()
 
 
 def test_one_of_several_is_removed(page: Any) -> None:

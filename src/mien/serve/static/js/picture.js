@@ -6,6 +6,7 @@ import { annotated, csvOf, save, saveJson, shown, stem } from "./download.js";
 import { isHere, readPicture } from "./engine.js";
 import { FacesView } from "./faces.js";
 import { forget, forgetAll, keep, keptFiles } from "./kept.js";
+import { report } from "./report.js";
 import { connection, unreadable } from "./server.js";
 import { settings } from "./settings.js";
 import { Summary, arranged } from "./summary.js";
@@ -35,6 +36,7 @@ export class PicturePanel {
       remove: () => this.#remove(this.#current),
       code: () => showCode(document.getElementById("code")),
       "save-zip": () => this.#saveZip(),
+      "save-report": () => this.#saveReport(),
       "save-picture": () => this.#savePicture(),
       "save-json": () => this.#saveAll((document) => saveJson(document, `${this.#name()}.json`)),
       "save-csv": () => this.#saveAll((document) => save(csvOf(document), `${this.#name()}.csv`)),
@@ -192,7 +194,7 @@ export class PicturePanel {
     this.#showStrip();
     const done = this.#items.some(({ status }) => status === "done");
     this.#button("save-zip").hidden = this.#button("remove").hidden = this.#items.length < 2;
-    this.#button("save-zip").disabled = !done;
+    this.#button("save-zip").disabled = this.#button("save-report").disabled = !done;
     for (const name of ["picture", "json", "csv"]) this.#button(`save-${name}`).disabled = name === "picture" ? !found : !done;
   }
 
@@ -242,19 +244,34 @@ export class PicturePanel {
     }
   }
 
+  /** The pictures that were read, as `{name, image, found}`, each face with its number. */
+  #whatWasRead() {
+    const done = this.#items.filter(({ status }) => status === "done");
+    return Promise.all(done.map(async ({ file, url, answer }) => {
+      const image = h("img", { src: url });
+      await image.decode();
+      const found = shown(answer.images[0]);
+      return { name: file.name, image, found: { ...found, faces: arranged(found.faces) } };
+    }));
+  }
+
   /** Every picture that was read, with its boxes and captions, in one archive. */
   async #saveZip() {
     const files = {};
     try {
-      for (const item of this.#items.filter(({ status }) => status === "done")) {
-        const image = h("img", { src: item.url });
-        await image.decode();
-        const found = shown(item.answer.images[0]);
-        const name = stem(item.file.name);
-        const taken = Object.keys(files).filter((other) => other.startsWith(`${name}-faces`)).length;
-        files[`${name}-faces${taken ? `-${taken + 1}` : ""}.png`] = await annotated(image, { ...found, faces: arranged(found.faces) });
+      for (const { name, image, found } of await this.#whatWasRead()) {
+        const taken = Object.keys(files).filter((other) => other.startsWith(`${stem(name)}-faces`)).length;
+        files[`${stem(name)}-faces${taken ? `-${taken + 1}` : ""}.png`] = await annotated(image, found);
       }
       save(await zip(files), "faces.zip");
+    } catch (error) {
+      this.complain(error.message);
+    }
+  }
+
+  async #saveReport() {
+    try {
+      save(await report(await this.#whatWasRead(), document.getElementById("about").textContent), `${this.#name()}-report.html`);
     } catch (error) {
       this.complain(error.message);
     }
