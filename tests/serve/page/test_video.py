@@ -176,3 +176,28 @@ def test_boxes_stay_on_the_faces_in_full_screen(page: Any, clip: Path) -> None:
     assert places[0]["height"] > 500  # it fills the screen
     expect(page.locator("#video .overlay button")).to_be_visible()
     page.evaluate("document.exitFullscreen()")
+
+
+def test_the_timeline_has_marks_and_tells_what_is_under_the_pointer(page: Any, clip: Path) -> None:
+    read(page, clip)
+    marks = page.locator("#video .axis span").all_inner_texts()
+    assert marks[:3] == ["0:00", "0:01", "0:02"]
+    plot = page.locator("#video .plot").first.bounding_box()
+    page.mouse.move(plot["x"] + plot["width"] / 3, plot["y"] + 10)
+    expect(page.locator("#video .told")).to_have_text(re.compile(r"0:0[01]: happy \d+ %, \w+ \d+ %, \w+ \d+ %"))
+    page.mouse.move(plot["x"] + 0.95 * plot["width"], plot["y"] + 10)
+    expect(page.locator("#video .told")).to_have_text("0:02: not in sight")
+    check_fits(page)
+    screenshot(page, "video")
+    page.mouse.move(5, 5)
+    expect(page.locator("#video .told")).to_be_hidden()
+
+
+def test_persons_have_portraits(page: Any, clip: Path) -> None:
+    read(page, clip)
+    portrait = page.locator("#video .person .portrait")
+    expect(portrait).to_be_visible()
+    pixels = portrait.evaluate("canvas => [...canvas.getContext('2d').getImageData(48, 48, 1, 1).data]")
+    red, green, blue, alpha = pixels
+    assert alpha == 255
+    assert red > green > blue  # skin, not the clip's gray

@@ -11,6 +11,7 @@ import { counted, t } from "./words.js";
 
 const POLL = 600; // milliseconds between two looks at a job
 const MIN_SECONDS_SEEN = 0.5; // seconds; who is seen for less is left out beside the player
+const PORTRAIT = 96; // pixels of a portrait's side, twice as many as it is shown with
 const BOX = ["left", "top", "right", "bottom"];
 
 export class VideoPanel {
@@ -190,6 +191,7 @@ export class VideoPanel {
     const people = this.#summary.people.length > brief ? this.#summary.people.filter(({ seen }) => seen >= MIN_SECONDS_SEEN) : this.#summary.people;
     this.parts.headline.textContent = people.length ? counted(people.length, "person") : t("Nobody was seen");
     this.parts.faces.replaceChildren(...people.map((person) => this.#person(person)));
+    this.#portray(people); // which takes its time
     this.#savable(true);
   }
 
@@ -208,10 +210,30 @@ export class VideoPanel {
     return h(
       "li",
       { className: "face open" },
-      h("p", { className: "person" }, h("b", { textContent: t("Person {number}", { number: track }) }), ` ${t("seen {seconds} s", { seconds: seen.toFixed(1) })}`),
+      h("p", { className: "person" }, h("canvas", { className: "portrait", width: PORTRAIT, height: PORTRAIT, ariaHidden: "true", hidden: true }), h("b", { textContent: t("Person {number}", { number: track }) }), ` ${t("seen {seconds} s", { seconds: seen.toFixed(1) })}`),
       h("ul", { className: "bars" }, ...bars),
       h("div", { className: "moments row" }, ...moments),
     );
+  }
+
+  /** Cuts each person's portrait out of the film where the emotion is strongest; a film that the browser cannot play has none. */
+  async #portray(people) {
+    const { signal } = this.#stop;
+    const film = h("video", { muted: true, preload: "auto", src: this.#url });
+    const canvases = [...this.parts.faces.querySelectorAll(".portrait")];
+    for (const [place, { track, strongest }] of people.entries()) {
+      const rows = this.#rows.filter((row) => row.track === track);
+      const wanted = strongest[0]?.time ?? rows[0]?.time;
+      const row = rows.find(({ time }) => time >= wanted - 0.001);
+      if (!row || !(await seeked(film, row.time)) || signal.aborted) break;
+      const [left, top, right, bottom] = row.box;
+      const side = 1.15 * Math.max(right - left, bottom - top);
+      const [x, y] = [(left + right - side) / 2, (top + bottom - side) / 2];
+      canvases[place].getContext("2d").drawImage(film, x, y, side, side, 0, 0, PORTRAIT, PORTRAIT);
+      canvases[place].hidden = false;
+    }
+    film.removeAttribute("src");
+    film.load();
   }
 
   #seek(time) {
@@ -289,4 +311,13 @@ export class VideoPanel {
     this.parts.empty.hidden = false;
     this.parts.work.hidden = true;
   }
+}
+
+/** Moves a film to a time; whether its picture is there. */
+function seeked(film, time) {
+  return new Promise((resolve) => {
+    film.onerror = () => resolve(false);
+    film.onseeked = () => resolve(film.videoWidth > 0);
+    film.currentTime = time;
+  });
 }
