@@ -18,9 +18,9 @@ import numpy as np
 from mien import labels
 from mien.bundle import Bundle, softmax
 from mien.detection.detections import non_maximum_suppression
+from mien.documents import SCHEMA
 from mien.preprocess import WHOLE_FRAME, Framing, InputSpec, crop_faces, fit_frame, to_input
 from mien.recognizer import EmotionRecognizer
-from mien.results import SCHEMA
 from mien.version import __version__
 from mien.video.io.frames import Frame
 from mien.video.tracking.cuts import CutDetector
@@ -167,6 +167,23 @@ def calibration() -> dict[str, Any]:
     }
 
 
+def uncertain() -> list[dict[str, Any]]:
+    """Emotion sets and numbers of votes of the made-up probabilities, by the released bundle's head of votes."""
+    head = Bundle.load("mien-nano").vote_head
+    assert head is not None and head.uncertainty is not None
+    probabilities = np.array(calibration()["probabilities"], np.float32)
+    sets = head.uncertainty.sets(probabilities, 0.9)
+    found = []
+    for row, values in enumerate(probabilities):
+        order = [k for k in np.argsort(-values) if sets[row, k] or k == values.argmax()]
+        numbers = {}
+        for name, interval in head.uncertainty.intervals.items():
+            number = getattr(head.labels, name)(values[None])
+            numbers[name] = [float(number[0]), *interval.bounds(number)[0].tolist()]
+        found.append({"set": [head.labels.names[k] for k in order], "numbers": numbers})
+    return found
+
+
 def hearing() -> list[dict[str, Any]]:
     """Four and a half seconds of humming noise, as the released voice bundle hears its windows."""
     bundle = VoiceBundle.load()
@@ -214,6 +231,7 @@ def fixtures() -> dict[str, Any]:
         "cutting": cutting(),
         "calibration": calibration(),
         "nano": released(),
+        "uncertain": uncertain(),
         "hearing": hearing(),
     }
 
@@ -225,8 +243,15 @@ def shared() -> dict[str, Any]:
         "schema": SCHEMA,
         "uncertain": labels.UNCERTAIN,
         "colors": {name: labels.hex_color(name) for name in labels.FERPLUS.names},
+        "ratings": {name: rating(name) for name in labels.FERPLUS.names},
         "folds": {"contempt": labels.FER2013.names[labels.FER2013.index("contempt")]},
     }
+
+
+def rating(emotion: str) -> list[float]:
+    """Valence and arousal of an emotion: those of people who all see it."""
+    alone, everybody = labels.LabelSet(emotion, (emotion,)), np.ones((1, 1))
+    return [round(float(number[0]), 4) for number in (alone.valence(everybody), alone.arousal(everybody))]
 
 
 def collins() -> dict[str, Any]:

@@ -4,6 +4,7 @@ import { checkSpec, FRAME, type InputSpec, toInput } from "./crop";
 import { BundleError, InputError } from "./errors";
 import { readMetadata } from "./onnx";
 import { openSession, type Session } from "./session";
+import { parseUncertainty, type Uncertainty } from "./uncertainty";
 
 const FORMAT_VERSION = 1;
 const BATCH = 16;
@@ -18,6 +19,8 @@ export interface Head {
   temperature: number;
   /** Divides the logits, so that the distribution is the shares of people; null without votes. */
   shareTemperature: number | null;
+  /** What is known of its errors; null where nothing is. */
+  uncertainty: Uncertainty | null;
 }
 
 /** The metadata of a bundle. */
@@ -60,6 +63,7 @@ export function parseMetadata(text: string | null, source: string): Metadata {
       labels: head.labels.map(String),
       temperature: positive(head.temperature),
       shareTemperature: head.share_temperature === null ? null : positive(head.share_temperature),
+      uncertainty: parseUncertainty(head.uncertainty, head.labels.length),
     }));
     const names = new Set(heads.map(({ name }) => name));
     if (!names.size || names.size < heads.length) throw new TypeError(`heads ${[...names].join(", ")}`);
@@ -77,7 +81,7 @@ interface RawMetadata {
   format_version: number;
   kind?: string;
   name: string;
-  heads: { name: string; labels: string[]; temperature: number; share_temperature: number | null }[];
+  heads: { name: string; labels: string[]; temperature: number; share_temperature: number | null; uncertainty?: unknown }[];
   input: InputSpec;
   card: Record<string, unknown>;
 }

@@ -11,6 +11,7 @@ import { type Face, fold, UNCERTAIN } from "./results";
 import { CutDetector } from "./tracking/cuts";
 import { Smoother } from "./tracking/smoothing";
 import { appearanceOf, TRACK_OPTIONS, Tracker } from "./tracking/tracker";
+import { uncertaintyOf } from "./uncertainty";
 
 /** The probabilities of one face, and the shares of people where the model estimates them. */
 interface Classified {
@@ -32,7 +33,8 @@ export class Engine {
     const classified = await this.classify(image, found, head, options);
     const faces = found.map((detection, row) => {
       const { probabilities, shares } = classified[row];
-      return faceOf(detection, head, probabilities, shares, indexOfMost(probabilities), options.minConfidence, null);
+      const column = indexOfMost(probabilities);
+      return faceOf(detection, head, this.bundle.voteHead, probabilities, shares, column, options.minConfidence, null);
     });
     return { width: image.width, height: image.height, labels: head.name, faces, milliseconds: 0 };
   }
@@ -108,7 +110,17 @@ export class VideoEngine {
       const averages = values.slice(0, count);
       const column = this.smoother.report(numbers[row], averages);
       const averageShares = shares && values.slice(count);
-      return faceOf(detection, head, averages, averageShares, column, options.minConfidence, numbers[row]);
+      const { voteHead } = this.engine.bundle;
+      return faceOf(
+        detection,
+        head,
+        voteHead,
+        averages,
+        averageShares,
+        column,
+        options.minConfidence,
+        numbers[row],
+      );
     });
     return { width: image.width, height: image.height, labels: head.name, faces, milliseconds: 0 };
   }
@@ -125,7 +137,8 @@ export class VideoEngine {
 
 function faceOf(
   { box, score, landmarks }: Detection,
-  { labels }: Head,
+  { labels, uncertainty }: Head,
+  voteHead: Head | null,
   probabilities: number[],
   shares: number[] | null,
   column: number,
@@ -142,6 +155,7 @@ function faceOf(
     vote_share: shares && shares[column],
     probabilities: Object.fromEntries(labels.map((name, k) => [name, probabilities[k]])),
     track,
+    ...uncertaintyOf(labels, probabilities, column, uncertainty, shares, voteHead?.uncertainty ?? null),
   };
 }
 

@@ -18,6 +18,7 @@ export {
   VERSION,
 } from "./results";
 export type { Source } from "./sources";
+export type { Estimate } from "./uncertainty";
 export type { VoiceInfo } from "./voice/bundle";
 export type { Listening, Samples, Voice, VoiceOptions } from "./voice/voices";
 export { Watch } from "./watch";

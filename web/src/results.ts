@@ -2,13 +2,14 @@
 
 import type { Box, Landmarks } from "./detection/detections";
 import shared from "./shared.json";
+import type { Estimate, Uncertain } from "./uncertainty";
 
 const { schema: SCHEMA, version: VERSION, uncertain: UNCERTAIN, colors, folds } = shared;
 
 export { UNCERTAIN, VERSION };
 
-/** One face of a picture. */
-export interface Face {
+/** One face of a picture; what the model does not know of its errors is left out. */
+export interface Face extends Uncertain {
   /** Left, top, right and bottom in pixels of the original, upright picture. */
   box: Box;
   /** The detector's score, 0 to 1. */
@@ -149,7 +150,15 @@ function rounded(face: Face): Face {
     vote_share: face.vote_share === null ? null : four(face.vote_share),
     probabilities: Object.fromEntries(Object.entries(face.probabilities).map(([name, value]) => [name, four(value)])),
     track: face.track,
+    ...(face.emotion_set && { emotion_set: face.emotion_set }),
+    ...(face.expressiveness && { expressiveness: estimate(face.expressiveness) }),
+    ...(face.valence && { valence: estimate(face.valence) }),
+    ...(face.arousal && { arousal: estimate(face.arousal) }),
   };
+}
+
+function estimate({ value, low, high }: Estimate): Estimate {
+  return { value: roundTo(value, 4), low: roundTo(low, 4), high: roundTo(high, 4) };
 }
 
 /** Round to a number of decimals, halves to the even digit, as Python does. */

@@ -51,6 +51,12 @@ function expectSame(found: api.FacesDocument, wanted: api.FacesDocument): void {
       expect(Math.abs(face.probabilities[name] - value), name).toBeLessThanOrEqual(0.002);
     }
     expect(Object.keys(face)).toEqual(Object.keys(other));
+    expect(face.emotion_set).toEqual(other.emotion_set);
+    for (const name of ["expressiveness", "valence", "arousal"] as const) {
+      for (const part of ["value", "low", "high"] as const) {
+        expect(face[name]?.[part] ?? 0, `${name} ${part}`).toBeCloseTo(other[name]?.[part] ?? 0, 2);
+      }
+    }
   });
 }
 

@@ -7,6 +7,7 @@ import { unzipped } from "../../src/fetching";
 import { readMetadata } from "../../src/onnx";
 import { loadOptions, readOptions, watchOptions } from "../../src/options";
 import { Faces, picturesDocument } from "../../src/results";
+import { uncertaintyOf } from "../../src/uncertainty";
 import { parseVoice } from "../../src/voice/bundle";
 import { python } from "./fixtures";
 
@@ -22,8 +23,11 @@ test("a released bundle's labels, input and calibration are what Python reads", 
       labels: head.labels,
       temperature: head.temperature,
       share_temperature: head.shareTemperature,
+      coverages: head.uncertainty?.coverages,
     })),
-  ).toEqual(python.nano.heads);
+  ).toEqual(
+    python.nano.heads.map(({ uncertainty, ...head }) => ({ ...head, coverages: uncertainty?.coverages })),
+  );
   expect(Object.keys(card).length).toBeGreaterThan(3);
 });
 
@@ -58,6 +62,20 @@ function metadata(other: object): string {
   });
 }
 
+test("sets of emotions and numbers of votes are Python's", () => {
+  const head = parseMetadata(readMetadata(nano), "nano").heads.find(({ name }) => name === "ferplus")!;
+  const known = head.uncertainty;
+  python.calibration.probabilities.forEach((values, row) => {
+    const found = uncertaintyOf(head.labels, values, values.indexOf(Math.max(...values)), known, values, known);
+    expect(found.emotion_set).toEqual(python.uncertain[row].set);
+    for (const [name, wanted] of Object.entries(python.uncertain[row].numbers)) {
+      const { value, low, high } = found[name as "valence"]!;
+      [value, low, high].forEach((number, k) => expect(number).toBeCloseTo(wanted[k], 5));
+    }
+  });
+  expect(uncertaintyOf(["good", "bad"], [0.9, 0.1], 0, null, [0.9, 0.1], known)).toEqual({});
+});
+
 test("a voice bundle is read, and no other bundle for one", () => {
   const file = new URL("../../../src/mien/bundles/voice/mien-voice.onnx", import.meta.url);
   const { rate, window, labels, heads } = parseVoice(readMetadata(new Uint8Array(readFileSync(file))), "voice");
@@ -70,7 +88,7 @@ test("a voice bundle is read, and no other bundle for one", () => {
 test("a bundle with heads of its own needs nothing else", () => {
   const own = { name: "mood", labels: ["good", "bad"], temperature: 1.5, share_temperature: null };
   const { heads } = parseMetadata(metadata({ heads: [own] }), "own.onnx");
-  expect(heads).toEqual([{ name: "mood", labels: ["good", "bad"], temperature: 1.5, shareTemperature: null }]);
+  expect(heads).toEqual([{ name: "mood", labels: ["good", "bad"], temperature: 1.5, shareTemperature: null, uncertainty: null }]);
 });
 
 test("a packed runtime is unpacked, one that is unpacked already is left", async () => {

@@ -42,10 +42,17 @@ interface Fixtures {
     to: string[];
     folded: number[][];
   };
+  uncertain: { set: string[]; numbers: Record<"expressiveness" | "valence" | "arousal", [number, number, number]> }[];
   hearing: { start: number; end: number; votes: number[]; shares: number[]; strength: number }[];
   nano: {
     name: string;
-    heads: { name: string; labels: string[]; temperature: number; share_temperature: number | null }[];
+    heads: {
+      name: string;
+      labels: string[];
+      temperature: number;
+      share_temperature: number | null;
+      uncertainty?: { coverages: number[] };
+    }[];
     size: number;
     mean: number;
     std: number;

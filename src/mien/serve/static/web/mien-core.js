@@ -265,6 +265,16 @@ var { schema: SCHEMA, version: VERSION, uncertain: UNCERTAIN, colors, folds } = 
 		"fear": "#cc79a7",
 		"contempt": "#56b4e9"
 	},
+	ratings: {
+		"neutral": [0, 0],
+		"happy": [.76, .48],
+		"surprise": [.4, .67],
+		"sad": [-.63, -.27],
+		"angry": [-.51, .59],
+		"disgust": [-.6, .35],
+		"fear": [-.64, .6],
+		"contempt": [-.6, .35]
+	},
 	folds: { "contempt": "disgust" }
 };
 /** The faces of one picture, from the largest to the smallest; a picture without faces has the length 0. */
@@ -339,7 +349,18 @@ function rounded(face) {
 		confidence: four(face.confidence),
 		vote_share: face.vote_share === null ? null : four(face.vote_share),
 		probabilities: Object.fromEntries(Object.entries(face.probabilities).map(([name, value]) => [name, four(value)])),
-		track: face.track
+		track: face.track,
+		...face.emotion_set && { emotion_set: face.emotion_set },
+		...face.expressiveness && { expressiveness: estimate(face.expressiveness) },
+		...face.valence && { valence: estimate(face.valence) },
+		...face.arousal && { arousal: estimate(face.arousal) }
+	};
+}
+function estimate({ value, low, high }) {
+	return {
+		value: roundTo(value, 4),
+		low: roundTo(low, 4),
+		high: roundTo(high, 4)
 	};
 }
 /** Round to a number of decimals, halves to the even digit, as Python does. */

@@ -120,22 +120,22 @@ function x(e, t = 0, n = 0, r = e.width, i = e.height) {
 	};
 }
 // src/image/warp.ts
-var { fround: S, floor: C, min: w, max: te } = Math;
-function T(e, t, n) {
-	let [r, i, a, o, s, c] = ne(t).map(S), { data: l, width: u, height: d } = e, f = new Uint8Array(n * n);
+var { fround: S, floor: C, min: w, max: T } = Math;
+function E(e, t, n) {
+	let [r, i, a, o, s, c] = te(t).map(S), { data: l, width: u, height: d } = e, f = new Uint8Array(n * n);
 	for (let e = 0; e < n; e++) {
 		let t = S(S(e * i) + a), p = S(S(e * s) + c);
 		for (let i = 0; i < n; i++) {
-			let a = S(S(i * r) + t), s = S(S(i * o) + p), c = C(a), m = C(s), h = S(a - c), g = S(s - m), v = te(0, w(u - 1, c)), y = te(0, w(u - 1, c + 1)), b = te(0, w(d - 1, m)) * u, ee = te(0, w(d - 1, m + 1)) * u, x = E(l[b + v], l[b + y], h), T = E(l[ee + v], l[ee + y], h);
-			f[e * n + i] = _(E(x, T, g));
+			let a = S(S(i * r) + t), s = S(S(i * o) + p), c = C(a), m = C(s), h = S(a - c), g = S(s - m), v = T(0, w(u - 1, c)), y = T(0, w(u - 1, c + 1)), b = T(0, w(d - 1, m)) * u, ee = T(0, w(d - 1, m + 1)) * u, x = D(l[b + v], l[b + y], h), E = D(l[ee + v], l[ee + y], h);
+			f[e * n + i] = _(D(x, E, g));
 		}
 	}
 	return f;
 }
-function E(e, t, n) {
+function D(e, t, n) {
 	return S(e + S(n * S(t - e)));
 }
-function ne([e, t, n, r, i, a]) {
+function te([e, t, n, r, i, a]) {
 	let o = 1 / (e * i - t * r), [s, c, l, u] = [
 		i * o,
 		-t * o,
@@ -152,8 +152,8 @@ function ne([e, t, n, r, i, a]) {
 	];
 }
 // src/crop.ts
-var { sqrt: re, max: D, min: ie, floor: ae, ceil: oe, fround: se } = Math;
-function ce(e) {
+var { sqrt: ne, max: O, min: re, floor: ie, ceil: ae, fround: oe } = Math;
+function se(e) {
 	let { size: t, mean: r, std: i } = e;
 	if (!Number.isInteger(t) || t < 8 || t > 48 || (48 - t) % 2) throw new n(`input size: expected an even number from 8 to 48, got ${t}`);
 	if (!Number.isFinite(r) || !Number.isFinite(i) || i <= 0) throw new n(`input: expected a finite mean and a positive std, got ${r} and ${i}`);
@@ -163,69 +163,69 @@ function ce(e) {
 		std: i
 	};
 }
-function le(e, t, n = !1) {
+function ce(e, t, n = !1) {
 	let { size: r, mean: i, std: a } = t, o = (48 - r) / 2, s = new Float32Array(e.length * r * r), c = 0;
 	for (let t of e) for (let e = o; e < 48 - o; e++) for (let r = o; r < 48 - o; r++) {
 		let o = t[e * 48 + (n ? 47 - r : r)];
-		s[c++] = se(se(o - se(i)) / se(a));
+		s[c++] = oe(oe(o - oe(i)) / oe(a));
 	}
 	return s;
 }
-var ue = [
+var le = [
 	[14.8, 19.1],
 	[32.5, 18.7],
 	[16.9, 36.9],
 	[31.7, 36.5]
-].map((e) => e.map(se)), de = [
+].map((e) => e.map(oe)), ue = [
 	0,
 	1,
 	3,
 	4
-], fe = [
+], de = [
 	4.4,
 	-.8,
 	43.7,
 	49
-], pe = [
+], fe = [
 	0,
 	0,
 	48,
 	48
 ];
-function me(e, t, n, r) {
-	let { scale: i, offset: a } = he(t, n, r);
-	return ve(e, i, a);
+function pe(e, t, n, r) {
+	let { scale: i, offset: a } = me(t, n, r);
+	return ge(e, i, a);
 }
-function he(e, t, n) {
-	let r = ge(e), i = ge(n ? pe : fe);
-	t && (r = de.map((e) => t[e]), i = ue);
-	let a = O(i) / O(r), [o, s] = [_e(r), _e(i)];
+function me(e, t, n) {
+	let r = he(e), i = he(n ? fe : de);
+	t && (r = ue.map((e) => t[e]), i = le);
+	let a = A(i) / A(r), [o, s] = [k(r), k(i)];
 	return {
 		scale: a,
 		offset: [s[0] - a * o[0], s[1] - a * o[1]]
 	};
 }
-function ge([e, t, n, r]) {
+function he([e, t, n, r]) {
 	return [[e, t], [n, r]];
 }
-function _e(e) {
+function k(e) {
 	let t = (t) => e.reduce((e, n) => e + n[t], 0);
 	return [t(0) / e.length, t(1) / e.length];
 }
-function O(e) {
-	let [t, n] = _e(e);
-	return D(.001, re(e.reduce((e, r) => e + (r[0] - t) ** 2 + (r[1] - n) ** 2, 0)));
+function A(e) {
+	let [t, n] = k(e);
+	return O(.001, ne(e.reduce((e, r) => e + (r[0] - t) ** 2 + (r[1] - n) ** 2, 0)));
 }
-function ve(e, t, n) {
-	let r = [e.width, e.height], i = [0, 0], a = [0, 0], o = [0, 0], s = D(1, .5 / t);
+function ge(e, t, n) {
+	let r = [e.width, e.height], i = [0, 0], a = [0, 0], o = [0, 0], s = O(1, .5 / t);
 	for (let e of [0, 1]) {
 		let [c, l] = [-n[e] / t, (48 - n[e]) / t];
-		i[e] = D(0, ie(r[e] - 1, ae(c) - 2)), a[e] = D(i[e] + 1, ie(r[e], oe(l) + 2)), o[e] = D(1, _((a[e] - i[e]) / s));
+		i[e] = O(0, re(r[e] - 1, ie(c) - 2)), a[e] = O(i[e] + 1, re(r[e], ae(l) + 2)), o[e] = O(1, _((a[e] - i[e]) / s));
 	}
 	let c = x(e, i[0], i[1], a[0] - i[0], a[1] - i[1]), l = [0, 1].map((e) => o[e] / (a[e] - i[e]));
 	s > 1 && (c = d(c, o[0], o[1]));
 	let u = [0, 1].map((e) => n[e] + t * (.5 / l[e] + i[e]) - .5);
-	return T(c, [
+	return E(c, [
 		t / l[0],
 		0,
 		u[0],
@@ -235,75 +235,75 @@ function ve(e, t, n) {
 	], 48);
 }
 // src/onnx.ts
-var ye = 14, be = 1, k = 2, xe = 2, Se = "mien";
-function A(e, t = Se) {
+var _e = 14, ve = 1, ye = 2, be = 2, xe = "mien";
+function j(e, t = xe) {
 	let n = new TextDecoder(), r = 0;
-	for (let [i, a] of we(e)) {
-		if (r += 1, i !== ye || a === null) continue;
+	for (let [i, a] of Ce(e)) {
+		if (r += 1, i !== _e || a === null) continue;
 		let e = "", o = "";
-		for (let [t, r] of we(a)) t === be && r && (e = n.decode(r)), t === k && r && (o = n.decode(r));
+		for (let [t, r] of Ce(a)) t === ve && r && (e = n.decode(r)), t === ye && r && (o = n.decode(r));
 		if (e === t) return o;
 	}
-	if (!r) throw Ce();
+	if (!r) throw Se();
 	return null;
 }
-function Ce() {
+function Se() {
 	return new i("expected an ONNX file, got something else or a file that is cut short. Download it again");
 }
-function* we(e) {
+function* Ce(e) {
 	let t = 0, n = () => {
 		let n = 0;
 		for (let r = 0; r < 70; r += 7) {
-			if (t >= e.length) throw Ce();
+			if (t >= e.length) throw Se();
 			let i = e[t++];
 			if (n += (i & 127) * 2 ** r, i < 128) return n;
 		}
-		throw Ce();
+		throw Se();
 	};
 	for (; t < e.length;) {
 		let r = n(), i = Math.floor(r / 8), a = r % 8;
-		if (i < 1) throw Ce();
-		if (a === xe) {
+		if (i < 1) throw Se();
+		if (a === be) {
 			let r = n();
-			if (r > e.length - t) throw Ce();
+			if (r > e.length - t) throw Se();
 			yield [i, e.subarray(t, t + r)], t += r;
 		} else {
 			if (a === 0) n();
 			else if (a === 1) t += 8;
 			else if (a === 5) t += 4;
-			else throw Ce();
-			if (t > e.length) throw Ce();
+			else throw Se();
+			if (t > e.length) throw Se();
 			yield [i, null];
 		}
 	}
 }
 // node_modules/onnxruntime-web/dist/ort.wasm.bundle.min.mjs
-var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Object.getOwnPropertyNames, Oe = Object.prototype.hasOwnProperty, j = ((t) => typeof e < "u" ? e : typeof Proxy < "u" ? new Proxy(t, { get: (t, n) => (typeof e < "u" ? e : t)[n] }) : t)(function(t) {
+var we = Object.defineProperty, Te = Object.getOwnPropertyDescriptor, Ee = Object.getOwnPropertyNames, De = Object.prototype.hasOwnProperty, M = ((t) => typeof e < "u" ? e : typeof Proxy < "u" ? new Proxy(t, { get: (t, n) => (typeof e < "u" ? e : t)[n] }) : t)(function(t) {
 	if (typeof e < "u") return e.apply(this, arguments);
 	throw Error("Dynamic require of \"" + t + "\" is not supported");
-}), M = (e, t, n) => () => {
+}), N = (e, t, n) => () => {
 	if (n) throw n[0];
 	try {
 		return e && (t = e(e = 0)), t;
 	} catch (e) {
 		throw n = [e], e;
 	}
-}, ke = (e, t) => {
-	for (var n in t) Te(e, n, {
+}, Oe = (e, t) => {
+	for (var n in t) we(e, n, {
 		get: t[n],
 		enumerable: !0
 	});
-}, Ae = (e, t, n, r) => {
-	if (t && typeof t == "object" || typeof t == "function") for (let i of De(t)) !Oe.call(e, i) && i !== n && Te(e, i, {
+}, ke = (e, t, n, r) => {
+	if (t && typeof t == "object" || typeof t == "function") for (let i of Ee(t)) !De.call(e, i) && i !== n && we(e, i, {
 		get: () => t[i],
-		enumerable: !(r = Ee(t, i)) || r.enumerable
+		enumerable: !(r = Te(t, i)) || r.enumerable
 	});
 	return e;
-}, je = (e) => Ae(Te({}, "__esModule", { value: !0 }), e), N, P, Me, Ne, Pe, Fe = M(() => {
-	N = /* @__PURE__ */ new Map(), P = [], Me = (e, t, n) => {
+}, Ae = (e) => ke(we({}, "__esModule", { value: !0 }), e), P, je, Me, Ne, Pe, Fe = N(() => {
+	P = /* @__PURE__ */ new Map(), je = [], Me = (e, t, n) => {
 		if (t && typeof t.init == "function" && typeof t.createInferenceSessionHandler == "function") {
-			let r = N.get(e);
-			if (r === void 0) N.set(e, {
+			let r = P.get(e);
+			if (r === void 0) P.set(e, {
 				backend: t,
 				priority: n
 			});
@@ -312,17 +312,17 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 				if (r.priority === n && r.backend !== t) throw Error(`cannot register backend "${e}" using priority ${n}`);
 			}
 			if (n >= 0) {
-				let t = P.indexOf(e);
-				t !== -1 && P.splice(t, 1);
-				for (let t = 0; t < P.length; t++) if (N.get(P[t]).priority <= n) {
-					P.splice(t, 0, e);
+				let t = je.indexOf(e);
+				t !== -1 && je.splice(t, 1);
+				for (let t = 0; t < je.length; t++) if (P.get(je[t]).priority <= n) {
+					je.splice(t, 0, e);
 					return;
 				}
-				P.push(e);
+				je.push(e);
 			}
 		} else throw TypeError("not a valid backend");
 	}, Ne = async (e) => {
-		let t = N.get(e);
+		let t = P.get(e);
 		if (!t) return "backend not found.";
 		if (t.initialized) return t.backend;
 		if (t.aborted) return t.error;
@@ -337,7 +337,7 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 			}
 		}
 	}, Pe = async (e) => {
-		let t = e.executionProviders || [], n = t.map((e) => typeof e == "string" ? e : e.name), r = n.length === 0 ? P : n, i, a = [], o = /* @__PURE__ */ new Set();
+		let t = e.executionProviders || [], n = t.map((e) => typeof e == "string" ? e : e.name), r = n.length === 0 ? je : n, i, a = [], o = /* @__PURE__ */ new Set();
 		for (let e of r) {
 			let t = await Ne(e);
 			typeof t == "string" ? a.push({
@@ -350,11 +350,11 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 		let s = t.filter((e) => o.has(typeof e == "string" ? e : e.name));
 		return [i, new Proxy(e, { get: (e, t) => t === "executionProviders" ? s : Reflect.get(e, t) })];
 	};
-}), Ie = M(() => {
+}), Ie = N(() => {
 	Fe();
-}), Le, Re = M(() => {
+}), Le, Re = N(() => {
 	Le = "1.30.0";
-}), ze, F, Be = M(() => {
+}), ze, F, Be = N(() => {
 	Re(), ze = "warning", F = {
 		wasm: {},
 		webgl: {},
@@ -376,9 +376,9 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 			return ze;
 		}
 	}, Object.defineProperty(F, "logLevel", { enumerable: !0 });
-}), I, Ve = M(() => {
+}), I, Ve = N(() => {
 	Be(), I = F;
-}), He, Ue, We = M(() => {
+}), He, Ue, We = N(() => {
 	He = (e, t) => {
 		let n = typeof document < "u" ? document.createElement("canvas") : new OffscreenCanvas(1, 1);
 		n.width = e.dims[3], n.height = e.dims[2];
@@ -473,8 +473,8 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 		} else throw Error("Can not access image data");
 		return r;
 	};
-}), Ge, Ke, qe, Je, Ye, Xe, Ze = M(() => {
-	at(), Ge = (e, t) => {
+}), Ge, Ke, qe, Je, Ye, Xe, Ze = N(() => {
+	ot(), Ge = (e, t) => {
 		if (e === void 0) throw Error("Image buffer must be defined");
 		if (t.height === void 0 || t.width === void 0) throw Error("Image height and width must be defined");
 		if (t.tensorLayout === "NHWC") throw Error("NHWC Tensor layout is not supported yet");
@@ -506,12 +506,12 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 		let s = t.format === void 0 ? "RGBA" : t.format, c = t.tensorFormat !== void 0 && t.tensorFormat !== void 0 ? t.tensorFormat : "RGB", l = n * r, u = c === "RGBA" ? new Float32Array(l * 4) : new Float32Array(l * 3), d = 4, f = 0, p = 1, m = 2, h = 3, g = 0, _ = l, v = l * 2, y = -1;
 		s === "RGB" && (d = 3, f = 0, p = 1, m = 2, h = -1), c === "RGBA" ? y = l * 3 : c === "RBG" ? (g = 0, v = l, _ = l * 2) : c === "BGR" && (v = 0, _ = l, g = l * 2);
 		for (let t = 0; t < l; t++, f += d, m += d, p += d, h += d) u[g++] = (e[f] + o[0]) / a[0], u[_++] = (e[p] + o[1]) / a[1], u[v++] = (e[m] + o[2]) / a[2], y !== -1 && h !== -1 && (u[y++] = (e[h] + o[3]) / a[3]);
-		return c === "RGBA" ? new R("float32", u, [
+		return c === "RGBA" ? new L("float32", u, [
 			1,
 			4,
 			n,
 			r
-		]) : new R("float32", u, [
+		]) : new L("float32", u, [
 			1,
 			3,
 			n,
@@ -571,7 +571,7 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 		throw Error("Input data provided is not supported - aborted tensor creation");
 	}, qe = (e, t) => {
 		let { width: n, height: r, download: i, dispose: a } = t;
-		return new R({
+		return new L({
 			location: "texture",
 			type: "float32",
 			texture: e,
@@ -586,7 +586,7 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 		});
 	}, Je = (e, t) => {
 		let { dataType: n, dims: r, download: i, dispose: a } = t;
-		return new R({
+		return new L({
 			location: "gpu-buffer",
 			type: n ?? "float32",
 			gpuBuffer: e,
@@ -596,7 +596,7 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 		});
 	}, Ye = (e, t) => {
 		let { dataType: n, dims: r, download: i, dispose: a } = t;
-		return new R({
+		return new L({
 			location: "ml-tensor",
 			type: n ?? "float32",
 			mlTensor: e,
@@ -604,14 +604,14 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 			download: i,
 			dispose: a
 		});
-	}, Xe = (e, t, n) => new R({
+	}, Xe = (e, t, n) => new L({
 		location: "cpu-pinned",
 		type: e,
 		data: t,
 		dims: n ?? [t.length]
 	});
-}), L, Qe, $e, et, tt = M(() => {
-	L = /* @__PURE__ */ new Map([
+}), Qe, $e, et, tt, nt = N(() => {
+	Qe = /* @__PURE__ */ new Map([
 		["float32", Float32Array],
 		["uint8", Uint8Array],
 		["int8", Int8Array],
@@ -623,7 +623,7 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 		["uint32", Uint32Array],
 		["int4", Uint8Array],
 		["uint4", Uint8Array]
-	]), Qe = /* @__PURE__ */ new Map([
+	]), $e = /* @__PURE__ */ new Map([
 		[Float32Array, "float32"],
 		[Uint8Array, "uint8"],
 		[Int8Array, "int8"],
@@ -632,15 +632,15 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 		[Int32Array, "int32"],
 		[Float64Array, "float64"],
 		[Uint32Array, "uint32"]
-	]), $e = !1, et = () => {
-		if (!$e) {
-			$e = !0;
+	]), et = !1, tt = () => {
+		if (!et) {
+			et = !0;
 			let e = typeof BigInt64Array < "u" && BigInt64Array.from, t = typeof BigUint64Array < "u" && BigUint64Array.from, n = globalThis.Float16Array, r = typeof n < "u" && n.from;
-			e && (L.set("int64", BigInt64Array), Qe.set(BigInt64Array, "int64")), t && (L.set("uint64", BigUint64Array), Qe.set(BigUint64Array, "uint64")), r ? (L.set("float16", n), Qe.set(n, "float16")) : L.set("float16", Uint16Array);
+			e && (Qe.set("int64", BigInt64Array), $e.set(BigInt64Array, "int64")), t && (Qe.set("uint64", BigUint64Array), $e.set(BigUint64Array, "uint64")), r ? (Qe.set("float16", n), $e.set(n, "float16")) : Qe.set("float16", Uint16Array);
 		}
 	};
-}), nt, rt, it = M(() => {
-	at(), nt = (e) => {
+}), rt, it, at = N(() => {
+	ot(), rt = (e) => {
 		let t = 1;
 		for (let n = 0; n < e.length; n++) {
 			let r = e[n];
@@ -649,28 +649,28 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 			t *= r;
 		}
 		return t;
-	}, rt = (e, t) => {
+	}, it = (e, t) => {
 		switch (e.location) {
-			case "cpu": return new R(e.type, e.data, t);
-			case "cpu-pinned": return new R({
+			case "cpu": return new L(e.type, e.data, t);
+			case "cpu-pinned": return new L({
 				location: "cpu-pinned",
 				data: e.data,
 				type: e.type,
 				dims: t
 			});
-			case "texture": return new R({
+			case "texture": return new L({
 				location: "texture",
 				texture: e.texture,
 				type: e.type,
 				dims: t
 			});
-			case "gpu-buffer": return new R({
+			case "gpu-buffer": return new L({
 				location: "gpu-buffer",
 				gpuBuffer: e.gpuBuffer,
 				type: e.type,
 				dims: t
 			});
-			case "ml-tensor": return new R({
+			case "ml-tensor": return new L({
 				location: "ml-tensor",
 				mlTensor: e.mlTensor,
 				type: e.type,
@@ -679,14 +679,14 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 			default: throw Error(`tensorReshape: tensor location ${e.location} is not supported`);
 		}
 	};
-}), R, at = M(() => {
-	We(), Ze(), tt(), it(), R = class {
+}), L, ot = N(() => {
+	We(), Ze(), nt(), at(), L = class {
 		constructor(e, t, n) {
-			et();
+			tt();
 			let r, i;
 			if (typeof e == "object" && "location" in e) switch (this.dataLocation = e.location, r = e.type, i = e.dims, e.location) {
 				case "cpu-pinned": {
-					let t = L.get(r);
+					let t = Qe.get(r);
 					if (!t) throw TypeError(`unsupported type "${r}" to create tensor from pinned buffer`);
 					if (!(e.data instanceof t)) throw TypeError(`buffer should be of type ${t.name}`);
 					this.cpuData = e.data;
@@ -713,7 +713,7 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 						if (!Array.isArray(t)) throw TypeError("A string tensor's data must be a string array.");
 						a = t;
 					} else {
-						let n = L.get(e);
+						let n = Qe.get(e);
 						if (n === void 0) throw TypeError(`Unsupported tensor type: ${e}.`);
 						if (Array.isArray(t)) {
 							if (e === "float16" && n === Uint16Array || e === "uint4" || e === "int4") throw TypeError(`Creating a ${e} tensor from number array is not supported. Please use ${n.name} as data.`);
@@ -733,7 +733,7 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 					else throw TypeError(`Invalid element type of data array: ${t}.`);
 				} else if (e instanceof Uint8ClampedArray) r = "uint8", a = Uint8Array.from(e);
 				else {
-					let t = Qe.get(e.constructor);
+					let t = $e.get(e.constructor);
 					if (t === void 0) throw TypeError(`Unsupported type for tensor data: ${e.constructor}.`);
 					r = t, a = e;
 				}
@@ -741,7 +741,7 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 				else if (!Array.isArray(o)) throw TypeError("A tensor's dims must be a number array");
 				i = o, this.cpuData = a, this.dataLocation = "cpu";
 			}
-			let a = nt(i);
+			let a = rt(i);
 			if (this.cpuData && a !== this.cpuData.length && (r !== "uint4" && r !== "int4" || Math.ceil(a / 2) !== this.cpuData.length)) throw Error(`Tensor's size(${a}) does not match data length(${this.cpuData.length}).`);
 			this.type = r, this.dims = i, this.size = a;
 		}
@@ -813,46 +813,46 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 		}
 		reshape(e) {
 			if (this.ensureValid(), this.downloader || this.disposer) throw Error("Cannot reshape a tensor that owns GPU resource.");
-			return rt(this, e);
+			return it(this, e);
 		}
 	};
-}), z, ot = M(() => {
-	at(), z = R;
-}), st, ct, lt, ut, dt, ft, pt = M(() => {
-	Be(), st = (e, t) => {
+}), R, st = N(() => {
+	ot(), R = L;
+}), ct, lt, z, ut, dt, ft, pt = N(() => {
+	Be(), ct = (e, t) => {
 		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || console.timeStamp(`${e}::ORT::${t}`);
-	}, ct = (e, t) => {
+	}, lt = (e, t) => {
 		let n = (/* @__PURE__ */ Error()).stack?.split(/\r\n|\r|\n/g) || [], r = !1;
 		for (let i = 0; i < n.length; i++) {
 			if (r && !n[i].includes("TRACE_FUNC")) {
 				let r = `FUNC_${e}::${n[i].trim().split(" ")[1]}`;
-				t && (r += `::${t}`), st("CPU", r);
+				t && (r += `::${t}`), ct("CPU", r);
 				return;
 			}
 			n[i].includes("TRACE_FUNC") && (r = !0);
 		}
-	}, lt = (e) => {
-		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || ct("BEGIN", e);
+	}, z = (e) => {
+		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || lt("BEGIN", e);
 	}, ut = (e) => {
-		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || ct("END", e);
+		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || lt("END", e);
 	}, dt = (e) => {
 		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || console.time(`ORT::${e}`);
 	}, ft = (e) => {
 		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || console.timeEnd(`ORT::${e}`);
 	};
-}), mt, ht = M(() => {
-	Fe(), ot(), pt(), mt = class e {
+}), mt, ht = N(() => {
+	Fe(), st(), pt(), mt = class e {
 		constructor(e) {
 			this.handler = e;
 		}
 		async run(e, t, n) {
-			lt(), dt("InferenceSession.run");
+			z(), dt("InferenceSession.run");
 			let r = {}, i = {};
-			if (typeof e != "object" || !e || e instanceof z || Array.isArray(e)) throw TypeError("'feeds' must be an object that use input names as keys and OnnxValue as corresponding values.");
+			if (typeof e != "object" || !e || e instanceof R || Array.isArray(e)) throw TypeError("'feeds' must be an object that use input names as keys and OnnxValue as corresponding values.");
 			let a = !0;
 			if (typeof t == "object") {
 				if (t === null) throw TypeError("Unexpected argument[1]: cannot be null.");
-				if (t instanceof z) throw TypeError("'fetches' cannot be a Tensor");
+				if (t instanceof R) throw TypeError("'fetches' cannot be a Tensor");
 				if (Array.isArray(t)) {
 					if (t.length === 0) throw TypeError("'fetches' cannot be an empty array.");
 					a = !1;
@@ -867,7 +867,7 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 					let e = !1, o = Object.getOwnPropertyNames(t);
 					for (let n of this.outputNames) if (o.indexOf(n) !== -1) {
 						let i = t[n];
-						(i === null || i instanceof z) && (e = !0, a = !1, r[n] = i);
+						(i === null || i instanceof R) && (e = !0, a = !1, r[n] = i);
 					}
 					if (e) {
 						if (typeof n == "object" && n) i = n;
@@ -880,7 +880,7 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 			let o = await this.handler.run(e, r, i), s = {};
 			for (let e in o) if (Object.hasOwnProperty.call(o, e)) {
 				let t = o[e];
-				s[e] = t instanceof z ? t : new z(t.type, t.data, t.dims);
+				s[e] = t instanceof R ? t : new R(t.type, t.data, t.dims);
 			}
 			return ft("InferenceSession.run"), ut(), s;
 		}
@@ -888,7 +888,7 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 			return this.handler.dispose();
 		}
 		static async create(t, n, r, i) {
-			lt(), dt("InferenceSession.create");
+			z(), dt("InferenceSession.create");
 			let a, o = {};
 			if (typeof t == "string") {
 				if (a = t, typeof n == "object" && n) o = n;
@@ -933,25 +933,25 @@ var Te = Object.defineProperty, Ee = Object.getOwnPropertyDescriptor, De = Objec
 			return this.handler.outputMetadata;
 		}
 	};
-}), gt, _t = M(() => {
+}), gt, _t = N(() => {
 	ht(), gt = mt;
-}), vt = M(() => {}), yt = M(() => {}), bt = M(() => {}), xt = M(() => {});
-ke({}, {
+}), vt = N(() => {}), yt = N(() => {}), bt = N(() => {}), xt = N(() => {});
+Oe({}, {
 	InferenceSession: () => gt,
-	TRACE: () => st,
+	TRACE: () => ct,
 	TRACE_EVENT_BEGIN: () => dt,
 	TRACE_EVENT_END: () => ft,
-	TRACE_FUNC_BEGIN: () => lt,
+	TRACE_FUNC_BEGIN: () => z,
 	TRACE_FUNC_END: () => ut,
-	Tensor: () => z,
+	Tensor: () => R,
 	env: () => I,
 	registerBackend: () => Me
 });
-var B = M(() => {
-	Ie(), Ve(), _t(), ot(), vt(), yt(), pt(), bt(), xt();
-}), St = M(() => {}), Ct = {};
-ke(Ct, { default: () => Tt });
-var V, wt, Tt, Et = M(() => {
+var B = N(() => {
+	Ie(), Ve(), _t(), st(), vt(), yt(), pt(), bt(), xt();
+}), St = N(() => {}), Ct = {};
+Oe(Ct, { default: () => Tt });
+var V, wt, Tt, Et = N(() => {
 	Mn(), en(), Gt(), V = "ort-wasm-proxy-worker", wt = globalThis.self?.name === V, wt && (self.onmessage = (e) => {
 		let { type: t, in: n } = e.data;
 		try {
@@ -1042,7 +1042,7 @@ var V, wt, Tt, Et = M(() => {
 		name: V
 	});
 }), Dt = {};
-ke(Dt, { default: () => kt });
+Oe(Dt, { default: () => kt });
 async function Ot(e = {}) {
 	var t = e, n = !!globalThis.window, r = !!globalThis.WorkerGlobalScope, i = r && self.name?.startsWith("em-pthread");
 	t.mountExternalData = (e, n) => {
@@ -1078,7 +1078,7 @@ async function Ot(e = {}) {
 	}
 	var u, d, f, p, m, h, g = console.log.bind(console), _ = console.error.bind(console), v = g, y = _, b = !1, ee = (e) => e.startsWith("file://");
 	function x() {
-		De.buffer != C.buffer && oe();
+		Ee.buffer != C.buffer && ae();
 	}
 	if (i) {
 		let e = function(n) {
@@ -1098,18 +1098,18 @@ async function Ot(e = {}) {
 							args: t
 						});
 					}, e == "print" && (v = t[e]), e == "printErr" && (y = t[e]));
-					De = r.fc, oe(), d = r.hc, ue(), tr();
+					Ee = r.fc, ae(), d = r.hc, le(), tr();
 				} else if (i === "run") {
 					(function(e) {
-						var t = (x(), E)[e + 52 >>> 2 >>> 0];
-						e = (x(), E)[e + 56 >>> 2 >>> 0], cn(t, t - e), J(t);
-					})(r.Qb), tn(r.Qb, 0, 0, 1, 0, 0), we(), ot(r.Qb), S ||= !0;
+						var t = (x(), D)[e + 52 >>> 2 >>> 0];
+						e = (x(), D)[e + 56 >>> 2 >>> 0], cn(t, t - e), J(t);
+					})(r.Qb), tn(r.Qb, 0, 0, 1, 0, 0), Ce(), st(r.Qb), S ||= !0;
 					try {
-						M(r.dc, r.Vb);
+						N(r.dc, r.Vb);
 					} catch (e) {
 						if (e != "unwind") throw e;
 					}
-				} else r.target !== "setimmediate" && (i === "checkMailbox" ? S && st() : i && (y(`worker: received unknown command ${i}`), y(r)));
+				} else r.target !== "setimmediate" && (i === "checkMailbox" ? S && ct() : i && (y(`worker: received unknown command ${i}`), y(r)));
 			} catch (e) {
 				throw G(), e;
 			}
@@ -1119,22 +1119,22 @@ async function Ot(e = {}) {
 			throw e.reason || e;
 		}, self.onmessage = e;
 	}
-	var C, w, te, T, E, ne, re, D, ie, ae = !1;
+	var C, w, T, E, D, te, ne, O, re, ie = !1;
+	function ae() {
+		var e = Ee.buffer;
+		t.HEAP8 = C = new Int8Array(e), T = new Int16Array(e), t.HEAPU8 = w = new Uint8Array(e), new Uint16Array(e), t.HEAP32 = E = new Int32Array(e), t.HEAPU32 = D = new Uint32Array(e), te = new Float32Array(e), ne = new Float64Array(e), O = new BigInt64Array(e), new BigUint64Array(e);
+	}
 	function oe() {
-		var e = De.buffer;
-		t.HEAP8 = C = new Int8Array(e), te = new Int16Array(e), t.HEAPU8 = w = new Uint8Array(e), new Uint16Array(e), t.HEAP32 = T = new Int32Array(e), t.HEAPU32 = E = new Uint32Array(e), ne = new Float32Array(e), re = new Float64Array(e), D = new BigInt64Array(e), new BigUint64Array(e);
+		ie = !0, i ? h() : X.Va();
 	}
-	function se() {
-		ae = !0, i ? h() : X.Va();
-	}
-	function ce(e) {
+	function se(e) {
 		throw y(e = "Aborted(" + e + ")"), b = !0, e = new WebAssembly.RuntimeError(e + ". Build with -sASSERTIONS for more info."), m?.(e), e;
 	}
-	function le() {
+	function ce() {
 		return { a: {
 			T: _n,
-			f: je,
-			w: P,
+			f: Ae,
+			w: je,
 			e: Ie,
 			k: Le,
 			h: Re,
@@ -1149,20 +1149,20 @@ async function Ot(e = {}) {
 			sa: Ye,
 			Ma: Xe,
 			Ja: Ze,
-			Ca: L,
-			Ia: Qe,
-			Z: $e,
-			ra: et,
-			oa: tt,
-			Ka: nt,
-			pa: rt,
-			Ra: it,
-			Fa: R,
-			ma: ct,
+			Ca: Qe,
+			Ia: $e,
+			Z: et,
+			ra: tt,
+			oa: nt,
+			Ka: rt,
+			pa: it,
+			Ra: at,
+			Fa: L,
+			ma: lt,
 			va: ut,
 			ja: dt,
 			U: ft,
-			Ea: ot,
+			Ea: st,
 			Oa: pt,
 			za: mt,
 			Aa: vt,
@@ -1186,7 +1186,7 @@ async function Ot(e = {}) {
 			Ua: Vt,
 			Ga: Gt,
 			Ha: Kt,
-			ta: be,
+			ta: ve,
 			I: qt,
 			wa: Jt,
 			Y: Yt,
@@ -1231,24 +1231,24 @@ async function Ot(e = {}) {
 			ha: An,
 			ia: kn,
 			g: $t,
-			a: De,
-			Sa: ve
+			a: Ee,
+			Sa: ge
 		} };
 	}
-	async function ue() {
+	async function le() {
 		function e(e, n) {
 			return X = e.exports, X = (function() {
 				var e = X, t = (e) => () => e() >>> 0, n = (e) => (t) => e(t) >>> 0;
 				return (e = Object.assign({}, e)).ub = t(e.ub), e.wb = n(e.wb), e.Kb = n(e.Kb), e.Lb = t(e.Lb), e.Pb = n(e.Pb), e;
-			})(), Se.push(X.xb), e = X, t._OrtInit = e.Wa, t._OrtGetLastError = e.Xa, t._OrtCreateSessionOptions = e.Ya, t._OrtAppendExecutionProvider = e.Za, t._OrtAddFreeDimensionOverride = e._a, t._OrtAddSessionConfigEntry = e.$a, t._OrtReleaseSessionOptions = e.ab, t._OrtCreateSession = e.bb, t._OrtReleaseSession = e.cb, t._OrtGetInputOutputCount = e.db, t._OrtGetInputOutputMetadata = e.eb, t._OrtFree = e.fb, t._OrtCreateTensor = e.gb, t._OrtGetTensorData = e.hb, t._OrtReleaseTensor = e.ib, t._OrtCreateRunOptions = e.jb, t._OrtAddRunConfigEntry = e.kb, t._OrtReleaseRunOptions = e.lb, t._OrtCreateBinding = e.mb, t._OrtBindInput = e.nb, t._OrtBindOutput = e.ob, t._OrtClearBoundOutputs = e.pb, t._OrtReleaseBinding = e.qb, t._OrtRunWithBinding = e.rb, t._OrtRun = e.sb, t._OrtEndProfiling = e.tb, U = e.ub, en = t._free = e.vb, W = t._malloc = e.wb, tn = e.zb, G = e.Ab, nn = e.Bb, rn = e.Cb, an = e.Db, on = e.Eb, sn = e.Fb, K = e.Gb, q = e.Hb, cn = e.Ib, J = e.Jb, ln = e.Kb, Y = e.Lb, un = e.Mb, dn = e.Nb, fn = e.Ob, pn = e.Pb, mn = e.yb, d = n, X;
+			})(), xe.push(X.xb), e = X, t._OrtInit = e.Wa, t._OrtGetLastError = e.Xa, t._OrtCreateSessionOptions = e.Ya, t._OrtAppendExecutionProvider = e.Za, t._OrtAddFreeDimensionOverride = e._a, t._OrtAddSessionConfigEntry = e.$a, t._OrtReleaseSessionOptions = e.ab, t._OrtCreateSession = e.bb, t._OrtReleaseSession = e.cb, t._OrtGetInputOutputCount = e.db, t._OrtGetInputOutputMetadata = e.eb, t._OrtFree = e.fb, t._OrtCreateTensor = e.gb, t._OrtGetTensorData = e.hb, t._OrtReleaseTensor = e.ib, t._OrtCreateRunOptions = e.jb, t._OrtAddRunConfigEntry = e.kb, t._OrtReleaseRunOptions = e.lb, t._OrtCreateBinding = e.mb, t._OrtBindInput = e.nb, t._OrtBindOutput = e.ob, t._OrtClearBoundOutputs = e.pb, t._OrtReleaseBinding = e.qb, t._OrtRunWithBinding = e.rb, t._OrtRun = e.sb, t._OrtEndProfiling = e.tb, U = e.ub, en = t._free = e.vb, W = t._malloc = e.wb, tn = e.zb, G = e.Ab, nn = e.Bb, rn = e.Cb, an = e.Db, on = e.Eb, sn = e.Fb, K = e.Gb, q = e.Hb, cn = e.Ib, J = e.Jb, ln = e.Kb, Y = e.Lb, un = e.Mb, dn = e.Nb, fn = e.Ob, pn = e.Pb, mn = e.yb, d = n, X;
 		}
-		var n, r = le();
+		var n, r = ce();
 		return t.instantiateWasm ? new Promise((n) => {
 			t.instantiateWasm(r, (t, r) => {
 				n(e(t, r));
 			});
-		}) : i ? e(new WebAssembly.Instance(d, le()), d) : (ie ??= t.locateFile ? t.locateFile ? t.locateFile("ort-wasm-simd-threaded.wasm", l) : l + "ort-wasm-simd-threaded.wasm" : "", n = await (async function(e) {
-			var t = ie;
+		}) : i ? e(new WebAssembly.Instance(d, ce()), d) : (re ??= t.locateFile ? t.locateFile ? t.locateFile("ort-wasm-simd-threaded.wasm", l) : l + "ort-wasm-simd-threaded.wasm" : "", n = await (async function(e) {
+			var t = re;
 			if (!u && !ee(t)) try {
 				var n = fetch(t, { credentials: "same-origin" });
 				return await WebAssembly.instantiateStreaming(n, e);
@@ -1262,7 +1262,7 @@ async function Ot(e = {}) {
 							var t = await a(e);
 							return new Uint8Array(t);
 						} catch {}
-						if (e == ie && u) e = new Uint8Array(u);
+						if (e == re && u) e = new Uint8Array(u);
 						else {
 							if (!o) throw "both async and sync fetching of the wasm failed";
 							e = o(e);
@@ -1271,24 +1271,24 @@ async function Ot(e = {}) {
 					})(e);
 					return await WebAssembly.instantiate(n, t);
 				} catch (e) {
-					y(`failed to asynchronously prepare wasm: ${e}`), ce(e);
+					y(`failed to asynchronously prepare wasm: ${e}`), se(e);
 				}
 			})(t, e);
 		})(r), e(n.instance, n.module));
 	}
-	class de {
+	class ue {
 		name = "ExitStatus";
 		constructor(e) {
 			this.message = `Program terminated with exit(${e})`, this.status = e;
 		}
 	}
-	var fe = (e) => {
+	var de = (e) => {
 		e.terminate(), e.onmessage = () => {};
-	}, pe = [], me = 0, he = null, ge = (e) => {
-		k.length == 0 && (Ee(), Te(k[0]));
-		var t = k.pop();
+	}, fe = [], pe = 0, me = null, he = (e) => {
+		ye.length == 0 && (Te(), we(ye[0]));
+		var t = ye.pop();
 		if (!t) return 6;
-		xe.push(t), A[e.Qb] = t, t.Qb = e.Qb;
+		be.push(t), j[e.Qb] = t, t.Qb = e.Qb;
 		var n = {
 			Rb: "run",
 			dc: e.cc,
@@ -1296,42 +1296,42 @@ async function Ot(e = {}) {
 			Qb: e.Qb
 		};
 		return t.postMessage(n, e.Zb), 0;
-	}, _e = 0, O = (e, t, ...n) => {
+	}, k = 0, A = (e, t, ...n) => {
 		var r, i = 16 * n.length, a = Y(), o = ln(i), s = o >>> 3;
-		for (r of n) typeof r == "bigint" ? ((x(), D)[s++ >>> 0] = 1n, (x(), D)[s++ >>> 0] = r) : ((x(), D)[s++ >>> 0] = 0n, (x(), re)[s++ >>> 0] = r);
+		for (r of n) typeof r == "bigint" ? ((x(), O)[s++ >>> 0] = 1n, (x(), O)[s++ >>> 0] = r) : ((x(), O)[s++ >>> 0] = 0n, (x(), ne)[s++ >>> 0] = r);
 		return e = nn(e, 0, i, o, t), J(a), e;
 	};
-	function ve(e) {
-		if (i) return O(0, 1, e);
-		if (f = e, !(0 < _e)) {
-			for (var t of xe) fe(t);
-			for (t of k) fe(t);
-			k = [], xe = [], A = {}, b = !0;
+	function ge(e) {
+		if (i) return A(0, 1, e);
+		if (f = e, !(0 < k)) {
+			for (var t of be) de(t);
+			for (t of ye) de(t);
+			ye = [], be = [], j = {}, b = !0;
 		}
-		s(0, new de(e));
+		s(0, new ue(e));
 	}
-	function ye(e) {
-		if (i) return O(1, 0, e);
-		be(e);
-	}
-	var be = (e) => {
-		if (f = e, i) throw ye(e), "unwind";
+	function _e(e) {
+		if (i) return A(1, 0, e);
 		ve(e);
-	}, k = [], xe = [], Se = [], A = {}, Ce = (e) => {
-		var t = e.Qb;
-		delete A[t], k.push(e), xe.splice(xe.indexOf(e), 1), e.Qb = 0, rn(t);
-	};
-	function we() {
-		Se.forEach((e) => e());
 	}
-	var Te = (e) => new Promise((n) => {
+	var ve = (e) => {
+		if (f = e, i) throw _e(e), "unwind";
+		ge(e);
+	}, ye = [], be = [], xe = [], j = {}, Se = (e) => {
+		var t = e.Qb;
+		delete j[t], ye.push(e), be.splice(be.indexOf(e), 1), e.Qb = 0, rn(t);
+	};
+	function Ce() {
+		xe.forEach((e) => e());
+	}
+	var we = (e) => new Promise((n) => {
 		e.onmessage = (r) => {
 			var i = r.data;
 			if (r = i.Rb, i.Ub && i.Ub != U()) {
-				var a = A[i.Ub];
+				var a = j[i.Ub];
 				a ? a.postMessage(i, i.Zb) : y(`Internal error! Worker sent a message "${r}" to target pthread ${i.Ub}, but that thread no longer exists!`);
-			} else r === "checkMailbox" ? st() : r === "spawnThread" ? ge(i) : r === "cleanupThread" ? at(() => {
-				Ce(A[i.ec]);
+			} else r === "checkMailbox" ? ct() : r === "spawnThread" ? he(i) : r === "cleanupThread" ? ot(() => {
+				Se(j[i.ec]);
 			}) : r === "loaded" ? (e.loaded = !0, n(e)) : i.target === "setimmediate" ? e.postMessage(i) : r === "uncaughtException" ? e.onerror(i.error) : r === "callHandler" ? t[i.$b](...i.args) : r && y(`worker sent an unknown command ${r}`);
 		}, e.onerror = (e) => {
 			throw y(`worker sent an error! ${e.filename}:${e.lineno}: ${e.message}`), e;
@@ -1341,11 +1341,11 @@ async function Ot(e = {}) {
 		e.postMessage({
 			Rb: "load",
 			ac: i,
-			fc: De,
+			fc: Ee,
 			hc: d
 		});
 	});
-	function Ee() {
+	function Te() {
 		var e = new Worker((() => {
 			let e = URL;
 			return import.meta.url > "file:" && import.meta.url < "file;" ? new e("ort.wasm.bundle.min.mjs", import.meta.url) : new URL(import.meta.url);
@@ -1354,22 +1354,22 @@ async function Ot(e = {}) {
 			workerData: "em-pthread",
 			name: "em-pthread"
 		});
-		k.push(e);
+		ye.push(e);
 	}
-	var De, Oe = [], j = (e) => {
-		var t = Oe[e];
-		return t || (Oe[e] = t = mn.get(e)), t;
-	}, M = (e, t) => {
-		_e = 0, e = j(e)(t), 0 < _e ? f = e : an(e);
-	}, ke = [], Ae = 0;
-	function je(e) {
+	var Ee, De = [], M = (e) => {
+		var t = De[e];
+		return t || (De[e] = t = mn.get(e)), t;
+	}, N = (e, t) => {
+		k = 0, e = M(e)(t), 0 < k ? f = e : an(e);
+	}, Oe = [], ke = 0;
+	function Ae(e) {
 		var t = new Pe(e >>>= 0);
-		return (x(), C)[t.Sb + 12 >>> 0] == 0 && (Me(t, !0), Ae--), Ne(t, !1), ke.push(t), pn(e);
+		return (x(), C)[t.Sb + 12 >>> 0] == 0 && (Me(t, !0), ke--), Ne(t, !1), Oe.push(t), pn(e);
 	}
-	var N = 0, P = () => {
+	var P = 0, je = () => {
 		K(0, 0);
-		var e = ke.pop();
-		un(e.Wb), N = 0;
+		var e = Oe.pop();
+		un(e.Wb), P = 0;
 	};
 	function Me(e, t) {
 		t = +!!t, (x(), C)[e.Sb + 12 >>> 0] = t;
@@ -1383,11 +1383,11 @@ async function Ot(e = {}) {
 		}
 	}
 	var Fe = (e) => {
-		var t = N;
+		var t = P;
 		if (!t) return q(0), 0;
 		var n = new Pe(t);
-		(x(), E)[n.Sb + 16 >>> 2 >>> 0] = t;
-		var r = (x(), E)[n.Sb + 4 >>> 2 >>> 0];
+		(x(), D)[n.Sb + 16 >>> 2 >>> 0] = t;
+		var r = (x(), D)[n.Sb + 4 >>> 2 >>> 0];
 		if (!r) return q(0), t;
 		for (var i of e) {
 			if (i === 0 || i === r) break;
@@ -1410,18 +1410,18 @@ async function Ot(e = {}) {
 		]);
 	}
 	var ze = () => {
-		var e = ke.pop();
-		e || ce("no exception to throw");
+		var e = Oe.pop();
+		e || se("no exception to throw");
 		var t = e.Wb;
-		throw (x(), C)[e.Sb + 13 >>> 0] == 0 && (ke.push(e), Ne(e, !0), Me(e, !1), Ae++), dn(t), N = t;
+		throw (x(), C)[e.Sb + 13 >>> 0] == 0 && (Oe.push(e), Ne(e, !0), Me(e, !1), ke++), dn(t), P = t;
 	};
 	function F(e, t, n) {
 		var r = new Pe(e >>>= 0);
-		throw t >>>= 0, n >>>= 0, (x(), E)[r.Sb + 16 >>> 2 >>> 0] = 0, (x(), E)[r.Sb + 4 >>> 2 >>> 0] = t, (x(), E)[r.Sb + 8 >>> 2 >>> 0] = n, dn(e), Ae++, N = e;
+		throw t >>>= 0, n >>>= 0, (x(), D)[r.Sb + 16 >>> 2 >>> 0] = 0, (x(), D)[r.Sb + 4 >>> 2 >>> 0] = t, (x(), D)[r.Sb + 8 >>> 2 >>> 0] = n, dn(e), ke++, P = e;
 	}
-	var Be = () => Ae;
+	var Be = () => ke;
 	function I(e, t, n, r) {
-		return i ? O(2, 1, e, t, n, r) : Ve(e, t, n, r);
+		return i ? A(2, 1, e, t, n, r) : Ve(e, t, n, r);
 	}
 	function Ve(e, t, n, r) {
 		if (e >>>= 0, t >>>= 0, n >>>= 0, r >>>= 0, !globalThis.SharedArrayBuffer) return 6;
@@ -1431,10 +1431,10 @@ async function Ot(e = {}) {
 			Qb: e,
 			Vb: r,
 			Zb: a
-		}, i ? (e.Rb = "spawnThread", postMessage(e, a), 0) : ge(e));
+		}, i ? (e.Rb = "spawnThread", postMessage(e, a), 0) : he(e));
 	}
 	function He(e) {
-		throw N ||= e >>> 0, N;
+		throw P ||= e >>> 0, P;
 	}
 	var Ue = globalThis.TextDecoder && new TextDecoder(), We = (e, t = 0, n, r) => {
 		var i = t >>>= 0;
@@ -1455,92 +1455,92 @@ async function Ot(e = {}) {
 		return i;
 	}, Ge = (e, t, n) => (e >>>= 0) ? We((x(), w), e, t, n) : "";
 	function Ke(e, t, n) {
-		return i ? O(3, 1, e, t, n) : 0;
+		return i ? A(3, 1, e, t, n) : 0;
 	}
 	function qe(e, t) {
-		if (i) return O(4, 1, e, t);
+		if (i) return A(4, 1, e, t);
 	}
 	function Je(e, t) {
-		if (i) return O(5, 1, e, t);
+		if (i) return A(5, 1, e, t);
 	}
 	function Ye(e, t, n) {
-		if (i) return O(6, 1, e, t, n);
+		if (i) return A(6, 1, e, t, n);
 	}
 	function Xe(e, t, n) {
-		return i ? O(7, 1, e, t, n) : 0;
+		return i ? A(7, 1, e, t, n) : 0;
 	}
 	function Ze(e, t) {
-		if (i) return O(8, 1, e, t);
+		if (i) return A(8, 1, e, t);
 	}
-	function L(e, t, n) {
-		if (i) return O(9, 1, e, t, n);
-	}
-	function Qe(e, t, n, r) {
-		if (i) return O(10, 1, e, t, n, r);
+	function Qe(e, t, n) {
+		if (i) return A(9, 1, e, t, n);
 	}
 	function $e(e, t, n, r) {
-		if (i) return O(11, 1, e, t, n, r);
+		if (i) return A(10, 1, e, t, n, r);
 	}
 	function et(e, t, n, r) {
-		if (i) return O(12, 1, e, t, n, r);
+		if (i) return A(11, 1, e, t, n, r);
 	}
-	function tt(e) {
-		if (i) return O(13, 1, e);
+	function tt(e, t, n, r) {
+		if (i) return A(12, 1, e, t, n, r);
 	}
-	function nt(e, t) {
-		if (i) return O(14, 1, e, t);
+	function nt(e) {
+		if (i) return A(13, 1, e);
 	}
-	function rt(e, t, n) {
-		if (i) return O(15, 1, e, t, n);
+	function rt(e, t) {
+		if (i) return A(14, 1, e, t);
 	}
-	var it = () => ce("");
-	function R(e) {
-		tn(e >>> 0, !r, 1, !n, 131072, !1), we();
+	function it(e, t, n) {
+		if (i) return A(15, 1, e, t, n);
 	}
-	var at = (e) => {
+	var at = () => se("");
+	function L(e) {
+		tn(e >>> 0, !r, 1, !n, 131072, !1), Ce();
+	}
+	var ot = (e) => {
 		if (!b) try {
-			if (e(), !(0 < _e)) try {
-				i ? U() && an(f) : be(f);
+			if (e(), !(0 < k)) try {
+				i ? U() && an(f) : ve(f);
 			} catch (e) {
-				e instanceof de || e == "unwind" || s(0, e);
+				e instanceof ue || e == "unwind" || s(0, e);
 			}
 		} catch (e) {
-			e instanceof de || e == "unwind" || s(0, e);
+			e instanceof ue || e == "unwind" || s(0, e);
 		}
-	}, z = !Atomics.waitAsync || globalThis.navigator?.userAgent && 91 > Number((navigator.userAgent.match(/Chrom(e|ium)\/([0-9]+)\./) || [])[2]);
-	function ot(e) {
-		e >>>= 0, z || (Atomics.waitAsync((x(), T), e >>> 2, e).value.then(st), e += 128, Atomics.store((x(), T), e >>> 2, 1));
+	}, R = !Atomics.waitAsync || globalThis.navigator?.userAgent && 91 > Number((navigator.userAgent.match(/Chrom(e|ium)\/([0-9]+)\./) || [])[2]);
+	function st(e) {
+		e >>>= 0, R || (Atomics.waitAsync((x(), E), e >>> 2, e).value.then(ct), e += 128, Atomics.store((x(), E), e >>> 2, 1));
 	}
-	var st = () => at(() => {
+	var ct = () => ot(() => {
 		var e = U();
-		e && (ot(e), sn());
+		e && (st(e), sn());
 	});
-	function ct(e, t) {
-		(e >>>= 0) == t >>> 0 ? setTimeout(st) : i ? postMessage({
+	function lt(e, t) {
+		(e >>>= 0) == t >>> 0 ? setTimeout(ct) : i ? postMessage({
 			Ub: e,
 			Rb: "checkMailbox"
-		}) : (e = A[e]) && e.postMessage({ Rb: "checkMailbox" });
+		}) : (e = j[e]) && e.postMessage({ Rb: "checkMailbox" });
 	}
-	var lt = [];
+	var z = [];
 	function ut(e, t, n, r, i) {
-		for (t >>>= 0, i >>>= 0, lt.length = 0, n = i >>> 3, r = i + r >>> 3; n < r;) {
-			var a = (x(), D)[n++ >>> 0] ? (x(), D)[n++ >>> 0] : (x(), re)[n++ >>> 0];
-			lt.push(a);
+		for (t >>>= 0, i >>>= 0, z.length = 0, n = i >>> 3, r = i + r >>> 3; n < r;) {
+			var a = (x(), O)[n++ >>> 0] ? (x(), O)[n++ >>> 0] : (x(), ne)[n++ >>> 0];
+			z.push(a);
 		}
-		return (t ? gn[t] : hn[e])(...lt);
+		return (t ? gn[t] : hn[e])(...z);
 	}
 	var dt = () => {
-		_e = 0;
+		k = 0;
 	};
 	function ft(e) {
 		e >>>= 0, i ? postMessage({
 			Rb: "cleanupThread",
 			ec: e
-		}) : Ce(A[e]);
+		}) : Se(j[e]);
 	}
 	function pt(e) {}
 	function mt(e, t) {
-		e = -0x20000000000000 > e || 0x20000000000000 < e ? NaN : Number(e), t >>>= 0, e = /* @__PURE__ */ new Date(1e3 * e), (x(), T)[t >>> 2 >>> 0] = e.getUTCSeconds(), (x(), T)[t + 4 >>> 2 >>> 0] = e.getUTCMinutes(), (x(), T)[t + 8 >>> 2 >>> 0] = e.getUTCHours(), (x(), T)[t + 12 >>> 2 >>> 0] = e.getUTCDate(), (x(), T)[t + 16 >>> 2 >>> 0] = e.getUTCMonth(), (x(), T)[t + 20 >>> 2 >>> 0] = e.getUTCFullYear() - 1900, (x(), T)[t + 24 >>> 2 >>> 0] = e.getUTCDay(), e = (e.getTime() - Date.UTC(e.getUTCFullYear(), 0, 1, 0, 0, 0, 0)) / 864e5 | 0, (x(), T)[t + 28 >>> 2 >>> 0] = e;
+		e = -0x20000000000000 > e || 0x20000000000000 < e ? NaN : Number(e), t >>>= 0, e = /* @__PURE__ */ new Date(1e3 * e), (x(), E)[t >>> 2 >>> 0] = e.getUTCSeconds(), (x(), E)[t + 4 >>> 2 >>> 0] = e.getUTCMinutes(), (x(), E)[t + 8 >>> 2 >>> 0] = e.getUTCHours(), (x(), E)[t + 12 >>> 2 >>> 0] = e.getUTCDate(), (x(), E)[t + 16 >>> 2 >>> 0] = e.getUTCMonth(), (x(), E)[t + 20 >>> 2 >>> 0] = e.getUTCFullYear() - 1900, (x(), E)[t + 24 >>> 2 >>> 0] = e.getUTCDay(), e = (e.getTime() - Date.UTC(e.getUTCFullYear(), 0, 1, 0, 0, 0, 0)) / 864e5 | 0, (x(), E)[t + 28 >>> 2 >>> 0] = e;
 	}
 	var ht = (e) => e % 4 == 0 && (e % 100 != 0 || e % 400 == 0), gt = [
 		0,
@@ -1570,28 +1570,28 @@ async function Ot(e = {}) {
 		334
 	];
 	function vt(e, t) {
-		e = -0x20000000000000 > e || 0x20000000000000 < e ? NaN : Number(e), t >>>= 0, e = /* @__PURE__ */ new Date(1e3 * e), (x(), T)[t >>> 2 >>> 0] = e.getSeconds(), (x(), T)[t + 4 >>> 2 >>> 0] = e.getMinutes(), (x(), T)[t + 8 >>> 2 >>> 0] = e.getHours(), (x(), T)[t + 12 >>> 2 >>> 0] = e.getDate(), (x(), T)[t + 16 >>> 2 >>> 0] = e.getMonth(), (x(), T)[t + 20 >>> 2 >>> 0] = e.getFullYear() - 1900, (x(), T)[t + 24 >>> 2 >>> 0] = e.getDay();
+		e = -0x20000000000000 > e || 0x20000000000000 < e ? NaN : Number(e), t >>>= 0, e = /* @__PURE__ */ new Date(1e3 * e), (x(), E)[t >>> 2 >>> 0] = e.getSeconds(), (x(), E)[t + 4 >>> 2 >>> 0] = e.getMinutes(), (x(), E)[t + 8 >>> 2 >>> 0] = e.getHours(), (x(), E)[t + 12 >>> 2 >>> 0] = e.getDate(), (x(), E)[t + 16 >>> 2 >>> 0] = e.getMonth(), (x(), E)[t + 20 >>> 2 >>> 0] = e.getFullYear() - 1900, (x(), E)[t + 24 >>> 2 >>> 0] = e.getDay();
 		var n = (ht(e.getFullYear()) ? gt : _t)[e.getMonth()] + e.getDate() - 1 | 0;
-		(x(), T)[t + 28 >>> 2 >>> 0] = n, (x(), T)[t + 36 >>> 2 >>> 0] = -60 * e.getTimezoneOffset(), n = new Date(e.getFullYear(), 6, 1).getTimezoneOffset();
+		(x(), E)[t + 28 >>> 2 >>> 0] = n, (x(), E)[t + 36 >>> 2 >>> 0] = -60 * e.getTimezoneOffset(), n = new Date(e.getFullYear(), 6, 1).getTimezoneOffset();
 		var r = new Date(e.getFullYear(), 0, 1).getTimezoneOffset();
-		e = 0 | (n != r && e.getTimezoneOffset() == Math.min(r, n)), (x(), T)[t + 32 >>> 2 >>> 0] = e;
+		e = 0 | (n != r && e.getTimezoneOffset() == Math.min(r, n)), (x(), E)[t + 32 >>> 2 >>> 0] = e;
 	}
 	function yt(e) {
 		e >>>= 0;
-		var t = new Date((x(), T)[e + 20 >>> 2 >>> 0] + 1900, (x(), T)[e + 16 >>> 2 >>> 0], (x(), T)[e + 12 >>> 2 >>> 0], (x(), T)[e + 8 >>> 2 >>> 0], (x(), T)[e + 4 >>> 2 >>> 0], (x(), T)[e >>> 2 >>> 0], 0), n = (x(), T)[e + 32 >>> 2 >>> 0], r = t.getTimezoneOffset(), i = new Date(t.getFullYear(), 6, 1).getTimezoneOffset(), a = new Date(t.getFullYear(), 0, 1).getTimezoneOffset(), o = Math.min(a, i);
-		return 0 > n ? (x(), T)[e + 32 >>> 2 >>> 0] = +(i != a && o == r) : 0 < n != (o == r) && (i = Math.max(a, i), t.setTime(t.getTime() + 6e4 * ((0 < n ? o : i) - r))), (x(), T)[e + 24 >>> 2 >>> 0] = t.getDay(), n = (ht(t.getFullYear()) ? gt : _t)[t.getMonth()] + t.getDate() - 1 | 0, (x(), T)[e + 28 >>> 2 >>> 0] = n, (x(), T)[e >>> 2 >>> 0] = t.getSeconds(), (x(), T)[e + 4 >>> 2 >>> 0] = t.getMinutes(), (x(), T)[e + 8 >>> 2 >>> 0] = t.getHours(), (x(), T)[e + 12 >>> 2 >>> 0] = t.getDate(), (x(), T)[e + 16 >>> 2 >>> 0] = t.getMonth(), (x(), T)[e + 20 >>> 2 >>> 0] = t.getYear(), e = t.getTime(), BigInt(isNaN(e) ? -1 : e / 1e3);
+		var t = new Date((x(), E)[e + 20 >>> 2 >>> 0] + 1900, (x(), E)[e + 16 >>> 2 >>> 0], (x(), E)[e + 12 >>> 2 >>> 0], (x(), E)[e + 8 >>> 2 >>> 0], (x(), E)[e + 4 >>> 2 >>> 0], (x(), E)[e >>> 2 >>> 0], 0), n = (x(), E)[e + 32 >>> 2 >>> 0], r = t.getTimezoneOffset(), i = new Date(t.getFullYear(), 6, 1).getTimezoneOffset(), a = new Date(t.getFullYear(), 0, 1).getTimezoneOffset(), o = Math.min(a, i);
+		return 0 > n ? (x(), E)[e + 32 >>> 2 >>> 0] = +(i != a && o == r) : 0 < n != (o == r) && (i = Math.max(a, i), t.setTime(t.getTime() + 6e4 * ((0 < n ? o : i) - r))), (x(), E)[e + 24 >>> 2 >>> 0] = t.getDay(), n = (ht(t.getFullYear()) ? gt : _t)[t.getMonth()] + t.getDate() - 1 | 0, (x(), E)[e + 28 >>> 2 >>> 0] = n, (x(), E)[e >>> 2 >>> 0] = t.getSeconds(), (x(), E)[e + 4 >>> 2 >>> 0] = t.getMinutes(), (x(), E)[e + 8 >>> 2 >>> 0] = t.getHours(), (x(), E)[e + 12 >>> 2 >>> 0] = t.getDate(), (x(), E)[e + 16 >>> 2 >>> 0] = t.getMonth(), (x(), E)[e + 20 >>> 2 >>> 0] = t.getYear(), e = t.getTime(), BigInt(isNaN(e) ? -1 : e / 1e3);
 	}
 	function bt(e, t, n, r, a, o, s) {
-		return i ? O(16, 1, e, t, n, r, a, o, s) : -52;
+		return i ? A(16, 1, e, t, n, r, a, o, s) : -52;
 	}
 	function xt(e, t, n, r, a, o) {
-		if (i) return O(17, 1, e, t, n, r, a, o);
+		if (i) return A(17, 1, e, t, n, r, a, o);
 	}
 	var B = {}, St = () => performance.timeOrigin + performance.now();
 	function Ct(e, t) {
-		return i ? O(18, 1, e, t) : (B[e] && (clearTimeout(B[e].id), delete B[e]), t && (B[e] = {
+		return i ? A(18, 1, e, t) : (B[e] && (clearTimeout(B[e].id), delete B[e]), t && (B[e] = {
 			id: setTimeout(() => {
-				delete B[e], at(() => on(e, performance.timeOrigin + performance.now()));
+				delete B[e], ot(() => on(e, performance.timeOrigin + performance.now()));
 			}, t),
 			oc: t
 		}), 0);
@@ -1626,7 +1626,7 @@ async function Ot(e = {}) {
 		var i = (/* @__PURE__ */ new Date()).getFullYear(), a = new Date(i, 0, 1).getTimezoneOffset();
 		i = new Date(i, 6, 1).getTimezoneOffset();
 		var o = Math.max(a, i);
-		(x(), E)[e >>> 2 >>> 0] = 60 * o, (x(), T)[t >>> 2 >>> 0] = +(a != i), e = (t = (e) => {
+		(x(), D)[e >>> 2 >>> 0] = 60 * o, (x(), E)[t >>> 2 >>> 0] = +(a != i), e = (t = (e) => {
 			var t = Math.abs(e);
 			return `UTC${0 <= e ? "-" : "+"}${String(Math.floor(t / 60)).padStart(2, "0")}${String(t % 60).padStart(2, "0")}`;
 		})(a), t = t(i), i < a ? (V(e, n, 17), V(t, r, 17)) : (V(e, r, 17), V(t, n, 17));
@@ -1639,14 +1639,14 @@ async function Ot(e = {}) {
 			if (!Et) return 52;
 			e = performance.timeOrigin + performance.now();
 		}
-		return e = Math.round(1e6 * e), (x(), D)[n >>> 3 >>> 0] = BigInt(e), 0;
+		return e = Math.round(1e6 * e), (x(), O)[n >>> 3 >>> 0] = BigInt(e), 0;
 	}
 	var Ot = [];
 	function kt(e, t, n) {
 		e >>>= 0, t >>>= 0, n >>>= 0, Ot.length = 0;
 		for (var r; r = (x(), w)[t++ >>> 0];) {
 			var i = r != 105;
-			n += (i &= r != 112) && n % 8 ? 4 : 0, Ot.push(r == 112 ? (x(), E)[n >>> 2 >>> 0] : r == 106 ? (x(), D)[n >>> 3 >>> 0] : r == 105 ? (x(), T)[n >>> 2 >>> 0] : (x(), re)[n >>> 3 >>> 0]), n += i ? 8 : 4;
+			n += (i &= r != 112) && n % 8 ? 4 : 0, Ot.push(r == 112 ? (x(), D)[n >>> 2 >>> 0] : r == 106 ? (x(), O)[n >>> 3 >>> 0] : r == 105 ? (x(), E)[n >>> 2 >>> 0] : (x(), ne)[n >>> 3 >>> 0]), n += i ? 8 : 4;
 		}
 		return gn[e](...Ot);
 	}
@@ -1655,7 +1655,7 @@ async function Ot(e = {}) {
 		return y(Ge(e >>> 0, t >>> 0));
 	}
 	var Mt = () => {
-		throw _e += 1, "unwind";
+		throw k += 1, "unwind";
 	};
 	function Nt() {
 		return 0xffff0000;
@@ -1697,9 +1697,9 @@ async function Ot(e = {}) {
 			var r = t * (1 + .2 / n);
 			r = Math.min(r, e + 0x6000000);
 			e: {
-				r = (Math.min(0xffff0000, 65536 * Math.ceil(Math.max(e, r) / 65536)) - De.buffer.byteLength + 65535) / 65536 | 0;
+				r = (Math.min(0xffff0000, 65536 * Math.ceil(Math.max(e, r) / 65536)) - Ee.buffer.byteLength + 65535) / 65536 | 0;
 				try {
-					De.grow(r), oe();
+					Ee.grow(r), ae();
 					var i = 1;
 					break e;
 				} catch {}
@@ -1713,7 +1713,7 @@ async function Ot(e = {}) {
 		if (e >>>= 0, t >>>= 0, H.Xb == e) var r = H.bc;
 		else (r = Error().stack.toString().split("\n"))[0] == "Error" && r.shift(), Lt(r);
 		for (var i = 3; r[i] && It(r[i]) != e;) ++i;
-		for (e = 0; e < n && r[e + i]; ++e) (x(), T)[t + 4 * e >>> 2 >>> 0] = It(r[e + i]);
+		for (e = 0; e < n && r[e + i]; ++e) (x(), E)[t + 4 * e >>> 2 >>> 0] = It(r[e + i]);
 		return e;
 	}
 	var Ht, Ut = {}, Wt = () => {
@@ -1735,33 +1735,33 @@ async function Ot(e = {}) {
 		return Ht;
 	};
 	function Gt(e, t) {
-		if (i) return O(19, 1, e, t);
+		if (i) return A(19, 1, e, t);
 		e >>>= 0, t >>>= 0;
 		var n, r = 0, a = 0;
 		for (n of Wt()) {
 			var o = t + r;
-			(x(), E)[e + a >>> 2 >>> 0] = o, r += V(n, o, 1 / 0) + 1, a += 4;
+			(x(), D)[e + a >>> 2 >>> 0] = o, r += V(n, o, 1 / 0) + 1, a += 4;
 		}
 		return 0;
 	}
 	function Kt(e, t) {
-		if (i) return O(20, 1, e, t);
+		if (i) return A(20, 1, e, t);
 		e >>>= 0, t >>>= 0;
 		var n = Wt();
-		for (var r of ((x(), E)[e >>> 2 >>> 0] = n.length, e = 0, n)) e += Ft(r) + 1;
-		return (x(), E)[t >>> 2 >>> 0] = e, 0;
+		for (var r of ((x(), D)[e >>> 2 >>> 0] = n.length, e = 0, n)) e += Ft(r) + 1;
+		return (x(), D)[t >>> 2 >>> 0] = e, 0;
 	}
 	function qt(e) {
-		return i ? O(21, 1, e) : 52;
+		return i ? A(21, 1, e) : 52;
 	}
 	function Jt(e, t, n, r, a) {
-		return i ? O(22, 1, e, t, n, r, a) : 52;
+		return i ? A(22, 1, e, t, n, r, a) : 52;
 	}
 	function Yt(e, t, n, r) {
-		return i ? O(23, 1, e, t, n, r) : 52;
+		return i ? A(23, 1, e, t, n, r) : 52;
 	}
 	function Xt(e, t, n, r) {
-		return i ? O(24, 1, e, t, n, r) : 70;
+		return i ? A(24, 1, e, t, n, r) : 70;
 	}
 	var Zt = [
 		null,
@@ -1769,10 +1769,10 @@ async function Ot(e = {}) {
 		[]
 	];
 	function Qt(e, t, n, r) {
-		if (i) return O(25, 1, e, t, n, r);
+		if (i) return A(25, 1, e, t, n, r);
 		t >>>= 0, n >>>= 0, r >>>= 0;
 		for (var a = 0, o = 0; o < n; o++) {
-			var s = (x(), E)[t >>> 2 >>> 0], c = (x(), E)[t + 4 >>> 2 >>> 0];
+			var s = (x(), D)[t >>> 2 >>> 0], c = (x(), D)[t + 4 >>> 2 >>> 0];
 			t += 8;
 			for (var l = 0; l < c; l++) {
 				var u = e, d = (x(), w)[s + l >>> 0], f = Zt[u];
@@ -1780,65 +1780,65 @@ async function Ot(e = {}) {
 			}
 			a += c;
 		}
-		return (x(), E)[r >>> 2 >>> 0] = a, 0;
+		return (x(), D)[r >>> 2 >>> 0] = a, 0;
 	}
 	function $t(e) {
 		return e >>> 0;
 	}
 	i || (function() {
-		for (var e = t.numThreads - 1; e--;) Ee();
-		pe.push(async () => {
+		for (var e = t.numThreads - 1; e--;) Te();
+		fe.push(async () => {
 			var e = (async function() {
-				if (!i) return Promise.all(k.map(Te));
+				if (!i) return Promise.all(ye.map(we));
 			})();
-			me++, await e, --me == 0 && he && (e = he, he = null, e());
+			pe++, await e, --pe == 0 && me && (e = me, me = null, e());
 		});
-	})(), i || (De = new WebAssembly.Memory({
+	})(), i || (Ee = new WebAssembly.Memory({
 		initial: 256,
 		maximum: 65536,
 		shared: !0
-	}), oe()), t.wasmBinary && (u = t.wasmBinary), t.stackSave = () => Y(), t.stackRestore = (e) => J(e), t.stackAlloc = (e) => ln(e), t.setValue = function(e, t, n = "i8") {
+	}), ae()), t.wasmBinary && (u = t.wasmBinary), t.stackSave = () => Y(), t.stackRestore = (e) => J(e), t.stackAlloc = (e) => ln(e), t.setValue = function(e, t, n = "i8") {
 		switch (n.endsWith("*") && (n = "*"), n) {
 			case "i1":
 			case "i8":
 				(x(), C)[e >>> 0] = t;
 				break;
 			case "i16":
-				(x(), te)[e >>> 1 >>> 0] = t;
+				(x(), T)[e >>> 1 >>> 0] = t;
 				break;
 			case "i32":
-				(x(), T)[e >>> 2 >>> 0] = t;
-				break;
-			case "i64":
-				(x(), D)[e >>> 3 >>> 0] = BigInt(t);
-				break;
-			case "float":
-				(x(), ne)[e >>> 2 >>> 0] = t;
-				break;
-			case "double":
-				(x(), re)[e >>> 3 >>> 0] = t;
-				break;
-			case "*":
 				(x(), E)[e >>> 2 >>> 0] = t;
 				break;
-			default: ce(`invalid type for setValue: ${n}`);
+			case "i64":
+				(x(), O)[e >>> 3 >>> 0] = BigInt(t);
+				break;
+			case "float":
+				(x(), te)[e >>> 2 >>> 0] = t;
+				break;
+			case "double":
+				(x(), ne)[e >>> 3 >>> 0] = t;
+				break;
+			case "*":
+				(x(), D)[e >>> 2 >>> 0] = t;
+				break;
+			default: se(`invalid type for setValue: ${n}`);
 		}
 	}, t.getValue = function(e, t = "i8") {
 		switch (t.endsWith("*") && (t = "*"), t) {
 			case "i1":
 			case "i8": return (x(), C)[e >>> 0];
-			case "i16": return (x(), te)[e >>> 1 >>> 0];
-			case "i32": return (x(), T)[e >>> 2 >>> 0];
-			case "i64": return (x(), D)[e >>> 3 >>> 0];
-			case "float": return (x(), ne)[e >>> 2 >>> 0];
-			case "double": return (x(), re)[e >>> 3 >>> 0];
-			case "*": return (x(), E)[e >>> 2 >>> 0];
-			default: ce(`invalid type for getValue: ${t}`);
+			case "i16": return (x(), T)[e >>> 1 >>> 0];
+			case "i32": return (x(), E)[e >>> 2 >>> 0];
+			case "i64": return (x(), O)[e >>> 3 >>> 0];
+			case "float": return (x(), te)[e >>> 2 >>> 0];
+			case "double": return (x(), ne)[e >>> 3 >>> 0];
+			case "*": return (x(), D)[e >>> 2 >>> 0];
+			default: se(`invalid type for getValue: ${t}`);
 		}
 	}, t.UTF8ToString = Ge, t.stringToUTF8 = V, t.lengthBytesUTF8 = Ft;
 	var U, en, W, tn, G, nn, rn, an, on, sn, K, q, cn, J, ln, Y, un, dn, fn, pn, mn, X, hn = [
-		ve,
-		ye,
+		ge,
+		_e,
 		I,
 		Ke,
 		qe,
@@ -1846,13 +1846,13 @@ async function Ot(e = {}) {
 		Ye,
 		Xe,
 		Ze,
-		L,
 		Qe,
 		$e,
 		et,
 		tt,
 		nt,
 		rt,
+		it,
 		bt,
 		xt,
 		Ct,
@@ -1892,7 +1892,7 @@ async function Ot(e = {}) {
 	function vn(e, t, n, r) {
 		var i = Y();
 		try {
-			return j(e)(t, n, r);
+			return M(e)(t, n, r);
 		} catch (e) {
 			if (J(i), e !== e + 0) throw e;
 			K(1, 0);
@@ -1901,7 +1901,7 @@ async function Ot(e = {}) {
 	function yn(e, t, n) {
 		var r = Y();
 		try {
-			return j(e)(t, n);
+			return M(e)(t, n);
 		} catch (e) {
 			if (J(r), e !== e + 0) throw e;
 			K(1, 0);
@@ -1910,7 +1910,7 @@ async function Ot(e = {}) {
 	function bn(e) {
 		var t = Y();
 		try {
-			j(e)();
+			M(e)();
 		} catch (e) {
 			if (J(t), e !== e + 0) throw e;
 			K(1, 0);
@@ -1919,7 +1919,7 @@ async function Ot(e = {}) {
 	function xn(e, t) {
 		var n = Y();
 		try {
-			return j(e)(t);
+			return M(e)(t);
 		} catch (e) {
 			if (J(n), e !== e + 0) throw e;
 			K(1, 0);
@@ -1928,7 +1928,7 @@ async function Ot(e = {}) {
 	function Sn(e, t, n) {
 		var r = Y();
 		try {
-			j(e)(t, n);
+			M(e)(t, n);
 		} catch (e) {
 			if (J(r), e !== e + 0) throw e;
 			K(1, 0);
@@ -1937,7 +1937,7 @@ async function Ot(e = {}) {
 	function Cn(e, t) {
 		var n = Y();
 		try {
-			j(e)(t);
+			M(e)(t);
 		} catch (e) {
 			if (J(n), e !== e + 0) throw e;
 			K(1, 0);
@@ -1946,7 +1946,7 @@ async function Ot(e = {}) {
 	function wn(e, t, n, r, i, a, o) {
 		var s = Y();
 		try {
-			return j(e)(t, n, r, i, a, o);
+			return M(e)(t, n, r, i, a, o);
 		} catch (e) {
 			if (J(s), e !== e + 0) throw e;
 			K(1, 0);
@@ -1955,7 +1955,7 @@ async function Ot(e = {}) {
 	function Tn(e, t, n, r, i, a) {
 		var o = Y();
 		try {
-			j(e)(t, n, r, i, a);
+			M(e)(t, n, r, i, a);
 		} catch (e) {
 			if (J(o), e !== e + 0) throw e;
 			K(1, 0);
@@ -1964,7 +1964,7 @@ async function Ot(e = {}) {
 	function En(e, t, n, r) {
 		var i = Y();
 		try {
-			j(e)(t, n, r);
+			M(e)(t, n, r);
 		} catch (e) {
 			if (J(i), e !== e + 0) throw e;
 			K(1, 0);
@@ -1973,7 +1973,7 @@ async function Ot(e = {}) {
 	function Dn(e, t, n, r, i) {
 		var a = Y();
 		try {
-			j(e)(t, n, r, i);
+			M(e)(t, n, r, i);
 		} catch (e) {
 			if (J(a), e !== e + 0) throw e;
 			K(1, 0);
@@ -1982,7 +1982,7 @@ async function Ot(e = {}) {
 	function On(e, t, n, r, i, a, o) {
 		var s = Y();
 		try {
-			j(e)(t, n, r, i, a, o);
+			M(e)(t, n, r, i, a, o);
 		} catch (e) {
 			if (J(s), e !== e + 0) throw e;
 			K(1, 0);
@@ -1991,7 +1991,7 @@ async function Ot(e = {}) {
 	function kn(e, t, n, r, i, a, o) {
 		var s = Y();
 		try {
-			j(e)(t, n, r, i, a, o);
+			M(e)(t, n, r, i, a, o);
 		} catch (e) {
 			if (J(s), e !== e + 0) throw e;
 			K(1, 0);
@@ -2000,7 +2000,7 @@ async function Ot(e = {}) {
 	function An(e, t, n, r, i, a, o, s) {
 		var c = Y();
 		try {
-			j(e)(t, n, r, i, a, o, s);
+			M(e)(t, n, r, i, a, o, s);
 		} catch (e) {
 			if (J(c), e !== e + 0) throw e;
 			K(1, 0);
@@ -2009,7 +2009,7 @@ async function Ot(e = {}) {
 	function jn(e, t, n, r, i) {
 		var a = Y();
 		try {
-			return j(e)(t, n, r, i);
+			return M(e)(t, n, r, i);
 		} catch (e) {
 			if (J(a), e !== e + 0) throw e;
 			K(1, 0);
@@ -2018,7 +2018,7 @@ async function Ot(e = {}) {
 	function Mn(e, t, n) {
 		var r = Y();
 		try {
-			return j(e)(t, n);
+			return M(e)(t, n);
 		} catch (e) {
 			if (J(r), e !== e + 0) throw e;
 			K(1, 0);
@@ -2027,7 +2027,7 @@ async function Ot(e = {}) {
 	function Nn(e, t, n, r, i, a, o, s) {
 		var c = Y();
 		try {
-			j(e)(t, n, r, i, a, o, s);
+			M(e)(t, n, r, i, a, o, s);
 		} catch (e) {
 			if (J(c), e !== e + 0) throw e;
 			K(1, 0);
@@ -2036,7 +2036,7 @@ async function Ot(e = {}) {
 	function Z(e, t, n, r, i, a, o, s, c, l, u, d) {
 		var f = Y();
 		try {
-			j(e)(t, n, r, i, a, o, s, c, l, u, d);
+			M(e)(t, n, r, i, a, o, s, c, l, u, d);
 		} catch (e) {
 			if (J(f), e !== e + 0) throw e;
 			K(1, 0);
@@ -2045,7 +2045,7 @@ async function Ot(e = {}) {
 	function Pn(e, t, n) {
 		var r = Y();
 		try {
-			return j(e)(t, n);
+			return M(e)(t, n);
 		} catch (e) {
 			if (J(r), e !== e + 0) throw e;
 			return K(1, 0), 0n;
@@ -2054,7 +2054,7 @@ async function Ot(e = {}) {
 	function Fn(e, t, n, r, i, a, o, s, c) {
 		var l = Y();
 		try {
-			j(e)(t, n, r, i, a, o, s, c);
+			M(e)(t, n, r, i, a, o, s, c);
 		} catch (e) {
 			if (J(l), e !== e + 0) throw e;
 			K(1, 0);
@@ -2063,7 +2063,7 @@ async function Ot(e = {}) {
 	function In(e) {
 		var t = Y();
 		try {
-			return j(e)();
+			return M(e)();
 		} catch (e) {
 			if (J(t), e !== e + 0) throw e;
 			K(1, 0);
@@ -2072,7 +2072,7 @@ async function Ot(e = {}) {
 	function Ln(e, t) {
 		var n = Y();
 		try {
-			return j(e)(t);
+			return M(e)(t);
 		} catch (e) {
 			if (J(n), e !== e + 0) throw e;
 			return K(1, 0), 0n;
@@ -2081,7 +2081,7 @@ async function Ot(e = {}) {
 	function Rn(e, t, n, r) {
 		var i = Y();
 		try {
-			return j(e)(t, n, r);
+			return M(e)(t, n, r);
 		} catch (e) {
 			if (J(i), e !== e + 0) throw e;
 			K(1, 0);
@@ -2090,7 +2090,7 @@ async function Ot(e = {}) {
 	function zn(e) {
 		var t = Y();
 		try {
-			return j(e)();
+			return M(e)();
 		} catch (e) {
 			if (J(t), e !== e + 0) throw e;
 			return K(1, 0), 0n;
@@ -2099,7 +2099,7 @@ async function Ot(e = {}) {
 	function Bn(e, t, n, r) {
 		var i = Y();
 		try {
-			return j(e)(t, n, r);
+			return M(e)(t, n, r);
 		} catch (e) {
 			if (J(i), e !== e + 0) throw e;
 			K(1, 0);
@@ -2108,7 +2108,7 @@ async function Ot(e = {}) {
 	function Vn(e, t, n, r, i) {
 		var a = Y();
 		try {
-			return j(e)(t, n, r, i);
+			return M(e)(t, n, r, i);
 		} catch (e) {
 			if (J(a), e !== e + 0) throw e;
 			K(1, 0);
@@ -2117,7 +2117,7 @@ async function Ot(e = {}) {
 	function Hn(e, t, n, r, i, a) {
 		var o = Y();
 		try {
-			return j(e)(t, n, r, i, a);
+			return M(e)(t, n, r, i, a);
 		} catch (e) {
 			if (J(o), e !== e + 0) throw e;
 			K(1, 0);
@@ -2126,7 +2126,7 @@ async function Ot(e = {}) {
 	function Un(e, t, n, r, i, a) {
 		var o = Y();
 		try {
-			return j(e)(t, n, r, i, a);
+			return M(e)(t, n, r, i, a);
 		} catch (e) {
 			if (J(o), e !== e + 0) throw e;
 			K(1, 0);
@@ -2135,7 +2135,7 @@ async function Ot(e = {}) {
 	function Wn(e, t, n, r, i, a) {
 		var o = Y();
 		try {
-			return j(e)(t, n, r, i, a);
+			return M(e)(t, n, r, i, a);
 		} catch (e) {
 			if (J(o), e !== e + 0) throw e;
 			K(1, 0);
@@ -2144,7 +2144,7 @@ async function Ot(e = {}) {
 	function Gn(e, t, n, r, i, a, o, s) {
 		var c = Y();
 		try {
-			return j(e)(t, n, r, i, a, o, s);
+			return M(e)(t, n, r, i, a, o, s);
 		} catch (e) {
 			if (J(c), e !== e + 0) throw e;
 			K(1, 0);
@@ -2153,7 +2153,7 @@ async function Ot(e = {}) {
 	function Kn(e, t, n, r, i) {
 		var a = Y();
 		try {
-			return j(e)(t, n, r, i);
+			return M(e)(t, n, r, i);
 		} catch (e) {
 			if (J(a), e !== e + 0) throw e;
 			return K(1, 0), 0n;
@@ -2162,7 +2162,7 @@ async function Ot(e = {}) {
 	function qn(e, t, n, r) {
 		var i = Y();
 		try {
-			return j(e)(t, n, r);
+			return M(e)(t, n, r);
 		} catch (e) {
 			if (J(i), e !== e + 0) throw e;
 			K(1, 0);
@@ -2171,7 +2171,7 @@ async function Ot(e = {}) {
 	function Jn(e, t, n, r) {
 		var i = Y();
 		try {
-			return j(e)(t, n, r);
+			return M(e)(t, n, r);
 		} catch (e) {
 			if (J(i), e !== e + 0) throw e;
 			K(1, 0);
@@ -2180,7 +2180,7 @@ async function Ot(e = {}) {
 	function Yn(e, t, n, r, i, a, o, s, c, l, u, d) {
 		var f = Y();
 		try {
-			return j(e)(t, n, r, i, a, o, s, c, l, u, d);
+			return M(e)(t, n, r, i, a, o, s, c, l, u, d);
 		} catch (e) {
 			if (J(f), e !== e + 0) throw e;
 			K(1, 0);
@@ -2189,7 +2189,7 @@ async function Ot(e = {}) {
 	function Xn(e, t, n, r, i, a, o, s, c, l, u) {
 		var d = Y();
 		try {
-			j(e)(t, n, r, i, a, o, s, c, l, u);
+			M(e)(t, n, r, i, a, o, s, c, l, u);
 		} catch (e) {
 			if (J(d), e !== e + 0) throw e;
 			K(1, 0);
@@ -2198,7 +2198,7 @@ async function Ot(e = {}) {
 	function Zn(e, t, n, r, i, a, o, s, c, l, u, d, f, p, m, h) {
 		var g = Y();
 		try {
-			j(e)(t, n, r, i, a, o, s, c, l, u, d, f, p, m, h);
+			M(e)(t, n, r, i, a, o, s, c, l, u, d, f, p, m, h);
 		} catch (e) {
 			if (J(g), e !== e + 0) throw e;
 			K(1, 0);
@@ -2207,7 +2207,7 @@ async function Ot(e = {}) {
 	function Qn(e, t, n) {
 		var r = Y();
 		try {
-			return j(e)(t, n);
+			return M(e)(t, n);
 		} catch (e) {
 			if (J(r), e !== e + 0) throw e;
 			K(1, 0);
@@ -2216,7 +2216,7 @@ async function Ot(e = {}) {
 	function $n(e, t, n) {
 		var r = Y();
 		try {
-			return j(e)(t, n);
+			return M(e)(t, n);
 		} catch (e) {
 			if (J(r), e !== e + 0) throw e;
 			K(1, 0);
@@ -2225,27 +2225,27 @@ async function Ot(e = {}) {
 	function er(e, t, n, r) {
 		var i = Y();
 		try {
-			j(e)(t, n, r);
+			M(e)(t, n, r);
 		} catch (e) {
 			if (J(i), e !== e + 0) throw e;
 			K(1, 0);
 		}
 	}
 	function tr() {
-		if (0 < me) he = tr;
-		else if (i) p?.(t), se();
+		if (0 < pe) me = tr;
+		else if (i) p?.(t), oe();
 		else {
-			for (var e = pe; 0 < e.length;) e.shift()(t);
-			0 < me ? he = tr : (t.calledRun = !0, b || (se(), p?.(t)));
+			for (var e = fe; 0 < e.length;) e.shift()(t);
+			0 < pe ? me = tr : (t.calledRun = !0, b || (oe(), p?.(t)));
 		}
 	}
-	return i || (X = await ue(), tr()), t.PTR_SIZE = 4, ae ? t : new Promise((e, t) => {
+	return i || (X = await le(), tr()), t.PTR_SIZE = 4, ie ? t : new Promise((e, t) => {
 		p = e, m = t;
 	});
 }
-var kt, At, jt = M(() => {
+var kt, At, jt = N(() => {
 	kt = Ot, At = globalThis.self?.name?.startsWith("em-pthread"), At && Ot();
-}), Mt, Nt, Pt, H, Ft, It, Lt, Rt, zt, Bt, Vt, Ht, Ut, Wt, Gt = M(() => {
+}), Mt, Nt, Pt, H, Ft, It, Lt, Rt, zt, Bt, Vt, Ht, Ut, Wt, Gt = N(() => {
 	St(), Mt = typeof location > "u" ? void 0 : location.origin, Nt = import.meta.url > "file:" && import.meta.url < "file;", Pt = () => Nt ? new URL(new URL("ort.wasm.bundle.min.mjs", import.meta.url).href, Mt).href : import.meta.url, H = Pt(), Ft = () => {
 		if (H && !H.startsWith("blob:")) return H.substring(0, H.lastIndexOf("/") + 1);
 	}, It = (e, t) => {
@@ -2269,12 +2269,12 @@ var kt, At, jt = M(() => {
 		/*webpackIgnore:true*/
 		/*@vite-ignore*/
 		e
-)).default, Vt = (Et(), je(Ct)).default, Ht = async () => {
+)).default, Vt = (Et(), Ae(Ct)).default, Ht = async () => {
 		if (!H) throw Error("Failed to load proxy worker: cannot determine the script source URL.");
 		if (It(H)) return [void 0, Vt()];
 		let e = await zt(H);
 		return [e, Vt(e)];
-	}, Ut = (jt(), je(Dt)).default, Wt = async (e, t, n, r) => {
+	}, Ut = (jt(), Ae(Dt)).default, Wt = async (e, t, n, r) => {
 		let i = Ut && !(e || t);
 		if (i) {
 			if (H) i = It(H) || r && !n;
@@ -2287,7 +2287,7 @@ var kt, At, jt = M(() => {
 			return [a ? o : void 0, await Bt(o)];
 		}
 	};
-}), Kt, qt, Jt, Yt, Xt, Zt, Qt, $t, U, en = M(() => {
+}), Kt, qt, Jt, Yt, Xt, Zt, Qt, $t, U, en = N(() => {
 	Gt(), qt = !1, Jt = !1, Yt = !1, Xt = () => {
 		if (typeof SharedArrayBuffer > "u") return !1;
 		try {
@@ -2474,7 +2474,7 @@ var kt, At, jt = M(() => {
 		if (qt && Kt) return Kt;
 		throw Error("WebAssembly is not initialized yet.");
 	};
-}), W, tn, G, nn = M(() => {
+}), W, tn, G, nn = N(() => {
 	en(), W = (e, t) => {
 		let n = U(), r = n.lengthBytesUTF8(e) + 1, i = n._malloc(r);
 		return n.stringToUTF8(e, i, r), t.push(i), i;
@@ -2501,7 +2501,7 @@ var kt, At, jt = M(() => {
 			t.stackRestore(n);
 		}
 	};
-}), rn, an = M(() => {
+}), rn, an = N(() => {
 	en(), nn(), rn = (e) => {
 		let t = U(), n = 0, r = [], i = e || {};
 		try {
@@ -2519,7 +2519,7 @@ var kt, At, jt = M(() => {
 			throw n !== 0 && t._OrtReleaseRunOptions(n), r.forEach((e) => t._free(e)), e;
 		}
 	};
-}), on, sn, K, q, cn, J, ln = M(() => {
+}), on, sn, K, q, cn, J, ln = N(() => {
 	en(), nn(), on = (e) => {
 		switch (e) {
 			case "disabled": return 0;
@@ -2599,7 +2599,7 @@ var kt, At, jt = M(() => {
 			throw n !== 0 && t._OrtReleaseSessionOptions(n) !== 0 && G("Can't release session options."), r.forEach((e) => t._free(e)), e;
 		}
 	};
-}), Y, un, dn, fn, pn, mn, X, hn, gn = M(() => {
+}), Y, un, dn, fn, pn, mn, X, hn, gn = N(() => {
 	Y = (e) => {
 		switch (e) {
 			case "int8": return 3;
@@ -2701,7 +2701,7 @@ var kt, At, jt = M(() => {
 			default: throw Error(`unsupported data location: ${e}`);
 		}
 	};
-}), _n, vn = M(() => {
+}), _n, vn = N(() => {
 	St(), _n = async (e) => {
 		if (typeof e == "string") {
 			let t = await fetch(e);
@@ -2734,7 +2734,7 @@ var kt, At, jt = M(() => {
 		}
 		return e instanceof Blob ? new Uint8Array(await e.arrayBuffer()) : e instanceof Uint8Array ? e : new Uint8Array(e);
 	};
-}), yn, bn, xn, Sn, Cn, wn, Tn, En, Dn, On, kn, An, jn, Mn = M(() => {
+}), yn, bn, xn, Sn, Cn, wn, Tn, En, Dn, On, kn, An, jn, Mn = N(() => {
 	B(), an(), ln(), gn(), en(), nn(), vn(), yn = (e, t) => {
 		U()._OrtInit(e, t) !== 0 && G("Can't initialize onnxruntime.");
 	}, bn = async (e) => {
@@ -2931,18 +2931,18 @@ var kt, At, jt = M(() => {
 		if (!c) throw Error(`cannot run inference. invalid session id: ${e}`);
 		let l = c[0], u = c[1], d = c[2], f = c[3], p = c[4];
 		c[5];
-		let m = t.length, h = r.length, g = 0, _ = [], v = [], y = [], b = [], ee = [], x = o.stackSave(), S = o.stackAlloc(m * s), C = o.stackAlloc(m * s), w = o.stackAlloc(h * s), te = o.stackAlloc(h * s);
+		let m = t.length, h = r.length, g = 0, _ = [], v = [], y = [], b = [], ee = [], x = o.stackSave(), S = o.stackAlloc(m * s), C = o.stackAlloc(m * s), w = o.stackAlloc(h * s), T = o.stackAlloc(h * s);
 		try {
 			[g, _] = rn(a), dt("wasm prepareInputOutputTensor");
 			for (let r = 0; r < m; r++) await On(n[r], v, b, e, u[t[r]], t[r], p);
 			for (let t = 0; t < h; t++) await On(i[t], y, b, e, d[r[t]], m + r[t], p);
 			ft("wasm prepareInputOutputTensor");
 			for (let e = 0; e < m; e++) o.setValue(S + e * s, v[e], "*"), o.setValue(C + e * s, u[t[e]], "*");
-			for (let e = 0; e < h; e++) o.setValue(w + e * s, y[e], "*"), o.setValue(te + e * s, d[r[e]], "*");
+			for (let e = 0; e < h; e++) o.setValue(w + e * s, y[e], "*"), o.setValue(T + e * s, d[r[e]], "*");
 			o.jsepOnRunStart?.(l), o.webnnOnRunStart?.(l);
 			let c;
-			c = await o._OrtRun(l, C, S, m, te, h, w, g), c !== 0 && G("failed to call OrtRun().");
-			let x = [], T = [];
+			c = await o._OrtRun(l, C, S, m, T, h, w, g), c !== 0 && G("failed to call OrtRun().");
+			let x = [], E = [];
 			dt("wasm ProcessOutputTensor");
 			for (let t = 0; t < h; t++) {
 				let n = Number(o.getValue(w + t * s, "*"));
@@ -3011,7 +3011,7 @@ var kt, At, jt = M(() => {
 						]);
 					} else if (_ === "ml-tensor-cpu-output" && g > 0) {
 						let e = o.webnnCreateMLTensorDownloader(d, u)(), t = x.length;
-						l = !0, T.push((async () => {
+						l = !0, E.push((async () => {
 							let r = [t, await e];
 							return o.webnnReleaseTensorId(d), o._OrtReleaseTensor(n), r;
 						})()), x.push([
@@ -3041,7 +3041,7 @@ var kt, At, jt = M(() => {
 				p,
 				!1
 			]));
-			for (let [e, t] of await Promise.all(T)) x[e][2] = t;
+			for (let [e, t] of await Promise.all(E)) x[e][2] = t;
 			return ft("wasm ProcessOutputTensor"), x;
 		} finally {
 			o.webnnOnRunEnd?.(l), o.stackRestore(x), v.forEach((e) => o._OrtReleaseTensor(e)), y.forEach((e) => o._OrtReleaseTensor(e)), b.forEach((e) => o._free(e)), g !== 0 && o._OrtReleaseRunOptions(g), _.forEach((e) => o._free(e));
@@ -3059,7 +3059,7 @@ var kt, At, jt = M(() => {
 		}
 		return t;
 	};
-}), Nn, Z, Pn, Fn, In, Ln, Rn, zn, Bn, Vn, Hn, Un, Wn, Gn, Kn, qn, Jn, Yn, Xn = M(() => {
+}), Nn, Z, Pn, Fn, In, Ln, Rn, zn, Bn, Vn, Hn, Un, Wn, Gn, Kn, qn, Jn, Yn, Xn = N(() => {
 	B(), Mn(), en(), Gt(), Nn = () => !!I.wasm.proxy && typeof document < "u", Pn = !1, Fn = !1, In = !1, zn = /* @__PURE__ */ new Map(), Bn = (e, t) => {
 		let n = zn.get(e);
 		n ? n.push(t) : zn.set(e, [t]);
@@ -3184,7 +3184,7 @@ var kt, At, jt = M(() => {
 		});
 		An(e);
 	};
-}), Zn, Qn, $n, er = M(() => {
+}), Zn, Qn, $n, er = N(() => {
 	B(), Xn(), gn(), St(), vn(), Zn = (e, t) => {
 		switch (e.location) {
 			case "cpu": return [
@@ -3209,12 +3209,12 @@ var kt, At, jt = M(() => {
 		}
 	}, Qn = (e) => {
 		switch (e[3]) {
-			case "cpu": return new z(e[0], e[2], e[1]);
+			case "cpu": return new R(e[0], e[2], e[1]);
 			case "gpu-buffer": {
 				let t = e[0];
 				if (!mn(t)) throw Error(`not supported data type: ${t} for deserializing GPU tensor`);
 				let { gpuBuffer: n, download: r, dispose: i } = e[2];
-				return z.fromGpuBuffer(n, {
+				return R.fromGpuBuffer(n, {
 					dataType: t,
 					dims: e[1],
 					download: r,
@@ -3225,7 +3225,7 @@ var kt, At, jt = M(() => {
 				let t = e[0];
 				if (!X(t)) throw Error(`not supported data type: ${t} for deserializing MLTensor tensor`);
 				let { mlTensor: n, download: r, dispose: i } = e[2];
-				return z.fromMLTensor(n, {
+				return R.fromMLTensor(n, {
 					dataType: t,
 					dims: e[1],
 					download: r,
@@ -3239,7 +3239,7 @@ var kt, At, jt = M(() => {
 			return Gn(await _n(e));
 		}
 		async loadModel(e, t) {
-			lt();
+			z();
 			let n;
 			n = typeof e == "string" ? await this.fetchModelAndCopyToWasmMemory(e) : e, [this.sessionId, this.inputNames, this.outputNames, this.inputMetadata, this.outputMetadata] = await Kn(n, t), ut();
 		}
@@ -3247,7 +3247,7 @@ var kt, At, jt = M(() => {
 			return qn(this.sessionId);
 		}
 		async run(e, t, n) {
-			lt();
+			z();
 			let r = [], i = [];
 			Object.entries(e).forEach((e) => {
 				let t = e[0], n = e[1], a = this.inputNames.indexOf(t);
@@ -3270,19 +3270,19 @@ var kt, At, jt = M(() => {
 		}
 	};
 }), tr = {};
-ke(tr, {
+Oe(tr, {
 	OnnxruntimeWebAssemblyBackend: () => rr,
 	initializeFlags: () => nr,
 	wasmBackend: () => ir
 });
-var nr, rr, ir, ar = M(() => {
+var nr, rr, ir, ar = N(() => {
 	B(), Xn(), er(), nr = () => {
 		(typeof I.wasm.initTimeout != "number" || I.wasm.initTimeout < 0) && (I.wasm.initTimeout = 0);
 		let e = I.wasm.simd;
 		if (typeof e != "boolean" && e !== void 0 && e !== "fixed" && e !== "relaxed" && (console.warn(`Property "env.wasm.simd" is set to unknown value "${e}". Reset it to \`false\` and ignore SIMD feature checking.`), I.wasm.simd = !1), typeof I.wasm.proxy != "boolean" && (I.wasm.proxy = !1), typeof I.wasm.trace != "boolean" && (I.wasm.trace = !1), typeof I.wasm.numThreads != "number" || !Number.isInteger(I.wasm.numThreads) || I.wasm.numThreads <= 0) {
 			if (typeof self < "u" && !self.crossOriginIsolated) I.wasm.numThreads = 1;
 			else {
-				let e = typeof navigator > "u" ? j("node:os").cpus().length : navigator.hardwareConcurrency;
+				let e = typeof navigator > "u" ? M("node:os").cpus().length : navigator.hardwareConcurrency;
 				I.wasm.numThreads = Math.min(4, Math.ceil((e || 1) / 2));
 			}
 		}
@@ -3299,7 +3299,7 @@ var nr, rr, ir, ar = M(() => {
 B(), B(), B();
 var or = "1.30.0";
 {
-	let e = (ar(), je(tr)).wasmBackend;
+	let e = (ar(), Ae(tr)).wasmBackend;
 	Me("cpu", e, 10), Me("wasm", e, 10);
 }
 Object.defineProperty(I.versions, "web", {
@@ -3325,51 +3325,134 @@ async function cr(e, t, n) {
 	return {
 		outputs: r.outputNames,
 		async run(e, t, n) {
-			let i = t instanceof Float32Array ? "float32" : "uint8", a = new z(i, t, n);
+			let i = t instanceof Float32Array ? "float32" : "uint8", a = new R(i, t, n);
 			return await r.run({ [e]: a });
 		},
 		close: () => r.release()
 	};
 }
+var lr = {
+	version: "0.1.0",
+	schema: 2,
+	uncertain: "uncertain",
+	colors: {
+		neutral: "#a0a0a0",
+		happy: "#f0e442",
+		surprise: "#e69f00",
+		sad: "#0072b2",
+		angry: "#d55e00",
+		disgust: "#009e73",
+		fear: "#cc79a7",
+		contempt: "#56b4e9"
+	},
+	ratings: {
+		neutral: [0, 0],
+		happy: [.76, .48],
+		surprise: [.4, .67],
+		sad: [-.63, -.27],
+		angry: [-.51, .59],
+		disgust: [-.6, .35],
+		fear: [-.64, .6],
+		contempt: [-.6, .35]
+	},
+	folds: { contempt: "disgust" }
+}, ur = .9, dr = "neutral", fr = [
+	"expressiveness",
+	"valence",
+	"arousal"
+];
+function pr(e, t) {
+	if (e == null) return null;
+	let { coverages: n, by_emotion: r, intervals: i } = e, a = n.every((e, t) => !t || e > n[t - 1]);
+	if (!n.length || !a || r.length !== n.length) throw TypeError("coverages");
+	if (r.some((e) => e.length !== t)) throw TypeError("thresholds of emotions");
+	for (let { at: e, low: t, high: n } of Object.values(i)) if (!e.length || e.length !== t.length || e.length !== n.length) throw TypeError("intervals");
+	return {
+		coverages: n,
+		by_emotion: r,
+		intervals: i
+	};
+}
+function mr(e, t, n, r, i, a) {
+	let o = {};
+	if (r && (o.emotion_set = e.map((e, n) => ({
+		name: e,
+		k: n,
+		value: t[n]
+	})).filter(({ k: e, value: t }) => e === n || t >= hr(r, e)).sort((e, t) => t.value - e.value).map(({ name: e }) => e)), !i || !a) return o;
+	for (let t of fr) {
+		let n = a.intervals[t], r = n && gr(t, e, i);
+		n && r != null && (o[t] = {
+			value: r,
+			low: Math.min(r, _r(r, n.at, n.low)),
+			high: Math.max(r, _r(r, n.at, n.high))
+		});
+	}
+	return o;
+}
+function hr({ coverages: e, by_emotion: t }, n) {
+	return _r(ur, e, t.map((e) => e[n]));
+}
+function gr(e, t, n) {
+	if (e === "expressiveness") {
+		let e = t.indexOf(dr);
+		return e < 0 ? null : 1 - n[e];
+	}
+	let r = lr.ratings, i = 0;
+	for (let [a, o] of t.entries()) {
+		let t = r[o];
+		if (!t) return null;
+		i += n[a] * t[e === "valence" ? 0 : 1];
+	}
+	return Math.fround(i);
+}
+function _r(e, t, n) {
+	let r = t.findIndex((t) => t >= e);
+	if (r < 0) return n[n.length - 1];
+	if (r === 0) return n[0];
+	let i = (e - t[r - 1]) / (t[r] - t[r - 1]);
+	return n[r - 1] + i * (n[r] - n[r - 1]);
+}
 // src/bundle.ts
-var lr = 1, ur = 16;
-function dr(e, t) {
+var vr = 1, yr = 16;
+function br(e, t) {
 	if (e === null) throw new i(`${t} is a network, but not one of mien's: it has no metadata of mien's in it, so labels and preprocessing are unknown. Export it with \`mien train\` or \`mien export\`, see docs/bundle-format.md`);
 	try {
 		let n = JSON.parse(e);
 		if (n.kind !== void 0) throw new i(`${t}: expected a bundle that reads faces, got one of the kind ${n.kind}`);
 		let r = n.format_version;
 		if (!Number.isInteger(r) || r < 1) throw TypeError(`format_version ${r}`);
-		if (r > lr) throw new i(`${t} is a bundle of format version ${r}; this mien reads up to ${lr}. Use a newer mien`);
+		if (r > vr) throw new i(`${t} is a bundle of format version ${r}; this mien reads up to ${vr}. Use a newer mien`);
 		let a = n.heads.map((e) => ({
 			name: String(e.name),
 			labels: e.labels.map(String),
-			temperature: fr(e.temperature),
-			shareTemperature: e.share_temperature === null ? null : fr(e.share_temperature)
+			temperature: xr(e.temperature),
+			shareTemperature: e.share_temperature === null ? null : xr(e.share_temperature),
+			uncertainty: pr(e.uncertainty, e.labels.length)
 		})), o = new Set(a.map(({ name: e }) => e));
 		if (!o.size || o.size < a.length) throw TypeError(`heads ${[...o].join(", ")}`);
 		return {
 			name: String(n.name),
 			heads: a,
-			input: ce(n.input),
+			input: se(n.input),
 			card: { ...n.card }
 		};
 	} catch (e) {
-		throw e instanceof i ? e : new i(`${t}: expected mien's metadata of format version ${lr}, got something damaged (${String(e)}). Download or export the bundle again`);
+		throw e instanceof i ? e : new i(`${t}: expected mien's metadata of format version ${vr}, got something damaged (${String(e)}). Download or export the bundle again`);
 	}
 }
-function fr(e) {
+function xr(e) {
 	if (typeof e != "number" || !Number.isFinite(e) || e <= 0) throw TypeError(`temperature ${String(e)}`);
 	return e;
 }
-var pr = class e {
+var Sr = class e {
 	metadata;
 	session;
 	constructor(e, t) {
 		this.metadata = e, this.session = t;
 	}
 	static async open(t, n) {
-		let r = dr(A(t), n), a = new e(r, await cr(t, n, !0)), o = await a.logits([/* @__PURE__ */ new Uint8Array(2304)]);
+		let r = br(j(t), n), a = new e(r, await cr(t, n, !0)), o = await a.logits([/* @__PURE__ */ new Uint8Array(2304)]);
 		for (let { name: e, labels: t } of r.heads) {
 			let r = o[e]?.[0];
 			if (r?.length !== t.length || r.some((e) => !Number.isFinite(e))) throw new i(`${n}: head ${e} should give ${t.length} finite numbers a face, gave ${r ? String(r) : "nothing"}. Export it again`);
@@ -3395,8 +3478,8 @@ var pr = class e {
 	}
 	async run(e, t) {
 		let { heads: n, input: r } = this.metadata, i = Object.fromEntries(n.map(({ name: e }) => [e, []]));
-		for (let a = 0; a < e.length; a += ur) {
-			let o = e.slice(a, a + ur), s = le(o, r, t), c = await this.session.run("faces", s, [
+		for (let a = 0; a < e.length; a += yr) {
+			let o = e.slice(a, a + yr), s = ce(o, r, t), c = await this.session.run("faces", s, [
 				o.length,
 				1,
 				r.size,
@@ -3413,35 +3496,35 @@ var pr = class e {
 		return this.session.close();
 	}
 };
-function mr(e, t) {
+function Cr(e, t) {
 	let n = e.map((e) => e / t), r = Math.max(...n), i = n.map((e) => Math.exp(e - r)), a = i.reduce((e, t) => e + t, 0);
 	return i.map((e) => Math.fround(e / a));
 }
 // src/detection/detections.ts
-var { max: hr, min: gr, sqrt: _r } = Math;
-function vr([e, t, n, r]) {
+var { max: wr, min: Tr, sqrt: Er } = Math;
+function Dr([e, t, n, r]) {
 	return (n - e) * (r - t);
 }
-function yr(e) {
-	return _r(vr(e));
+function Or(e) {
+	return Er(Dr(e));
 }
-function br(e, t) {
-	let n = gr(e[2], t[2]) - hr(e[0], t[0]), r = gr(e[3], t[3]) - hr(e[1], t[1]);
-	return hr(0, n) * hr(0, r);
+function kr(e, t) {
+	let n = Tr(e[2], t[2]) - wr(e[0], t[0]), r = Tr(e[3], t[3]) - wr(e[1], t[1]);
+	return wr(0, n) * wr(0, r);
 }
-function xr(e, t) {
+function Ar(e, t) {
 	let n = [...e].sort((e, t) => t.score - e.score), r = [];
 	for (; n.length;) {
 		let [e, ...i] = n;
 		r.push(e), n = i.filter(({ box: n }) => {
-			let r = br(e.box, n);
-			return r / (vr(e.box) + vr(n) - r) <= t;
+			let r = kr(e.box, n);
+			return r / (Dr(e.box) + Dr(n) - r) <= t;
 		});
 	}
 	return r;
 }
-function Sr(e, t, n) {
-	let r = (e, t) => hr(0, gr(t, e));
+function jr(e, t, n) {
+	let r = (e, t) => wr(0, Tr(t, e));
 	return e.map((e) => {
 		let [i, a, o, s] = e.box, c = [
 			r(i, t),
@@ -3455,17 +3538,17 @@ function Sr(e, t, n) {
 		};
 	}).filter(({ box: e }) => e[2] > e[0] && e[3] > e[1]);
 }
-function Cr(e, t) {
-	return e.filter(({ box: e }) => gr(e[2] - e[0], e[3] - e[1]) >= t).sort((e, t) => vr(t.box) - vr(e.box));
+function Mr(e, t) {
+	return e.filter(({ box: e }) => Tr(e[2] - e[0], e[3] - e[1]) >= t).sort((e, t) => Dr(t.box) - Dr(e.box));
 }
 // src/detection/mien-face.ts
-var { exp: wr, log: Tr, max: Er, min: Dr } = Math, Or = 1, kr = "face-finder", Ar = 16, jr = 160, Mr = 24, Nr = 1.25, Pr = 192, Fr = .12, Ir = .75, Lr = .5, Rr = .3, zr = 5;
-function Br(e, t) {
+var { exp: Nr, log: Pr, max: Fr, min: Ir } = Math, Lr = 1, Rr = "face-finder", zr = 16, Br = 160, Vr = 24, Hr = 1.25, Ur = 192, Wr = .12, Gr = .75, Kr = .5, qr = .3, Jr = 5;
+function Yr(e, t) {
 	if (e === null) throw new i(`${t} is a network, but not a face detector of mien's: it has no metadata in it`);
 	try {
 		let n = JSON.parse(e);
-		if (n.kind !== kr) throw new i(`${t}: expected a bundle of a face detector, got one of another kind`);
-		if (Number(n.format_version) > Or) throw new i(`${t} is a face detector of format version ${Number(n.format_version)}; this mien reads up to ${Or}. Use a newer mien`);
+		if (n.kind !== Rr) throw new i(`${t}: expected a bundle of a face detector, got one of another kind`);
+		if (Number(n.format_version) > Lr) throw new i(`${t} is a face detector of format version ${Number(n.format_version)}; this mien reads up to ${Lr}. Use a newer mien`);
 		let r = (e) => {
 			if (!Number.isFinite(n[e])) throw TypeError(e);
 			return n[e];
@@ -3481,19 +3564,19 @@ function Br(e, t) {
 		throw e instanceof i ? e : new i(`${t}: expected the metadata of a face detector, got something damaged (${String(e)}). Export it again`);
 	}
 }
-var Vr = class {
+var Xr = class {
 	session;
 	metadata;
 	constructor(e, t, n) {
-		this.session = e, this.metadata = Br(t, n);
+		this.session = e, this.metadata = Yr(t, n);
 	}
 	async detect(e, t) {
-		let n = t.threshold ?? this.metadata.threshold, r = Er(e.width, e.height), i = (t, r) => this.look(e, t, r, Dr(n, Rr)), a = await i(t.size, 0), o = this.secondWanted(a, r, t), s = a;
+		let n = t.threshold ?? this.metadata.threshold, r = Fr(e.width, e.height), i = (t, r) => this.look(e, t, r, Ir(n, qr)), a = await i(t.size, 0), o = this.secondWanted(a, r, t), s = a;
 		if (this.fineWanted(a, r, t)) {
-			let e = await i(2 * t.size, 0), n = Dr(1, 2 * t.size / r);
-			s = this.merged(a, e.filter(({ box: e }) => yr(e) * n < jr));
+			let e = await i(2 * t.size, 0), n = Ir(1, 2 * t.size / r);
+			s = this.merged(a, e.filter(({ box: e }) => Or(e) * n < Br));
 		}
-		return o && (s = this.joined(s, await i(Pr, Fr), Dr(1, t.size / r))), Sr(s.filter(({ score: e }) => e >= n), e.width, e.height);
+		return o && (s = this.joined(s, await i(Ur, Wr), Ir(1, t.size / r))), jr(s.filter(({ score: e }) => e >= n), e.width, e.height);
 	}
 	async warmUp() {
 		await this.session.run("picture", /* @__PURE__ */ new Uint8Array(49152), [
@@ -3504,38 +3587,38 @@ var Vr = class {
 		]);
 	}
 	fineWanted(e, t, { size: n, fineLook: r }) {
-		return r === "never" || t < Nr * n ? !1 : r === "always" || e.some(({ box: e, score: r }) => yr(e) * n / t < Mr && r >= Rr);
+		return r === "never" || t < Hr * n ? !1 : r === "always" || e.some(({ box: e, score: r }) => Or(e) * n / t < Vr && r >= qr);
 	}
 	secondWanted(e, t, { size: n, secondLook: r }) {
-		let i = e.filter(({ score: e }) => e >= Rr).map(({ box: e }) => yr(e) * Dr(1, n / t));
-		return r !== "needed" || !i.length ? r !== "never" : Er(...i) >= jr;
+		let i = e.filter(({ score: e }) => e >= qr).map(({ box: e }) => Or(e) * Ir(1, n / t));
+		return r !== "needed" || !i.length ? r !== "never" : Fr(...i) >= Br;
 	}
 	merged(e, t) {
-		return xr([...e, ...t], this.metadata.overlap);
+		return Ar([...e, ...t], this.metadata.overlap);
 	}
 	joined(e, t, n) {
-		let r = t.filter(({ box: e }) => yr(e) * n >= jr / 2), i = (e) => r.some((t) => br(e.box, t.box) / Er(vr(e.box), 1e-9) > Ir && t.score >= Dr(e.score, Lr)), a = e.filter((e) => !i(e) && yr(e.box) * n < jr);
+		let r = t.filter(({ box: e }) => Or(e) * n >= Br / 2), i = (e) => r.some((t) => kr(e.box, t.box) / Fr(Dr(e.box), 1e-9) > Gr && t.score >= Ir(e.score, Kr)), a = e.filter((e) => !i(e) && Or(e.box) * n < Br);
 		return this.merged(a, r);
 	}
 	async look(e, t, n, r) {
-		let i = Er(e.width, e.height), a = Dr(1, t / (i * (1 + 2 * n))), o = Er(1, _(e.width * a)), s = Er(1, _(e.height * a)), c = _(n * i * a), l = Hr(a < 1 ? d(e, o, s, 3) : e, c), u = await this.session.run("picture", l.data, [
+		let i = Fr(e.width, e.height), a = Ir(1, t / (i * (1 + 2 * n))), o = Fr(1, _(e.width * a)), s = Fr(1, _(e.height * a)), c = _(n * i * a), l = Zr(a < 1 ? d(e, o, s, 3) : e, c), u = await this.session.run("picture", l.data, [
 			1,
 			l.height,
 			l.width,
 			3
 		]), f = this.session.outputs, p = this.metadata.strides.flatMap((e, t) => this.decode(u[f[t]], e, r)), m = e.width / o, h = e.height / s;
-		return xr(p, this.metadata.overlap).map(({ box: e, score: t, landmarks: n }) => ({
+		return Ar(p, this.metadata.overlap).map(({ box: e, score: t, landmarks: n }) => ({
 			box: e.map((e, t) => (e - c) * (t % 2 ? h : m)),
 			score: t,
 			landmarks: n && n.map(([e, t]) => [(e - c) * m, (t - c) * h])
 		}));
 	}
 	decode({ data: e, dims: t }, n, r) {
-		let [, , i, a] = t, { scoreScale: o, scoreShift: s } = this.metadata, c = Tr(r / (1 - r)) - s, l = i * a, u = [];
+		let [, , i, a] = t, { scoreScale: o, scoreShift: s } = this.metadata, c = Pr(r / (1 - r)) - s, l = i * a, u = [];
 		for (let t = 0; t < l; t++) {
 			if (e[t] * o < c) continue;
-			let r = (n) => e[n * l + t], i = t % a + .5, d = Math.floor(t / a) + .5, [f, p] = [i + r(1), d + r(2)], [m, h] = [wr(Dr(6, r(3))) / 2, wr(Dr(6, r(4))) / 2], g = Er(-30, Dr(30, r(0) * o + s)), _ = [];
-			for (let e = 0; e < zr; e++) _.push([(i + r(5 + 2 * e)) * n, (d + r(6 + 2 * e)) * n]);
+			let r = (n) => e[n * l + t], i = t % a + .5, d = Math.floor(t / a) + .5, [f, p] = [i + r(1), d + r(2)], [m, h] = [Nr(Ir(6, r(3))) / 2, Nr(Ir(6, r(4))) / 2], g = Fr(-30, Ir(30, r(0) * o + s)), _ = [];
+			for (let e = 0; e < Jr; e++) _.push([(i + r(5 + 2 * e)) * n, (d + r(6 + 2 * e)) * n]);
 			u.push({
 				box: [
 					f - m,
@@ -3543,15 +3626,15 @@ var Vr = class {
 					f + m,
 					p + h
 				].map((e) => e * n),
-				score: 1 / (1 + wr(-g)),
+				score: 1 / (1 + Nr(-g)),
 				landmarks: _
 			});
 		}
 		return u;
 	}
 };
-function Hr(e, t) {
-	let n = Math.ceil((e.width + 2 * t) / Ar) * Ar, r = Math.ceil((e.height + 2 * t) / Ar) * Ar, { data: i, channels: a } = e;
+function Zr(e, t) {
+	let n = Math.ceil((e.width + 2 * t) / zr) * zr, r = Math.ceil((e.height + 2 * t) / zr) * zr, { data: i, channels: a } = e;
 	if (a === 3 && n === e.width && r === e.height) return e;
 	let o = new Uint8Array(n * r * 3);
 	for (let r = 0; r < e.height; r++) {
@@ -3567,56 +3650,41 @@ function Hr(e, t) {
 	};
 }
 // src/results.ts
-var { schema: Ur, version: Wr, uncertain: Gr, colors: Kr, folds: qr } = {
-	version: "0.1.0",
-	schema: 2,
-	uncertain: "uncertain",
-	colors: {
-		neutral: "#a0a0a0",
-		happy: "#f0e442",
-		surprise: "#e69f00",
-		sad: "#0072b2",
-		angry: "#d55e00",
-		disgust: "#009e73",
-		fear: "#cc79a7",
-		contempt: "#56b4e9"
-	},
-	folds: { contempt: "disgust" }
-};
-function Jr(e, t, n) {
+var { schema: Qr, version: $r, uncertain: ei, colors: ti, folds: ni } = lr;
+function ri(e, t, n) {
 	let r = n.map(() => 0);
 	return e.forEach((e, i) => {
-		let a = t[i], o = n.indexOf(a) >= 0 ? n.indexOf(a) : n.indexOf(qr[a]);
+		let a = t[i], o = n.indexOf(a) >= 0 ? n.indexOf(a) : n.indexOf(ni[a]);
 		o >= 0 && (r[o] += e);
 	}), r;
 }
 // src/tracking/cuts.ts
-var Yr = 64, Xr = 36, Zr = 12, Qr = 7, $r = .78, ei = .7, ti = .15, ni = 25, ri = .02, ii = 2, ai = class {
+var ii = 64, ai = 36, oi = 12, si = 7, ci = .78, li = .7, ui = .15, di = 25, fi = .02, pi = 2, mi = class {
 	last = null;
 	shape = "";
 	similarities = [];
 	brightSince = null;
 	update(e, t) {
-		let n = oi(t), r = `${t.width}x${t.height}`;
+		let n = hi(t), r = `${t.width}x${t.height}`;
 		if (r !== this.shape || !this.last) return this.shape = r, this.last = n, this.similarities = [], !1;
-		if (di(n) < ii) return !1;
-		let i = di(this.last) >= ii ? ci(this.last, n) : 1;
-		return i >= Math.min($r, ei * fi(this.similarities, 1)) ? (this.last = n, this.brightSince = null, this.similarities = [...this.similarities, i].slice(-5), !1) : !this.mayBeFlash(e, n) && (this.last = n, this.brightSince = null, this.similarities = [], !0);
+		if (bi(n) < pi) return !1;
+		let i = bi(this.last) >= pi ? _i(this.last, n) : 1;
+		return i >= Math.min(ci, li * xi(this.similarities, 1)) ? (this.last = n, this.brightSince = null, this.similarities = [...this.similarities, i].slice(-5), !1) : !this.mayBeFlash(e, n) && (this.last = n, this.brightSince = null, this.similarities = [], !0);
 	}
 	mayBeFlash(e, t) {
 		let n = this.last, r = 0, i = 0;
 		return t.forEach((e, t) => {
 			r += e - n[t], e - n[t] < -5 && (i += 1);
-		}), r / t.length < ni || i / t.length > ri ? !1 : (this.brightSince ??= e, e - this.brightSince <= ti);
+		}), r / t.length < di || i / t.length > fi ? !1 : (this.brightSince ??= e, e - this.brightSince <= ui);
 	}
 };
-function oi(e) {
+function hi(e) {
 	let t = Math.max(1, Math.floor(Math.min(e.width, e.height) / 90)), [n, r] = [Math.ceil(e.width / t), Math.ceil(e.height / t)], i = new Uint8Array(n * r * 3), a = 0;
 	for (let o = 0; o < r; o++) {
 		let r = o * t * e.width * e.channels;
 		for (let o = 0; o < n; o++, r += t * e.channels, a += 3) i[a] = e.data[r], i[a + 1] = e.data[r + 1], i[a + 2] = e.data[r + 2];
 	}
-	return n < Yr || r < Xr ? si({
+	return n < ii || r < ai ? gi({
 		data: i,
 		width: n,
 		height: r,
@@ -3626,33 +3694,33 @@ function oi(e) {
 		width: n,
 		height: r,
 		channels: 3
-	}, Yr, Xr)).data;
+	}, ii, ai)).data;
 }
-function si(e) {
+function gi(e) {
 	let t = x(e);
 	return Uint8Array.from({ length: 2304 }, (n, r) => {
-		let i = Math.floor(Math.floor(r / Yr) * e.height / Xr);
-		return t.data[i * e.width + Math.floor(r % Yr * e.width / Yr)];
+		let i = Math.floor(Math.floor(r / ii) * e.height / ai);
+		return t.data[i * e.width + Math.floor(r % ii * e.width / ii)];
 	});
 }
-function ci(e, t) {
+function _i(e, t) {
 	let n = {
-		left: Zr,
-		top: Qr,
+		left: oi,
+		top: si,
 		width: 40,
 		height: 22
 	}, r = {
 		left: 0,
 		top: 0,
-		width: Yr,
-		height: Xr
+		width: ii,
+		height: ai
 	};
-	if (Math.min(di(e), di(t), ui(t, n)) < .001) return 0;
-	let i = li(e, 0, 0, t, r);
-	for (let r = 0; r <= 14; r++) for (let a = 0; a <= 24; a++) i = Math.max(i, li(e, a, r, t, n));
+	if (Math.min(bi(e), bi(t), yi(t, n)) < .001) return 0;
+	let i = vi(e, 0, 0, t, r);
+	for (let r = 0; r <= 14; r++) for (let a = 0; a <= 24; a++) i = Math.max(i, vi(e, a, r, t, n));
 	return i;
 }
-function li(e, t, n, r, i) {
+function vi(e, t, n, r, i) {
 	let { left: a, top: o, width: s, height: c } = i, [l, u, d, f, p] = [
 		0,
 		0,
@@ -3661,7 +3729,7 @@ function li(e, t, n, r, i) {
 		0
 	];
 	for (let i = 0; i < c; i++) {
-		let c = (n + i) * Yr + t, m = c + s, h = (o + i) * Yr + a;
+		let c = (n + i) * ii + t, m = c + s, h = (o + i) * ii + a;
 		for (; c < m;) {
 			let t = e[c++], n = r[h++];
 			l += t, u += n, d += t * t, f += n * n, p += t * n;
@@ -3670,22 +3738,22 @@ function li(e, t, n, r, i) {
 	let m = s * c, h = Math.sqrt((d - l * l / m) * (f - u * u / m));
 	return h > 0 ? (p - l * u / m) / h : 0;
 }
-function ui(e, { left: t, top: n, width: r, height: i }) {
-	let a = Array.from({ length: i }, (e, r) => (n + r) * Yr + t);
-	return di(Uint8Array.from(a.flatMap((t) => [...e.subarray(t, t + r)])));
+function yi(e, { left: t, top: n, width: r, height: i }) {
+	let a = Array.from({ length: i }, (e, r) => (n + r) * ii + t);
+	return bi(Uint8Array.from(a.flatMap((t) => [...e.subarray(t, t + r)])));
 }
-function di(e) {
+function bi(e) {
 	let [t, n] = [0, 0];
 	for (let r of e) t += r, n += r * r;
 	return Math.sqrt(Math.max(0, n / e.length - (t / e.length) ** 2));
 }
-function fi(e, t) {
+function xi(e, t) {
 	if (!e.length) return t;
 	let n = [...e].sort((e, t) => e - t), r = Math.floor(n.length / 2);
 	return n.length % 2 ? n[r] : (n[r - 1] + n[r]) / 2;
 }
 // src/tracking/smoothing.ts
-var pi = class {
+var Si = class {
 	seconds;
 	margin;
 	sums = /* @__PURE__ */ new Map();
@@ -3711,11 +3779,11 @@ var pi = class {
 	}
 };
 // src/tracking/assignment.ts
-function mi(e) {
+function Ci(e) {
 	let t = e.length, n = t ? e[0].length : 0;
 	if (!t || !n) return e.map(() => -1);
 	if (t > n) {
-		let t = mi(e[0].map((t, n) => e.map((e) => e[n])));
+		let t = Ci(e[0].map((t, n) => e.map((e) => e[n])));
 		return e.map((e, n) => t.indexOf(n));
 	}
 	let r = new Float64Array(t + 1), i = new Float64Array(n + 1), a = new Int32Array(n + 1), o = new Int32Array(n + 1);
@@ -3740,7 +3808,7 @@ function mi(e) {
 	return s;
 }
 // src/tracking/tracker.ts
-var { abs: hi, exp: gi, hypot: _i, log: vi, max: Q, min: yi, sqrt: bi } = Math, xi = {
+var { abs: wi, exp: Ti, hypot: Ei, log: Di, max: Q, min: Oi, sqrt: ki } = Math, Ai = {
 	maxGap: 2,
 	reach: .7,
 	reachGain: 2,
@@ -3748,7 +3816,7 @@ var { abs: hi, exp: gi, hypot: _i, log: vi, max: Q, min: yi, sqrt: bi } = Math, 
 	absenceCost: .25,
 	appearanceWeight: .7,
 	minSimilarity: 0
-}, Si = 6, Ci = 1e3, wi = .4, Ti = 2, Ei = 2, Di = class {
+}, ji = 6, Mi = 1e3, Ni = .4, Pi = 2, Fi = 2, Ii = class {
 	number;
 	box;
 	seen;
@@ -3759,30 +3827,30 @@ var { abs: hi, exp: gi, hypot: _i, log: vi, max: Q, min: yi, sqrt: bi } = Math, 
 		this.number = e, this.box = t, this.seen = n, this.appearance = r;
 	}
 	get side() {
-		return bi(Q(1, vr(this.box)));
+		return ki(Q(1, Dr(this.box)));
 	}
 	centreAt(e) {
-		let t = Ti * (1 - gi(-(e - this.seen) / Ti)), [n, r] = ji(this.box);
+		let t = Pi * (1 - Ti(-(e - this.seen) / Pi)), [n, r] = Bi(this.box);
 		return [n + this.velocity[0] * t, r + this.velocity[1] * t];
 	}
 	move(e, t, n) {
 		let r = e - this.seen;
 		if (r > 0) {
-			let [e, n] = [ji(this.box), ji(t)], i = Q(1 - gi(-r / wi), r / (this.known + r));
+			let [e, n] = [Bi(this.box), Bi(t)], i = Q(1 - Ti(-r / Ni), r / (this.known + r));
 			this.velocity = this.velocity.map((t, a) => t + i * ((n[a] - e[a]) / r - t)), this.known += r;
 		}
 		if (n && this.appearance) {
-			let e = 1 - gi(-Q(r, .001) / Ei);
+			let e = 1 - Ti(-Q(r, .001) / Fi);
 			this.appearance = this.appearance.map((t, r) => t + e * (n[r] - t));
 		} else n && (this.appearance = n);
 		this.box = t, this.seen = e;
 	}
-}, Oi = class {
+}, Li = class {
 	options;
 	next;
 	tracks = [];
 	anywhere = !1;
-	constructor(e = xi, t = 1) {
+	constructor(e = Ai, t = 1) {
 		this.options = e, this.next = t;
 	}
 	get numbers() {
@@ -3799,30 +3867,30 @@ var { abs: hi, exp: gi, hypot: _i, log: vi, max: Q, min: yi, sqrt: bi } = Math, 
 		let r = this.tracks.map((r) => t.map((t, i) => this.cost(r, e, t, n?.[i] ?? null)));
 		this.anywhere = !1;
 		let i = t.map(() => -1);
-		return mi(r).forEach((a, o) => {
-			a < 0 || r[o][a] >= Ci || (i[a] = this.tracks[o].number, this.tracks[o].move(e, t[a], n?.[a] ?? null));
+		return Ci(r).forEach((a, o) => {
+			a < 0 || r[o][a] >= Mi || (i[a] = this.tracks[o].number, this.tracks[o].move(e, t[a], n?.[a] ?? null));
 		}), i.forEach((r, a) => {
-			r >= 0 || (i[a] = this.next, this.tracks.push(new Di(this.next, t[a], e, n?.[a] ?? null)), this.next += 1);
+			r >= 0 || (i[a] = this.next, this.tracks.push(new Ii(this.next, t[a], e, n?.[a] ?? null)), this.next += 1);
 		}), i;
 	}
 	cost(e, t, n, r) {
-		let { reach: i, reachGain: a, maxReach: o, absenceCost: s, appearanceWeight: c, minSimilarity: l } = this.options, u = t - e.seen, d = bi(Q(1, vr(n))), [[f, p], [m, h]] = [ji(n), e.centreAt(t)], g = this.anywhere ? 0 : _i(f - m, p - h) / bi(d * e.side), _ = this.anywhere ? 0 : hi(vi(d / e.side));
-		if (g >= yi(i + a * u, o) || _ >= 1) return Ci;
-		let v = g + s * yi(u, 1) + .5 * _;
+		let { reach: i, reachGain: a, maxReach: o, absenceCost: s, appearanceWeight: c, minSimilarity: l } = this.options, u = t - e.seen, d = ki(Q(1, Dr(n))), [[f, p], [m, h]] = [Bi(n), e.centreAt(t)], g = this.anywhere ? 0 : Ei(f - m, p - h) / ki(d * e.side), _ = this.anywhere ? 0 : wi(Di(d / e.side));
+		if (g >= Oi(i + a * u, o) || _ >= 1) return Mi;
+		let v = g + s * Oi(u, 1) + .5 * _;
 		if (r && e.appearance && c) {
-			let t = Mi(r, e.appearance) / Q(1e-6, bi(Mi(e.appearance, e.appearance)));
-			if (t < l && g >= .3) return Ci;
+			let t = Vi(r, e.appearance) / Q(1e-6, ki(Vi(e.appearance, e.appearance)));
+			if (t < l && g >= .3) return Mi;
 			v += c * (1 - t);
 		}
 		return v;
 	}
 };
-function ki(e, [t, n, r, i]) {
-	let { width: a, height: o } = e, s = .25 * (r - t), c = (e, t, n) => Math.trunc(yi(Q(e, t), n)), [l, u] = [c(t - s, 0, a - 1), c(r + s, 1, a)], [f, p] = [c(n - s, 0, o - 1), c(i + 2 * s, 1, o)], m = Ai(e, l, f, Q(u, l + 1) - l, Q(p, f + 1) - f), h = Float32Array.from(d(m, Si, Si, 3).data), g = h.reduce((e, t) => e + t, 0) / h.length, _ = h.map((e) => e - g), v = Q(1e-6, bi(Mi(_, _)));
+function Ri(e, [t, n, r, i]) {
+	let { width: a, height: o } = e, s = .25 * (r - t), c = (e, t, n) => Math.trunc(Oi(Q(e, t), n)), [l, u] = [c(t - s, 0, a - 1), c(r + s, 1, a)], [f, p] = [c(n - s, 0, o - 1), c(i + 2 * s, 1, o)], m = zi(e, l, f, Q(u, l + 1) - l, Q(p, f + 1) - f), h = Float32Array.from(d(m, ji, ji, 3).data), g = h.reduce((e, t) => e + t, 0) / h.length, _ = h.map((e) => e - g), v = Q(1e-6, ki(Vi(_, _)));
 	return _.map((e) => e / v);
 }
-function Ai(e, t, n, r, i) {
-	let [a, o] = [Q(r, Si), Q(i, Si)], s = new Uint8Array(a * o * 3), c = 0;
+function zi(e, t, n, r, i) {
+	let [a, o] = [Q(r, ji), Q(i, ji)], s = new Uint8Array(a * o * 3), c = 0;
 	for (let l = 0; l < o; l++) {
 		let u = (n + Math.floor(l * i / o)) * e.width;
 		for (let n = 0; n < a; n++, c += 3) {
@@ -3837,14 +3905,14 @@ function Ai(e, t, n, r, i) {
 		channels: 3
 	};
 }
-function ji([e, t, n, r]) {
+function Bi([e, t, n, r]) {
 	return [(e + n) / 2, (t + r) / 2];
 }
-function Mi(e, t) {
+function Vi(e, t) {
 	return e.reduce((e, n, r) => e + n * t[r], 0);
 }
 // src/engine.ts
-var Ni = class {
+var Hi = class {
 	bundle;
 	finder;
 	constructor(e, t) {
@@ -3852,8 +3920,8 @@ var Ni = class {
 	}
 	async read(e, t) {
 		let n = this.bundle.head(t.labels), r = await this.find(e, t), i = await this.classify(e, r, n, t), a = r.map((e, r) => {
-			let { probabilities: a, shares: o } = i[r];
-			return Fi(e, n, a, o, Ii(a), t.minConfidence, null);
+			let { probabilities: a, shares: o } = i[r], s = Gi(a);
+			return Wi(e, n, this.bundle.voteHead, a, o, s, t.minConfidence, null);
 		});
 		return {
 			width: e.width,
@@ -3875,44 +3943,44 @@ var Ni = class {
 			landmarks: null
 		}];
 		if (!this.finder) throw new n("detector: expected \"whole\", since no face detector is loaded, got \"mien-face\"");
-		return Cr(await this.finder.detect(e, {
+		return Mr(await this.finder.detect(e, {
 			...t,
 			secondLook: "needed"
 		}), t.minFace);
 	}
 	async classify(e, t, n, r) {
 		if (!t.length) return [];
-		let i = r.detector === "whole", a = t.map(({ box: t, landmarks: n }) => me(e, t, n, i)), o = await this.bundle.logits(a, r.flip), { voteHead: s } = this.bundle;
+		let i = r.detector === "whole", a = t.map(({ box: t, landmarks: n }) => pe(e, t, n, i)), o = await this.bundle.logits(a, r.flip), { voteHead: s } = this.bundle;
 		return a.map((e, t) => ({
-			probabilities: mr(o[n.name][t], n.temperature),
-			shares: s && Jr(mr(o[s.name][t], s.shareTemperature ?? 1), s.labels, n.labels)
+			probabilities: Cr(o[n.name][t], n.temperature),
+			shares: s && ri(Cr(o[s.name][t], s.shareTemperature ?? 1), s.labels, n.labels)
 		}));
 	}
-}, Pi = class {
+}, Ui = class {
 	engine;
 	tracking;
 	tracker;
-	cuts = new ai();
+	cuts = new mi();
 	smoother;
 	labels = "";
 	shape = "";
 	constructor(e, t) {
-		this.engine = e, this.tracking = t, this.tracker = new Oi({
-			...xi,
+		this.engine = e, this.tracking = t, this.tracker = new Li({
+			...Ai,
 			maxGap: t.maxGap
 		}), this.smoother = this.newSmoother();
 	}
 	newSmoother() {
-		return new pi(this.tracking.smoothing, this.tracking.margin);
+		return new Si(this.tracking.smoothing, this.tracking.margin);
 	}
 	async analyze(e, t, n) {
 		let r = this.engine.bundle.head(n.labels);
 		r.name !== this.labels && (this.labels = r.name, this.smoother = this.newSmoother()), this.noticeNewShot(e, t);
-		let i = await this.engine.find(t, n), a = i.map(({ box: e }) => ki(t, e)), o = this.tracker.update(e, i.map(({ box: e }) => e), a);
+		let i = await this.engine.find(t, n), a = i.map(({ box: e }) => Ri(t, e)), o = this.tracker.update(e, i.map(({ box: e }) => e), a);
 		this.smoother.keepOnly(this.tracker.numbers);
 		let s = await this.engine.classify(t, i, r, n), c = i.map((t, i) => {
-			let { probabilities: a, shares: c } = s[i], l = a.length, u = this.smoother.average(e, o[i], [...a, ...c ?? []]), d = u.slice(0, l), f = this.smoother.report(o[i], d), p = c && u.slice(l);
-			return Fi(t, r, d, p, f, n.minConfidence, o[i]);
+			let { probabilities: a, shares: c } = s[i], l = a.length, u = this.smoother.average(e, o[i], [...a, ...c ?? []]), d = u.slice(0, l), f = this.smoother.report(o[i], d), p = c && u.slice(l), { voteHead: m } = this.engine.bundle;
+			return Wi(t, r, m, d, p, f, n.minConfidence, o[i]);
 		});
 		return {
 			width: t.width,
@@ -3927,24 +3995,25 @@ var Ni = class {
 		this.cuts.update(e, t) ? (this.tracker.endAll(), this.smoother.keepOnly(/* @__PURE__ */ new Set())) : this.shape && this.shape !== n && this.tracker.expectAnywhere(), this.shape = n;
 	}
 };
-function Fi({ box: e, score: t, landmarks: n }, { labels: r }, i, a, o, s, c) {
-	let l = i[o];
+function Wi({ box: e, score: t, landmarks: n }, { labels: r, uncertainty: i }, a, o, s, c, l, u) {
+	let d = o[c];
 	return {
 		box: e,
 		score: t,
 		landmarks: n,
-		emotion: l >= s ? r[o] : Gr,
-		confidence: l,
-		vote_share: a && a[o],
-		probabilities: Object.fromEntries(r.map((e, t) => [e, i[t]])),
-		track: c
+		emotion: d >= l ? r[c] : ei,
+		confidence: d,
+		vote_share: s && s[c],
+		probabilities: Object.fromEntries(r.map((e, t) => [e, o[t]])),
+		track: u,
+		...mr(r, o, c, i, s, a?.uncertainty ?? null)
 	};
 }
-function Ii(e) {
+function Gi(e) {
 	return e.indexOf(Math.max(...e));
 }
 // src/fetching.ts
-async function Li(e) {
+async function Ki(e) {
 	let t;
 	try {
 		t = await fetch(e);
@@ -3954,41 +4023,41 @@ async function Li(e) {
 	if (!t.ok) throw new a(`${e}: expected a file, got the status ${t.status}. Copy the package's whole folder \`dist\`, or name the file in load()`);
 	return t.arrayBuffer();
 }
-async function Ri(e) {
+async function qi(e) {
 	let [t, n] = new Uint8Array(e, 0, Math.min(2, e.byteLength));
 	return t !== 31 || n !== 139 ? e : new Response(new Blob([e]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 // src/pixels.ts
-var zi = 16e7, $ = null, Bi = null;
-async function Vi(e, t) {
-	if (e instanceof ImageData) return Ki(e);
-	let n = e instanceof Blob ? await Wi(e, t) : e, i = "copyTo" in n && await Ui(n);
+var Ji = 16e7, $ = null, Yi = null;
+async function Xi(e, t) {
+	if (e instanceof ImageData) return ta(e);
+	let n = e instanceof Blob ? await $i(e, t) : e, i = "copyTo" in n && await Qi(n);
 	if (i) return i;
 	let [a, o] = "displayWidth" in n ? [n.displayWidth, n.displayHeight] : [n.width, n.height];
 	try {
-		if (a * o > 16e7) throw new r(`${t}: expected at most ${zi.toLocaleString("en")} pixels, got ${a} x ${o}. Scale it down first`);
-		return Gi(n, a, o, t);
+		if (a * o > 16e7) throw new r(`${t}: expected at most ${Ji.toLocaleString("en")} pixels, got ${a} x ${o}. Scale it down first`);
+		return ea(n, a, o, t);
 	} finally {
-		n.close(), $ && $.width * $.height > 8e6 && ($ = Bi = null);
+		n.close(), $ && $.width * $.height > 8e6 && ($ = Yi = null);
 	}
 }
-var Hi = /* @__PURE__ */ new Uint8Array();
-async function Ui(e) {
+var Zi = /* @__PURE__ */ new Uint8Array();
+async function Qi(e) {
 	let { visibleRect: t, displayWidth: n, displayHeight: r } = e, i = "rotation" in e && e.rotation !== 0;
 	if (!t || t.width !== n || t.height !== r || i || n * r > 16e7) return null;
 	try {
-		Hi.length !== n * r * 4 && (Hi = new Uint8Array(n * r * 4)), await e.copyTo(Hi, { format: "RGBA" });
+		Zi.length !== n * r * 4 && (Zi = new Uint8Array(n * r * 4)), await e.copyTo(Zi, { format: "RGBA" });
 	} catch {
 		return null;
 	}
 	return e.close(), {
-		data: Hi,
+		data: Zi,
 		width: n,
 		height: r,
 		channels: 4
 	};
 }
-async function Wi(e, t) {
+async function $i(e, t) {
 	if (!e.size) throw new r(`${t}: expected a picture, got an empty file. Copy or download it again`);
 	try {
 		return await createImageBitmap(e, {
@@ -3999,19 +4068,19 @@ async function Wi(e, t) {
 		throw new r(`${t}: expected a picture that this browser reads (JPEG, PNG, WebP, GIF, BMP, AVIF), got ${e.type && !e.type.startsWith("image/") ? `a file of the type ${e.type}` : "something else"} or a damaged file. Convert it, or check the file`);
 	}
 }
-function Gi(e, t, n, i) {
-	if (!$ || !Bi ? ($ = new OffscreenCanvas(t, n), Bi = $.getContext("2d", {
+function ea(e, t, n, i) {
+	if (!$ || !Yi ? ($ = new OffscreenCanvas(t, n), Yi = $.getContext("2d", {
 		willReadFrequently: !0,
 		alpha: !1
-	})) : ($.width !== t || $.height !== n) && ($.width = t, $.height = n), !Bi) throw new r(`${i}: expected a picture that this browser can hold, got ${t} x ${n} pixels`);
-	return Bi.fillStyle = "#fff", Bi.fillRect(0, 0, t, n), Bi.drawImage(e, 0, 0, t, n), {
-		data: Bi.getImageData(0, 0, t, n).data,
+	})) : ($.width !== t || $.height !== n) && ($.width = t, $.height = n), !Yi) throw new r(`${i}: expected a picture that this browser can hold, got ${t} x ${n} pixels`);
+	return Yi.fillStyle = "#fff", Yi.fillRect(0, 0, t, n), Yi.drawImage(e, 0, 0, t, n), {
+		data: Yi.getImageData(0, 0, t, n).data,
 		width: t,
 		height: n,
 		channels: 4
 	};
 }
-function Ki({ data: e, width: t, height: n }) {
+function ta({ data: e, width: t, height: n }) {
 	let r = new Uint8ClampedArray(e);
 	for (let e = 0; e < r.length; e += 4) {
 		let t = r[e + 3];
@@ -4028,15 +4097,15 @@ function Ki({ data: e, width: t, height: n }) {
 	};
 }
 // src/voice/heads.ts
-var qi = ["votes", "intended"], Ji = 1, Yi = "voice";
-function Xi(e, t) {
+var na = ["votes", "intended"], ra = 1, ia = "voice";
+function aa(e, t) {
 	if (e === null) throw new i(`${t} is a network, but not a voice bundle of mien's: it has no metadata in it`);
 	try {
 		let n = JSON.parse(e);
-		if (n.kind !== Yi) throw new i(`${t}: expected a voice bundle, got one of another kind`);
-		if (n.format_version > Ji) throw new i(`${t} is a voice bundle of format version ${n.format_version}; this mien reads up to ${Ji}. Use a newer mien`);
+		if (n.kind !== ia) throw new i(`${t}: expected a voice bundle, got one of another kind`);
+		if (n.format_version > ra) throw new i(`${t} is a voice bundle of format version ${n.format_version}; this mien reads up to ${ra}. Use a newer mien`);
 		let { labels: r, heads: a } = n;
-		for (let e of qi) if ([a[e].factors.length, a[e].offsets.length].some((e) => e !== r.names.length)) throw TypeError(`head ${e}`);
+		for (let e of na) if ([a[e].factors.length, a[e].offsets.length].some((e) => e !== r.names.length)) throw TypeError(`head ${e}`);
 		return {
 			name: n.name,
 			labels: {
@@ -4054,67 +4123,67 @@ function Xi(e, t) {
 		throw e instanceof i ? e : new i(`${t}: expected the metadata of a voice bundle, got something damaged (${String(e)}). Export it again`);
 	}
 }
-var Zi = class e {
+var oa = class e {
 	metadata;
 	session;
 	constructor(e, t) {
 		this.metadata = e, this.session = t;
 	}
 	static async open(t, n) {
-		return new e(Xi(A(t), n), await cr(t, n, !0));
+		return new e(aa(j(t), n), await cr(t, n, !0));
 	}
 	async answer(e, t) {
 		let { shortest: n, heads: r, shareTemperature: i, strength: a } = this.metadata, o = new Float32Array(Math.max(e.length, n));
 		o.set(e);
 		let s = await this.session.run("sound", o, [1, o.length]), c = [...s[t].data], { factors: l, offsets: u } = r[t], [d, f] = a;
 		return {
-			probabilities: mr(c.map((e, t) => l[t] * e + u[t]), 1),
-			voteShares: mr([...s.votes.data], i),
+			probabilities: Cr(c.map((e, t) => l[t] * e + u[t]), 1),
+			voteShares: Cr([...s.votes.data], i),
 			strength: Math.min(1, Math.max(0, s.strength.data[0] * d + f))
 		};
 	}
-}, Qi = null, $i = null, ea = /* @__PURE__ */ new Map(), ta = {
-	start: na,
+}, sa = null, ca = null, la = /* @__PURE__ */ new Map(), ua = {
+	start: da,
 	async read({ picture: e, source: t, options: n }) {
-		return oa(performance.now(), await aa().read(await Vi(e, t), n));
+		return ha(performance.now(), await ma().read(await Xi(e, t), n));
 	},
 	async open({ video: e, tracking: t }) {
-		return ea.set(e, new Pi(aa(), t)), null;
+		return la.set(e, new Ui(ma(), t)), null;
 	},
 	async frame({ video: e, time: t, picture: n, options: r }) {
-		let i = performance.now(), o = ea.get(e);
+		let i = performance.now(), o = la.get(e);
 		if (!o) throw new a("expected a video that is being watched, got one that has been stopped");
-		return oa(i, await o.analyze(t, await Vi(n, "frame"), r));
+		return ha(i, await o.analyze(t, await Xi(n, "frame"), r));
 	},
 	async end({ video: e }) {
-		return ea.delete(e), null;
+		return la.delete(e), null;
 	},
 	async voice({ file: e }) {
-		aa();
+		ma();
 		let t = typeof e == "string" ? e : "the voice model";
-		$i = await Zi.open(new Uint8Array(await ra(e)), t);
-		let { labels: n, rate: r, window: i } = $i.metadata;
+		ca = await oa.open(new Uint8Array(await fa(e)), t);
+		let { labels: n, rate: r, window: i } = ca.metadata;
 		return {
-			name: $i.metadata.name,
+			name: ca.metadata.name,
 			labels: n,
 			rate: r,
 			window: i
 		};
 	},
 	async hear({ sound: e, head: t }) {
-		if (!$i) throw new a("expected a loaded voice model, got a request before it was loaded");
-		return $i.answer(e, t);
+		if (!ca) throw new a("expected a loaded voice model, got a request before it was loaded");
+		return ca.answer(e, t);
 	}
 };
-async function na({ runtime: e, model: t, modelName: n, finder: r, threads: i }) {
+async function da({ runtime: e, model: t, modelName: n, finder: r, threads: i }) {
 	let a = [
-		Li(e).then(Ri),
-		ra(t),
-		r === null ? Promise.resolve(null) : ra(r)
+		Ki(e).then(qi),
+		fa(t),
+		r === null ? Promise.resolve(null) : fa(r)
 	], [o, s, c] = await Promise.all(a);
 	sr(o, i);
-	let l = c && await ia(new Uint8Array(c), r), u = await pr.open(new Uint8Array(s), n);
-	Qi = new Ni(u, l);
+	let l = c && await pa(new Uint8Array(c), r), u = await Sr.open(new Uint8Array(s), n);
+	sa = new Hi(u, l);
 	let { name: d, heads: f, card: p } = u.metadata;
 	return {
 		name: d,
@@ -4126,27 +4195,27 @@ async function na({ runtime: e, model: t, modelName: n, finder: r, threads: i })
 		card: p
 	};
 }
-async function ra(e) {
-	return typeof e == "string" ? Li(e) : e;
+async function fa(e) {
+	return typeof e == "string" ? Ki(e) : e;
 }
-async function ia(e, t) {
-	let n = typeof t == "string" ? "mien-face" : "the face detector", r = new Vr(await cr(e, n, !1), A(e), n);
+async function pa(e, t) {
+	let n = typeof t == "string" ? "mien-face" : "the face detector", r = new Xr(await cr(e, n, !1), j(e), n);
 	return await r.warmUp(), r;
 }
-function aa() {
-	if (!Qi) throw new a("expected a loaded model, got a request before load() had ended");
-	return Qi;
+function ma() {
+	if (!sa) throw new a("expected a loaded model, got a request before load() had ended");
+	return sa;
 }
-function oa(e, t) {
+function ha(e, t) {
 	return {
 		...t,
 		milliseconds: performance.now() - e
 	};
 }
-var sa = Promise.resolve();
-async function ca({ id: e, name: t, values: n }) {
+var ga = Promise.resolve();
+async function _a({ id: e, name: t, values: n }) {
 	try {
-		let r = await ta[t](n);
+		let r = await ua[t](n);
 		postMessage({
 			id: e,
 			result: r
@@ -4159,5 +4228,5 @@ async function ca({ id: e, name: t, values: n }) {
 	}
 }
 self.name.startsWith("em-pthread") || (self.onmessage = ({ data: e }) => {
-	sa = sa.then(() => ca(e));
+	ga = ga.then(() => _a(e));
 });
