@@ -170,7 +170,8 @@ def calibration() -> dict[str, Any]:
 def uncertain() -> list[dict[str, Any]]:
     """Emotion sets and numbers of votes of the made-up probabilities, by the released bundle's head of votes."""
     head = Bundle.load("mien-nano").vote_head
-    assert head is not None and head.uncertainty is not None
+    assert head is not None
+    assert head.uncertainty is not None
     probabilities = np.array(calibration()["probabilities"], np.float32)
     sets = head.uncertainty.sets(probabilities, 0.9)
     found = []

@@ -28,13 +28,24 @@ export const stem = (name) => name.replace(/\.[^.]*$/, "") || "mien";
 
 const cell = (value) => (/[",\n\r]/.test(value ?? "") ? `"${value.replaceAll('"', '""')}"` : (value ?? ""));
 
+const NUMBERS = ["expressiveness", "valence", "arousal"]; // that are derived from votes, each with an interval
+
+/** What is known of a face's uncertainty, as columns; empty where the model does not know it. */
+function uncertainty(face) {
+  const numbers = NUMBERS.flatMap((name) => ["value", "low", "high"].map((part) => face[name]?.[part]));
+  return [face.emotion_set?.join("|"), ...numbers];
+}
+
 /** One line per face, as `mien predict --csv` writes them. */
 export function csvOf({ labels, images }) {
-  const columns = ["source", "face", "left", "top", "right", "bottom", "score", "emotion", "confidence", "vote_share", ...labels.emotions];
+  const columns = [
+    "source", "face", "left", "top", "right", "bottom", "score", "emotion", "confidence", "vote_share", ...labels.emotions,
+    "emotion_set", ...NUMBERS.flatMap((name) => [name, `${name}_low`, `${name}_high`]),
+  ];
   const rows = images.flatMap(({ source, faces }) =>
     faces.map((face, number) => [
       source, number, ...face.box, face.score, face.emotion, face.confidence, face.vote_share,
-      ...labels.emotions.map((emotion) => face.probabilities[emotion]),
+      ...labels.emotions.map((emotion) => face.probabilities[emotion]), ...uncertainty(face),
     ]),
   );
   const text = [columns, ...rows].map((row) => row.map((value) => cell(typeof value === "number" ? String(value) : value)).join(",")).join("\n");
