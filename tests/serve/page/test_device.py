@@ -187,6 +187,23 @@ def test_what_is_unsure_is_counted_apart_and_has_its_runner_up(page: Any) -> Non
     assert found == ["sad or neutral", True, "unclear", [30, 60, 0, 50]]
 
 
+def test_a_face_names_the_emotions_of_its_set(page: Any) -> None:
+    shown = page.evaluate(
+        """async () => {
+            const { FacesView } = await import("./static/js/faces.js");
+            const list = document.createElement("ul");
+            const view = new FacesView(document.createElement("div"), list);
+            const face = { box: [0, 0, 9, 9], score: 1, track: null, vote_share: 0.4, emotion: "sad", confidence: 0.6,
+                probabilities: { sad: 0.6, neutral: 0.4 }, emotion_set: ["sad", "neutral"] };
+            view.show({ width: 20, height: 20, faces: [face] });
+            const several = list.querySelector(".others").textContent;
+            view.show({ width: 20, height: 20, faces: [{ ...face, emotion_set: ["sad"] }] });
+            return [several, list.querySelector(".others").hidden];
+        }"""
+    )
+    assert shown == ["In nine of ten cases it is one of these: sad, neutral.", True]
+
+
 def test_the_faces_with_the_keyboard_alone(page: Any) -> None:
     sample(page)
     page.locator("#picture .face > button").first.focus()

@@ -22,7 +22,8 @@ class Card {
     this.rest = h("li", { className: "rest" });
     this.fold = view.fold;
     this.seen = h("p", { className: "seen" });
-    this.element = h("li", { className: "face" }, this.button, this.bars, this.seen);
+    this.others = h("p", { className: "others" });
+    this.element = h("li", { className: "face" }, this.button, this.bars, this.seen, this.others);
     this.element.addEventListener("pointerenter", () => view.light(key));
     this.element.addEventListener("pointerleave", () => view.light(null));
     this.rows = new Map();
@@ -44,6 +45,9 @@ class Card {
     const folded = this.fold ? emotions.filter(([, share]) => share < LEAST).map(([emotion]) => emotion) : [];
     this.rest.hidden = !folded.length;
     this.rest.textContent = t("under 1 %: {names}", { names: folded.map((emotion) => t(emotion)).join(", ") });
+    const others = face.emotion_set?.length > 1 ? face.emotion_set : null;
+    this.others.hidden = !others;
+    if (others) this.others.textContent = t("In nine of ten cases it is one of these: {names}.", { names: others.map((emotion) => t(emotion)).join(", ") });
     this.seen.hidden = face.vote_share === null;
     this.seen.textContent = t("About {count} of 100 people would say “{emotion}”.", { count: Math.round(100 * (face.vote_share ?? 0)), emotion: t(likeliest(face)) });
   }
