@@ -187,6 +187,18 @@ def test_what_is_unsure_is_counted_apart_and_has_its_runner_up(page: Any) -> Non
     assert found == ["sad or neutral", True, "unclear", [30, 60, 0, 50]]
 
 
+def test_a_screen_reader_is_told_the_results_once(page: Any) -> None:
+    choose(page, "picture", COLLINS)
+    expect(page.locator("#picture .face")).to_have_count(1)
+    tree = page.locator("#picture .work").aria_snapshot()
+    told = tree[tree.index("complementary") :]
+    assert re.search(r"status: 1 face", told)
+    assert re.search(r'button "Face 1 happy \d+ %" \[expanded\]', told)
+    assert re.search(r"listitem: happy \d+ %", told)
+    assert "people would say “happy”" in told
+    assert len(re.findall(r'button "[Ff]ace 1', tree)) == 1  # the box is no second button for the same
+
+
 def test_a_face_names_the_emotions_of_its_set(page: Any) -> None:
     shown = page.evaluate(
         """async () => {

@@ -86,6 +86,7 @@ export class FacesView {
     this.overlay = overlay;
     this.list = list;
     this.fold = fold;
+    if (list) overlay.setAttribute("aria-hidden", "true"); // the cards tell the same
     list?.addEventListener("keydown", (event) => this.#walk(event));
   }
 
