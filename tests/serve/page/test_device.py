@@ -25,6 +25,7 @@ from helpers.page_driver import (
     page_of,
 )
 from helpers.page_driver import chromium as start_chromium
+from helpers.paths import EXAMPLES
 from mien.labels import FERPLUS
 
 pytestmark = pytest.mark.browser
@@ -246,6 +247,18 @@ def test_states_are_accessible_and_fit(browser: Any, server: Server, size: tuple
         if scheme == "forced":
             bar = page.locator("#picture .face.open .bars li:visible b").first
             assert bar.evaluate("bar => getComputedStyle(bar).backgroundColor") == "rgb(240, 228, 66)"
+
+
+def test_small_faces_on_a_phone_are_not_covered_by_numbers(browser: Any, server: Server) -> None:
+    with page_of(browser, server, engine="device", size=PHONE, has_touch=True) as page:
+        choose(page, "picture", EXAMPLES / "contact_sheet.jpg")
+        expect(page.locator("#picture .overlay button")).to_have_count(9)
+        boxes = page.locator("#picture .overlay button").all()
+        tiny = [box for box in boxes if box.bounding_box()["width"] < 24]
+        assert tiny
+        assert not any(box.locator(".tag").is_visible() for box in tiny)
+        page.locator("#picture .face > button").last.tap()  # whoever is chosen has a caption
+        expect(page.locator("#picture .overlay [aria-pressed=true] .tag")).to_be_visible()
 
 
 def test_the_picture_stays_in_view_while_the_faces_scroll(browser: Any, server: Server) -> None:

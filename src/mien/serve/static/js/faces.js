@@ -5,6 +5,7 @@ import { likeliest, nameOf, paint, paintFace, titleOf } from "./emotions.js";
 import { t } from "./words.js";
 
 const NARROW = 56; // pixels on the screen; on smaller boxes the tag shows only when asked for
+const TINY = 24; // on smaller ones not even the number shows, which would cover other faces
 const LEAST = 0.005; // probabilities below are folded into one line, where lines are folded
 const PORTRAIT = 96; // pixels of a portrait's side, twice as many as it is shown with
 
@@ -160,6 +161,7 @@ export class FacesView {
       height: `${(100 * (within(bottom, height) - y)) / height}%`,
     });
     box.element.classList.toggle("narrow", (right - left) * screen < NARROW);
+    box.element.classList.toggle("tiny", (right - left) * screen < TINY);
     box.tag.classList.toggle("below", top * screen < 24);
     box.tag.classList.toggle("leftward", (width - left) * screen < 140);
     box.tag.replaceChildren(...(face.number && alone > 1 ? [h("b", { textContent: face.number }), " "] : []), h("span", { textContent: titleOf(face) }));
