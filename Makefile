@@ -6,7 +6,9 @@ FEDERATED := .venv-federated
 INSTALL := -m pip install --quiet --disable-pip-version-check
 PIP := $(INSTALL) -c constraints.txt
 
-.PHONY: demo check test test-federated lint bench container install-check clean
+WEB_TEST := cd web && npm ci --silent --no-fund --no-audit && npm test --silent
+
+.PHONY: demo check test test-web test-federated lint bench container install-check clean
 
 demo: $(BASE)/ready
 	$(BASE)/bin/mien predict examples --annotate out --json out/faces.json
@@ -18,6 +20,10 @@ check: $(DEV)/ready lint
 test: $(DEV)/ready lint
 	@$(DEV)/bin/python tests/helpers/fetch_chromium.py
 	$(DEV)/bin/python -m pytest -n 2
+	@$(MAKE) --no-print-directory test-web
+
+test-web:
+	@if command -v npm >/dev/null; then $(WEB_TEST); else echo "the browser package's own tests were left out: no Node was found"; fi
 
 test-federated: $(FEDERATED)/ready
 	$(FEDERATED)/bin/python -m pytest tests/federated
@@ -55,5 +61,5 @@ $(FEDERATED)/ready: pyproject.toml constraints-federated.txt
 	touch $@
 
 clean:
-	rm -rf $(BASE) $(DEV) $(FEDERATED) .azurite out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(BASE) $(DEV) $(FEDERATED) .azurite web/node_modules web/dist out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,6 +17,7 @@ NAMES = (
     "service_load",
     "service_shrinking",
     "batch",
+    "browser",
     "formats",
     "coverage",
     "calibration",

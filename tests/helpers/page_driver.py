@@ -31,7 +31,8 @@ from mien.serve.settings import ServiceSettings  # noqa: E402
 expect = api.expect
 expect.set_options(timeout=30_000)
 
-DESKTOP, PHONE = (1280, 860), (390, 844)
+DESKTOP, TABLET, PHONE = (1280, 860), (820, 1180), (390, 844)
+USE_SERVER = "localStorage['mien.settings'] ??= JSON.stringify({engine: 'server'})"
 COLLINS = EXAMPLES / "eileen_collins.jpg"
 
 
@@ -97,15 +98,25 @@ def another(kind: Any, *arguments: str) -> Iterator[Any]:
 
 @contextmanager
 def page_of(
-    browser: Any, server: Server, *, size: tuple[int, int] = DESKTOP, expected: tuple[str, ...] = (), **options: Any
+    browser: Any,
+    server: Server,
+    *,
+    size: tuple[int, int] = DESKTOP,
+    expected: tuple[str, ...] = (),
+    engine: str = "server",
+    **options: Any,
 ) -> Iterator[Any]:
     """The page, ready; afterwards nothing may have been complained of in the console or fetched from elsewhere.
 
     expected  words of the console's complaints that belong to the test, such as those about a server that is gone
+    engine    where faces are read: "server", or "device", which is the page's own choice
     """
+    options = {"reduced_motion": "reduce", **options}  # so that nothing is looked at while it fades in
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
     context.set_default_timeout(30_000)
     page = context.new_page()
+    if engine == "server":
+        page.add_init_script(USE_SERVER)
     complaints: list[str] = []
     page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))

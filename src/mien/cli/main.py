@@ -35,6 +35,7 @@ COMMANDS = (
     "live",
     "listen",
     "serve",
+    "site",
     "train",
     "evaluate",
     "robustness",

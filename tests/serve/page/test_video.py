@@ -146,9 +146,58 @@ def test_other_labels_offer_to_read_the_video_again(page: Any, clip: Path) -> No
     assert not again.is_visible()
     page.get_by_role("button", name="Settings").click()
     page.locator("[name=labels]").last.select_option("fer2013")
-    page.locator("dialog [data-act=close]").first.click()
+    page.locator("#settings [data-act=close]").click()
     expect(again).to_be_visible()
     again.click()
     expect(page.locator("#video .headline")).to_have_text("1 person")
     assert not again.is_visible()
     assert "contempt" not in page.locator("#video .legend").inner_text()
+
+
+def test_a_server_that_has_forgotten_the_video_gets_it_again(browser: Any, server: Server, clip: Path) -> None:
+    with page_of(browser, server, expected=("404",)) as page:
+        sent: list[str] = []
+        page.on("request", lambda request: request.method == "POST" and sent.append(request.url))
+        forgotten = re.compile(r"/v1/videos/[^/?]+$")
+        page.route(forgotten, lambda route: route.fulfill(status=404, json={"detail": "no such job"}), times=1)
+        read(page, clip)
+        assert len(sent) == 2
+        assert page.locator("#problem").is_hidden()
+
+
+def test_boxes_stay_on_the_faces_in_full_screen(page: Any, clip: Path) -> None:
+    read(page, clip)
+    page.get_by_role("slider").first.press("ArrowRight")
+    expect(page.locator("#video .overlay button")).to_have_count(1)
+    page.get_by_role("button", name="Full screen").click()
+    page.wait_for_function("document.fullscreenElement")
+    places = [page.locator(f"#video {part}").bounding_box() for part in ("[data-part=view]", ".overlay")]
+    assert places[0] == pytest.approx(places[1], abs=1)
+    assert places[0]["height"] > 500  # it fills the screen
+    expect(page.locator("#video .overlay button")).to_be_visible()
+    page.evaluate("document.exitFullscreen()")
+
+
+def test_the_timeline_has_marks_and_tells_what_is_under_the_pointer(page: Any, clip: Path) -> None:
+    read(page, clip)
+    marks = page.locator("#video .axis span").all_inner_texts()
+    assert marks[:3] == ["0:00", "0:01", "0:02"]
+    plot = page.locator("#video .plot").first.bounding_box()
+    page.mouse.move(plot["x"] + plot["width"] / 3, plot["y"] + 10)
+    expect(page.locator("#video .told")).to_have_text(re.compile(r"0:0[01]: happy \d+ %, \w+ \d+ %, \w+ \d+ %"))
+    page.mouse.move(plot["x"] + 0.95 * plot["width"], plot["y"] + 10)
+    expect(page.locator("#video .told")).to_have_text("0:02: not in sight")
+    check_fits(page)
+    screenshot(page, "video")
+    page.mouse.move(5, 5)
+    expect(page.locator("#video .told")).to_be_hidden()
+
+
+def test_persons_have_portraits(page: Any, clip: Path) -> None:
+    read(page, clip)
+    portrait = page.locator("#video .person .portrait")
+    expect(portrait).to_be_visible()
+    pixels = portrait.evaluate("canvas => [...canvas.getContext('2d').getImageData(48, 48, 1, 1).data]")
+    red, green, blue, alpha = pixels
+    assert alpha == 255
+    assert red > green > blue  # skin, not the clip's gray

@@ -1,4 +1,7 @@
-"""Serve the page `/`, the description of the API `/docs`, and their files, which are in `static/`."""
+"""Serve the page `/`, the description of the API `/docs`, and their files, which are in `static/`.
+
+The browser package in `static/web/` looks for the released bundles in `models/` beside itself.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from starlette.types import Scope
 from mien.serve.problems import ProblemError
 
 STATIC = Path(__file__).parents[1] / "static"
+BUNDLES = Path(__file__).parents[2] / "bundles"
 CACHE = {"Cache-Control": "no-cache"}
 """Browsers must check whether a file has changed, by its ETag."""
 
@@ -29,6 +33,8 @@ class _Files(StaticFiles):
 def install(app: FastAPI) -> None:
     """Add the page and its files to the application."""
     files = _Files(directory=STATIC, check_dir=False)
+    models = _Files(directory=BUNDLES, check_dir=False)
+    app.mount("/static/web/models", models, name="models")
     app.mount("/static", files, name="static")
 
     async def page(name: str, request: Request) -> Response:

@@ -20,18 +20,42 @@ export function listen(section, acts) {
   });
 }
 
-/** Files that are dropped on the section go to `take`; while they hover over it, it has the class "over". */
-export function droppable(section, take) {
+/** What is dropped on the element goes to `take`; while it hovers there, the element has the class "over". */
+export function dropped(element, take) {
   const over = (on) => (event) => {
     event.preventDefault();
-    section.classList.toggle("over", on);
+    element.classList.toggle("over", on);
   };
-  section.addEventListener("dragover", over(true));
-  section.addEventListener("dragleave", over(false));
-  section.addEventListener("drop", (event) => {
+  element.addEventListener("dragover", over(true));
+  element.addEventListener("dragleave", over(false));
+  element.addEventListener("drop", (event) => {
     over(false)(event);
-    take([...event.dataTransfer.files]);
+    take(event.dataTransfer);
   });
+}
+
+/** The files of what was dropped, those in folders too, by their names; files of folders that are no pictures or videos are left out. */
+export async function filesOf(data) {
+  const entries = [...data.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (!entries.some(({ isDirectory }) => isDirectory)) return [...data.files];
+  const found = await Promise.all(entries.map((entry) => inside(entry, true)));
+  return found.flat();
+}
+
+async function inside(entry, named = false) {
+  if (entry.isFile) {
+    const file = await new Promise((resolve) => entry.file(resolve, () => resolve(null)));
+    return file && (named || /^(image|video)\//.test(file.type)) ? [file] : [];
+  }
+  const reader = entry.createReader();
+  const entries = [];
+  for (;;) { // a reader gives a hundred at a time
+    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
+    if (!some.length) break;
+    entries.push(...some);
+  }
+  entries.sort((one, other) => one.name.localeCompare(other.name, undefined, { numeric: true }));
+  return (await Promise.all(entries.map((one) => inside(one)))).flat();
 }
 
 export const percent = (share) => `${Math.round(100 * share)} %`;
@@ -43,8 +67,5 @@ export function clock(seconds) {
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
-
-/** 1 face, 2 faces. */
-export const counted = (count, one, many = `${one}s`) => `${count || "no"} ${count === 1 ? one : many}`;
 
 export const megabytes = (bytes) => `${(bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`;

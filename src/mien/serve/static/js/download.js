@@ -1,8 +1,9 @@
 // What can be taken away: annotated pictures, JSON and CSV, made here from what the server answered.
 
 import { h } from "./dom.js";
-import { UNCLEAR, colorOf, inkOn, likeliest, titleOf } from "./emotions.js";
+import { colorOf, inkOn, isUnclear, likeliest, titleOf } from "./emotions.js";
 import { settings } from "./settings.js";
+import { t } from "./words.js";
 
 export function save(blob, name) {
   const link = h("a", { href: URL.createObjectURL(blob), download: name });
@@ -27,13 +28,24 @@ export const stem = (name) => name.replace(/\.[^.]*$/, "") || "mien";
 
 const cell = (value) => (/[",\n\r]/.test(value ?? "") ? `"${value.replaceAll('"', '""')}"` : (value ?? ""));
 
+const NUMBERS = ["expressiveness", "valence", "arousal"]; // that are derived from votes, each with an interval
+
+/** What is known of a face's uncertainty, as columns; empty where the model does not know it. */
+function uncertainty(face) {
+  const numbers = NUMBERS.flatMap((name) => ["value", "low", "high"].map((part) => face[name]?.[part]));
+  return [face.emotion_set?.join("|"), ...numbers];
+}
+
 /** One line per face, as `mien predict --csv` writes them. */
 export function csvOf({ labels, images }) {
-  const columns = ["source", "face", "left", "top", "right", "bottom", "score", "emotion", "confidence", "vote_share", ...labels.emotions];
+  const columns = [
+    "source", "face", "left", "top", "right", "bottom", "score", "emotion", "confidence", "vote_share", ...labels.emotions,
+    "emotion_set", ...NUMBERS.flatMap((name) => [name, `${name}_low`, `${name}_high`]),
+  ];
   const rows = images.flatMap(({ source, faces }) =>
     faces.map((face, number) => [
       source, number, ...face.box, face.score, face.emotion, face.confidence, face.vote_share,
-      ...labels.emotions.map((emotion) => face.probabilities[emotion]),
+      ...labels.emotions.map((emotion) => face.probabilities[emotion]), ...uncertainty(face),
     ]),
   );
   const text = [columns, ...rows].map((row) => row.map((value) => cell(typeof value === "number" ? String(value) : value)).join(",")).join("\n");
@@ -54,7 +66,7 @@ export function annotated(picture, { width, height, faces }, { mirrored = false 
   const unit = Math.max(1, Math.max(canvas.width, canvas.height) / 1000);
   for (const face of faces) caption(pen, face, { scale, unit, mirrored });
   return new Promise((resolve, reject) => {
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The picture is too large for this browser to draw."))), "image/png");
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error(t("The picture is too large for this browser to draw.")))), "image/png");
   });
 }
 
@@ -69,7 +81,7 @@ function caption(pen, face, { scale, unit, mirrored }) {
   const color = colorOf(likeliest(face));
   pen.strokeStyle = color;
   pen.lineWidth = 3 * unit;
-  pen.setLineDash(face.emotion === UNCLEAR ? [8 * unit, 6 * unit] : []);
+  pen.setLineDash(isUnclear(face) ? [8 * unit, 6 * unit] : []);
   pen.strokeRect(x, top, breadth, bottom - top);
   pen.setLineDash([]);
   const size = Math.min(Math.max(breadth / 7, 11 * unit), 24 * unit);

@@ -1,4 +1,5 @@
 import { percent } from "./dom.js";
+import { t } from "./words.js";
 
 // The emotions' colours, as the server draws them; learnt from it once.
 
@@ -28,19 +29,36 @@ export function likeliest(face) {
   return found.length ? found.reduce((best, one) => (one[1] > best[1] ? one : best))[0] : face.emotion;
 }
 
-/** What people read: "happy", or "unclear, maybe happy". */
-export const nameOf = (face) => (face.emotion === UNCLEAR ? `unclear, maybe ${likeliest(face)}` : face.emotion);
+const HALF = 0.5; // a face is unclear where no emotion is likelier than all others together
+
+/** Whether a face's emotion is a guess: reported so, or none is likelier than not. */
+export const isUnclear = (face) => face.emotion === UNCLEAR || face.confidence < HALF;
+
+/** The second likeliest emotion, where all of them are known. */
+function runnerUp(face) {
+  if (Array.isArray(face.probabilities)) return null;
+  const best = likeliest(face);
+  const others = Object.entries(face.probabilities ?? {}).filter(([emotion]) => emotion !== best);
+  return others.length ? others.reduce((most, one) => (one[1] > most[1] ? one : most))[0] : null;
+}
+
+/** What people read: "happy", "sad or neutral" where none is likelier than not, or "unclear, maybe happy". */
+export function nameOf(face) {
+  if (face.emotion === UNCLEAR) return t("unclear, maybe {emotion}", { emotion: t(likeliest(face)) });
+  const second = isUnclear(face) ? runnerUp(face) : null;
+  return second ? t("{first} or {second}", { first: t(face.emotion), second: t(second) }) : t(face.emotion);
+}
 
 /** The same with the percentage: "happy 83 %", "unclear, maybe happy (60 %)". */
 export function titleOf(face) {
   const share = percent(face.confidence);
-  return face.emotion === UNCLEAR ? `${nameOf(face)} (${share})` : `${face.emotion} ${share}`;
+  return face.emotion === UNCLEAR ? `${nameOf(face)} (${share})` : `${nameOf(face)} ${share}`;
 }
 
 /** Paints an element in the colours of a face's likeliest emotion, hatched where it is unclear. */
 export function paintFace(element, face) {
   paint(element, likeliest(face));
-  element.classList.toggle("unclear", face.emotion === UNCLEAR);
+  element.classList.toggle("unclear", isUnclear(face));
 }
 
 /** Gives an element the emotion's colours, for the style sheet to use. */

@@ -1,11 +1,38 @@
 // The HTTP service behind the page. Knows paths, problems and keys; nothing of what is shown.
 
+import { t } from "./words.js";
+
 const ROOT = new URL(".", document.baseURI); // the page may live below a path of a reverse proxy
 
-/** What the server, or the way to it, says is wrong; `message` is for people. */
+// What a visitor reads; the server's own words are for developers, and go to the console.
+const WORDS = {
+  401: "The server wants a key for this.",
+  403: "The server does not take this from here.",
+  404: "The server does not have it any more.",
+  409: "It is not ready yet.",
+  413: "It is too large for this server. Make it smaller, then try again.",
+  415: "The server cannot read this kind of file.",
+  422: "The server cannot read this file. Choose a JPEG, PNG or WebP picture, or an MP4 or WebM video.",
+  429: "That was too much at once. Wait a moment, then try again.",
+  503: "The server is busy. Try again in a moment.",
+};
+
+/** What a visitor reads where the server has an answer but an error in it: `what` is "picture" or "video". */
+export function unreadable(what, said) {
+  console.info(said);
+  const kinds = {
+    picture: "The server cannot read the file as a picture. Choose a JPEG, PNG or WebP.",
+    video: "The server cannot read the file as a video. Try an MP4 or WebM.",
+  };
+  return t(kinds[what]);
+}
+
+/** What the server, or the way to it, says is wrong; `message` is for visitors. */
 export class Problem extends Error {
   constructor({ status = 0, title = "", detail = "", errors = [] }) {
-    super(errors[0]?.reason || detail || title || `The server answered ${status}`);
+    const said = errors[0]?.reason || detail || title;
+    super(status ? t(WORDS[status] ?? "Something went wrong on the server. Try again in a moment.") : said);
+    if (status) console.info(`${status}: ${said}`);
     this.status = status;
   }
 }
@@ -38,13 +65,14 @@ const authorization = () => {
   return key ? { Authorization: `Bearer ${key}` } : {};
 };
 
-async function newKey(detail) {
-  const key = await askForKey(detail);
+async function newKey() {
+  const known = sessionStorage.getItem(KEY) !== null;
+  const key = await askForKey(t(known ? "That key is not known here." : "Whoever runs the server has one for you."));
   if (key) sessionStorage.setItem(KEY, key);
   return Boolean(key);
 }
 
-const unreachable = () => new Problem({ detail: "The server does not answer. Is it still running?" });
+const unreachable = () => new Problem({ detail: t("The server does not answer. Is it still running?") });
 
 async function problemOf(response) {
   const said = await response.json().catch(() => ({}));
@@ -64,7 +92,7 @@ async function call(path, { headers = {}, ...options } = {}) {
     tell(false);
     if (response.ok) return response;
     const problem = await problemOf(response);
-    if (response.status !== 401 || !(await newKey(problem.message))) throw problem;
+    if (response.status !== 401 || !(await newKey())) throw problem;
   }
 }
 
@@ -97,7 +125,7 @@ export function sendVideo(file, settings, onShare, signal) {
     request.onload = async () => {
       if (request.status < 300) return resolve(request.response);
       const problem = new Problem({ status: request.status, title: request.statusText, ...request.response });
-      if (request.status === 401 && (await newKey(problem.message))) return resolve(sendVideo(file, settings, onShare, signal));
+      if (request.status === 401 && (await newKey())) return resolve(sendVideo(file, settings, onShare, signal));
       return reject(problem);
     };
     signal.addEventListener("abort", () => request.abort(), { once: true });

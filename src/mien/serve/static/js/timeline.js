@@ -1,13 +1,17 @@
 // The timeline: a lane per person, the stack of probabilities over time with a strip of the reported emotion below it.
 // Pressing, dragging or the arrow keys seek.
 
-import { clock, h } from "./dom.js";
+import { clock, h, percent } from "./dom.js";
 import { UNCLEAR, colorOf, paint } from "./emotions.js";
+import { t } from "./words.js";
 
 const MIN_SECONDS_SEEN = 0.5; // seconds; who is seen for less is a passer-by, as in `mien video`
 const LANES = 6; // more are shown when asked for
 const STRIP = 0.22; // share of a lane's height
 const STEP = 1; // seconds that an arrow key moves
+const MARKS = 8; // most marks of time under the lanes
+const MARK_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600]; // seconds
+const TOLD = 3; // emotions that are told under the pointer
 
 export class Timeline {
   #people = new Map(); // track -> {rows, seen}
@@ -27,9 +31,12 @@ export class Timeline {
     this.legend = h("p", { className: "legend", hidden: true }, ...emotions.map((emotion) => {
       const mark = h("b");
       paint(mark, emotion);
-      return h("span", {}, mark, emotion);
-    }), h("span", {}, h("b", { className: "unclear" }), "unclear"));
-    element.replaceChildren(this.lanes, this.more, this.legend);
+      return h("span", {}, mark, t(emotion));
+    }), h("span", {}, h("b", { className: "unclear" }), t("unclear")));
+    this.axis = h("div", { className: "axis" });
+    this.axis.setAttribute("aria-hidden", "true");
+    this.told = h("p", { className: "told", hidden: true });
+    element.replaceChildren(this.lanes, this.axis, this.more, this.legend, this.told);
     this.watch = new ResizeObserver(() => this.#draw());
     this.watch.observe(element);
   }
@@ -73,10 +80,35 @@ export class Timeline {
       for (const [track, person] of longest) this.#drawLane(this.#lane(track), track, person);
       for (const [track, { element }] of this.#lanes) element.hidden = !longest.some(([shown]) => shown === track);
       this.more.hidden = longest.length === people.length;
-      this.more.textContent = `Show ${people.length - longest.length} more`;
+      this.more.textContent = t("Show {count} more", { count: people.length - longest.length });
       this.legend.hidden = people.length === 0;
+      this.#mark();
       this.at(this.time);
     });
+  }
+
+  /** Marks of time under the lanes. */
+  #mark() {
+    const step = MARK_STEPS.find((seconds) => this.duration / seconds <= MARKS) ?? MARK_STEPS.at(-1);
+    const times = Array.from({ length: Math.floor(this.duration / step) + 1 }, (_, number) => number * step);
+    this.axis.replaceChildren(...times.map((time) => {
+      const mark = h("span", { textContent: clock(time) });
+      mark.style.left = `${(100 * time) / (this.duration || 1)}%`;
+      return mark;
+    }));
+  }
+
+  /** Tells the time and the likeliest emotions where the pointer is. */
+  #tell(person, time, { clientX, clientY }) {
+    const row = person.rows.reduce((best, one) => (Math.abs(one.time - time) < Math.abs(best.time - time) ? one : best));
+    const near = Math.abs(row.time - time) <= 2 * this.step;
+    const shares = near ? this.emotions.map((emotion, column) => [emotion, row.probabilities[column]]).sort((one, other) => other[1] - one[1]).slice(0, TOLD) : [];
+    const words = near ? shares.map(([emotion, share]) => `${t(emotion)} ${percent(share)}`).join(", ") : t("not in sight");
+    this.told.textContent = `${clock(time)}: ${words}`;
+    this.told.hidden = false;
+    const { offsetWidth: width } = this.told;
+    this.told.style.left = `${Math.max(8, Math.min(clientX - width / 2, innerWidth - width - 8))}px`;
+    this.told.style.top = `${clientY - 44}px`;
   }
 
   #lane(track) {
@@ -84,8 +116,8 @@ export class Timeline {
     const canvas = h("canvas");
     const now = h("div", { className: "now" });
     const seen = h("span");
-    const plot = h("div", { className: "plot", tabIndex: 0, role: "slider", ariaLabel: `Time, person ${track}`, ariaValueMin: "0" }, canvas, now);
-    const element = h("div", { className: "lane" }, h("p", { className: "name" }, h("b", { textContent: `Person ${track}` }), seen), plot);
+    const plot = h("div", { className: "plot", tabIndex: 0, role: "slider", ariaLabel: t("Time, person {number}", { number: track }), ariaValueMin: "0" }, canvas, now);
+    const element = h("div", { className: "lane" }, h("p", { className: "name" }, h("b", { textContent: t("Person {number}", { number: track }) }), seen), plot);
     const seekTo = ({ clientX }) => {
       const { left, width } = plot.getBoundingClientRect();
       this.seek(Math.min(Math.max((clientX - left) / width, 0), 1) * this.duration);
@@ -94,7 +126,12 @@ export class Timeline {
       plot.setPointerCapture(event.pointerId);
       seekTo(event);
     });
-    plot.addEventListener("pointermove", (event) => event.buttons && seekTo(event));
+    plot.addEventListener("pointermove", (event) => {
+      if (event.buttons) seekTo(event);
+      const { left, width } = plot.getBoundingClientRect();
+      this.#tell(this.#people.get(track), ((event.clientX - left) / width) * this.duration, event);
+    });
+    plot.addEventListener("pointerleave", () => (this.told.hidden = true));
     plot.addEventListener("keydown", (event) => {
       const to = { ArrowLeft: this.time - STEP, ArrowRight: this.time + STEP, Home: 0, End: this.duration }[event.key];
       if (to === undefined) return;
@@ -108,7 +145,7 @@ export class Timeline {
   }
 
   #drawLane({ canvas, seen, plot }, track, person) {
-    seen.textContent = `seen ${person.seen.toFixed(1)} s`;
+    seen.textContent = t("seen {seconds} s", { seconds: person.seen.toFixed(1) });
     plot.setAttribute("aria-valuemax", this.duration.toFixed(1));
     const ratio = window.devicePixelRatio || 1;
     canvas.width = Math.round(plot.clientWidth * ratio);
@@ -155,7 +192,7 @@ function hatching(pen, ratio) {
   const side = Math.round(6 * ratio);
   const tile = h("canvas", { width: side, height: side });
   const brush = tile.getContext("2d");
-  brush.strokeStyle = "#808080";
+  brush.strokeStyle = getComputedStyle(document.body).color; // gray is neutral's
   brush.lineWidth = 1.5 * ratio;
   for (const shift of [-side, 0, side]) {
     brush.moveTo(shift, side);

@@ -1,15 +1,17 @@
 // The panel for videos: an upload, a job that is followed, a player with boxes, a timeline that seeks it.
 
-import { clock, counted, droppable, h, listen, megabytes, parts, percent } from "./dom.js";
+import { clock, h, listen, megabytes, parts, percent } from "./dom.js";
 import { save, saveJson, shownRows, stem } from "./download.js";
 import { UNCLEAR, paint } from "./emotions.js";
 import { FacesView } from "./faces.js";
-import { connection, sendVideo, video } from "./server.js";
+import { connection, sendVideo, unreadable, video } from "./server.js";
 import { settings } from "./settings.js";
 import { Timeline } from "./timeline.js";
+import { counted, t } from "./words.js";
 
 const POLL = 600; // milliseconds between two looks at a job
 const MIN_SECONDS_SEEN = 0.5; // seconds; who is seen for less is left out beside the player
+const PORTRAIT = 96; // pixels of a portrait's side, twice as many as it is shown with
 const BOX = ["left", "top", "right", "bottom"];
 
 export class VideoPanel {
@@ -22,20 +24,19 @@ export class VideoPanel {
   #timeline = null;
   #summary = null;
 
-  constructor(section, { limits, complain, onPictures }) {
+  constructor(section, { limits, complain, take }) {
     this.parts = parts(section);
     this.limits = limits;
     this.complain = complain;
-    this.onPictures = onPictures;
+    this.takeElsewhere = take;
     this.view = new FacesView(this.parts.overlay, null);
-    const { video_bytes: bytes, video_seconds: seconds } = limits;
-    const most = [bytes && megabytes(bytes), seconds && `${Math.round(seconds / 60)} minutes`].filter(Boolean);
-    this.parts.limits.textContent = most.length ? `up to ${most.join(" and ")}` : "";
+    this.allow();
     listen(section, {
       choose: () => this.parts.input.click(),
       cancel: () => this.#clear(),
       clear: () => this.#clear(),
       again: () => this.#again(),
+      "full-screen": () => this.#fullScreen(),
       "save-csv": () => this.#save(async () => save(await shownRows(await video.csv(this.#job.id)), `${stem(this.#file.name)}.csv`)),
       "save-json": () => this.#save(async () => saveJson(await video.summary(this.#job.id), `${stem(this.#file.name)}-summary.json`)),
       "save-timeline": () => this.#save(async () => save(await video.timeline(this.#job.id), `${stem(this.#file.name)}-timeline.html`)),
@@ -44,7 +45,6 @@ export class VideoPanel {
       this.add([...this.parts.input.files]);
       this.parts.input.value = "";
     });
-    droppable(section, (files) => this.add(files));
     const player = this.parts.view;
     player.addEventListener("loadedmetadata", () => {
       this.parts.unplayable.hidden = player.videoWidth > 0; // sound alone is no picture
@@ -64,16 +64,30 @@ export class VideoPanel {
     addEventListener("pagehide", () => this.#forget());
   }
 
+  /** Says what the server takes, once it has told. */
+  allow() {
+    const { video_bytes: bytes, video_seconds: seconds } = this.limits;
+    const most = [bytes && megabytes(bytes), seconds && t("{count} minutes", { count: Math.round(seconds / 60) })].filter(Boolean);
+    const words = most.length ? t(", up to {most}", { most: most.join(t(" and ")) }) : "";
+    this.parts.limits.textContent = `${t("Videos are read on the server")}${words}.`;
+  }
+
   /** Takes the first video; pictures go where pictures are read. */
   add(files) {
     const pictures = files.filter((file) => file.type.startsWith("image/") && file.type !== "image/gif");
-    if (pictures.length && pictures.length === files.length) return this.onPictures(pictures);
+    if (pictures.length && pictures.length === files.length) return this.takeElsewhere(pictures);
     const file = files.find((one) => !pictures.includes(one));
     const bytes = this.limits.video_bytes;
     if (!file) return undefined;
-    if (bytes && file.size > bytes) return this.complain(`${file.name} has ${megabytes(file.size)}; the server takes up to ${megabytes(bytes)}. Cut it or make it smaller.`);
+    if (bytes && file.size > bytes) return this.complain(t("{name} has {size}; the server takes up to {most}. Cut it or make it smaller.", { name: file.name, size: megabytes(file.size), most: megabytes(bytes) }));
     this.#clear();
     return this.#read(file);
+  }
+
+  /** Fills the screen with the player and the boxes on it. */
+  #fullScreen() {
+    if (document.fullscreenElement) return document.exitFullscreen();
+    return this.parts.theatre.requestFullscreen().catch(() => this.complain(t("This browser does not give the page the whole screen.")));
   }
 
   /** Reads the same video once more, with the settings as they are now. */
@@ -95,15 +109,16 @@ export class VideoPanel {
     frame.hidden = false;
     unplayable.hidden = true;
     view.src = this.#url;
-    headline.textContent = "Sending…";
+    headline.textContent = t("Sending…");
     this.#savable(false);
     try {
-      const job = await sendVideo(file, { labels: settings.asked.labels, detector: settings.asked.detector }, (share) => this.#advance(share, `Sending, ${percent(share)}`), signal);
+      const job = await sendVideo(file, { labels: settings.asked.labels, detector: settings.asked.detector }, (share) => this.#advance(share, t("Sending, {share}", { share: percent(share) })), signal);
       if (signal.aborted) return await video.remove(job.id);
       this.#job = job;
       await this.#poll(signal);
     } catch (problem) {
       if (problem.name === "AbortError" || signal.aborted) return undefined;
+      if (problem.status === 404 && this.#job) return this.#again(); // the server was started anew and has forgotten it
       this.#clear();
       this.complain(problem.message.startsWith(file.name) ? problem.message : `${file.name}: ${problem.message}`);
     }
@@ -120,7 +135,7 @@ export class VideoPanel {
       } catch (problem) {
         if (signal.aborted) return;
         if (problem.status !== 0) throw problem;
-        this.#advance(undefined, "Waiting for the server…");
+        this.#advance(undefined, t("Waiting for the server…"));
         await new Promise((resolve) => connection.addEventListener("back", resolve, { once: true }));
         continue;
       }
@@ -156,9 +171,10 @@ export class VideoPanel {
 
   #tell() {
     const { status, progress, seconds, duration, faces } = this.#job;
-    const of = duration ? ` of ${clock(duration)}` : "";
-    this.#advance(progress ?? undefined, status === "queued" ? "Waiting for its turn" : `Read ${clock(seconds ?? 0)}${of}`);
-    this.parts.headline.textContent = status === "queued" ? "Waiting…" : `Reading… ${counted(faces, "person", "persons")} so far`;
+    const time = clock(seconds ?? 0);
+    const doing = duration ? t("Read {time} of {whole}", { time, whole: clock(duration) }) : t("Read {time}", { time });
+    this.#advance(progress ?? undefined, status === "queued" ? t("Waiting for its turn") : doing);
+    this.parts.headline.textContent = status === "queued" ? t("Waiting…") : t("Reading… {people} so far", { people: counted(faces, "person") });
   }
 
   async #finish() {
@@ -166,15 +182,16 @@ export class VideoPanel {
     this.parts.advance.hidden = true;
     this.parts.notes.replaceChildren(...(notes ?? []).map((note) => h("li", { textContent: note })));
     if (status === "failed") {
-      this.parts.headline.textContent = "It could not be read";
-      this.parts.notes.prepend(h("li", { textContent: error?.detail ?? error?.title ?? "" }));
+      this.parts.headline.textContent = t("It could not be read");
+      this.parts.notes.prepend(h("li", { textContent: unreadable("video", error?.detail ?? error?.title) }));
       return;
     }
     this.#summary = await video.summary(this.#job.id);
     const brief = this.#summary.people.filter(({ seen }) => seen < MIN_SECONDS_SEEN).length;
     const people = this.#summary.people.length > brief ? this.#summary.people.filter(({ seen }) => seen >= MIN_SECONDS_SEEN) : this.#summary.people;
-    this.parts.headline.textContent = people.length ? counted(people.length, "person", "persons") : "Nobody was seen";
+    this.parts.headline.textContent = people.length ? counted(people.length, "person") : t("Nobody was seen");
     this.parts.faces.replaceChildren(...people.map((person) => this.#person(person)));
+    this.#portray(people); // which takes its time
     this.#savable(true);
   }
 
@@ -185,18 +202,38 @@ export class VideoPanel {
       paint(bar, emotion);
       bar.classList.toggle("unclear", emotion === UNCLEAR);
       bar.style.transform = `scaleX(${share})`;
-      return h("li", {}, h("span", {}, emotion === UNCLEAR ? "unclear" : emotion), h("span", { className: "bar", ariaHidden: "true" }, bar), h("span", { className: "value" }, percent(share)));
+      return h("li", {}, h("span", {}, t(emotion === UNCLEAR ? "unclear" : emotion)), h("span", { className: "bar", ariaHidden: "true" }, bar), h("span", { className: "value" }, percent(share)));
     });
     const moments = strongest.slice(0, 4).map(({ time, emotion }) =>
-      h("button", { onclick: () => this.#seek(time), ariaLabel: `Person ${track}, ${emotion} at ${clock(time)}` }, `${emotion} ${clock(time)}`),
+      h("button", { onclick: () => this.#seek(time), ariaLabel: t("Person {number}, {emotion} at {time}", { number: track, emotion: t(emotion), time: clock(time) }) }, `${t(emotion)} ${clock(time)}`),
     );
     return h(
       "li",
       { className: "face open" },
-      h("p", { className: "person" }, h("b", { textContent: `Person ${track}` }), ` seen ${seen.toFixed(1)} s`),
+      h("p", { className: "person" }, h("canvas", { className: "portrait", width: PORTRAIT, height: PORTRAIT, ariaHidden: "true", hidden: true }), h("b", { textContent: t("Person {number}", { number: track }) }), ` ${t("seen {seconds} s", { seconds: seen.toFixed(1) })}`),
       h("ul", { className: "bars" }, ...bars),
       h("div", { className: "moments row" }, ...moments),
     );
+  }
+
+  /** Cuts each person's portrait out of the film where the emotion is strongest; a film that the browser cannot play has none. */
+  async #portray(people) {
+    const { signal } = this.#stop;
+    const film = h("video", { muted: true, preload: "auto", src: this.#url });
+    const canvases = [...this.parts.faces.querySelectorAll(".portrait")];
+    for (const [place, { track, strongest }] of people.entries()) {
+      const rows = this.#rows.filter((row) => row.track === track);
+      const wanted = strongest[0]?.time ?? rows[0]?.time;
+      const row = rows.find(({ time }) => time >= wanted - 0.001);
+      if (!row || !(await seeked(film, row.time)) || signal.aborted) break;
+      const [left, top, right, bottom] = row.box;
+      const side = 1.15 * Math.max(right - left, bottom - top);
+      const [x, y] = [(left + right - side) / 2, (top + bottom - side) / 2];
+      canvases[place].getContext("2d").drawImage(film, x, y, side, side, 0, 0, PORTRAIT, PORTRAIT);
+      canvases[place].hidden = false;
+    }
+    film.removeAttribute("src");
+    film.load();
   }
 
   #seek(time) {
@@ -274,4 +311,13 @@ export class VideoPanel {
     this.parts.empty.hidden = false;
     this.parts.work.hidden = true;
   }
+}
+
+/** Moves a film to a time; whether its picture is there. */
+function seeked(film, time) {
+  return new Promise((resolve) => {
+    film.onerror = () => resolve(false);
+    film.onseeked = () => resolve(film.videoWidth > 0);
+    film.currentTime = time;
+  });
 }

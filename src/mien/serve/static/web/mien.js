@@ -1,0 +1,1 @@
+export { l as BundleError, u as CameraError, i as Faces, d as ImageError, f as InputError, t as Mien, p as MienError, m as RuntimeError, a as UNCERTAIN, o as VERSION, r as Watch, s as colorOf, n as load, c as picturesDocument } from "./mien-core.js";
