@@ -12,7 +12,7 @@ from mien.version import __version__
 
 SHIPPED = STATIC / "web"
 MANIFEST = json.loads((SHIPPED / "manifest.json").read_text())
-BUILD = "build it again: cd web && npm ci && npm run release"
+BUILD = "build it again: cd web && npm install --no-save && npm run release"
 
 
 def test_it_was_built_from_these_sources() -> None:
