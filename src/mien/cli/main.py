@@ -31,6 +31,7 @@ COMMANDS = (
     "models",
     "info",
     "video",
+    "study",
     "batch",
     "live",
     "listen",

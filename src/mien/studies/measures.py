@@ -24,6 +24,9 @@ PHASES = ("before", "during", "after")
 MEASURES = ("proportion", "mean", "peak", "peak_time", "time_to_first", "episodes", "episode_seconds")
 """Columns of values in a table of measures."""
 
+OF_REPORTS = ("proportion", "time_to_first", "episodes", "episode_seconds")
+"""Those of reported emotions, which numbers such as valence do not have."""
+
 MAX_GAP = 0.25
 """Seconds; a shorter time without the face does not end an episode."""
 
@@ -128,7 +131,7 @@ def measure(sightings: Frame, windows: Frame, emotions: LabelSet | Sequence[str]
             weights = np.minimum(times[part] + lasting[part], ends[k]) - begin
             seen[k] = weights.sum()
             found[k] = _measures(begin - starts[k], weights, values[part], reported[part], max_gap)
-    found[:, len(outcomes) - len(numbers) :, [0, 4, 5, 6]] = np.nan
+    found[:, len(outcomes) - len(numbers) :, [MEASURES.index(name) for name in OF_REPORTS]] = np.nan
     table = windows.loc[windows.index.repeat(len(outcomes))].reset_index(drop=True)
     table["seen"] = np.repeat(seen, len(outcomes))
     table["missing"] = np.maximum(0.0, np.repeat(ends - starts - seen, len(outcomes)))
