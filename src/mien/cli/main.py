@@ -32,6 +32,7 @@ COMMANDS = (
     "info",
     "video",
     "study",
+    "annotations",
     "batch",
     "live",
     "listen",

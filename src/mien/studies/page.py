@@ -207,7 +207,7 @@ def _means(conditions: Frame, band: str) -> PageTable:
 
 def _contrasts(found: Frame, band: str) -> PageTable:
     header = ["outcome", "pair", "n", "difference", f"{band} interval", "effect", "p", "p corrected"]
-    rows = []
+    rows: list[list[str]] = []
     best = set()
     for _, row in found.dropna(subset=["difference"]).iterrows():
         people = f"{row['n_a']}" if row["n_a"] == row["n_b"] else f"{row['n_a']}, {row['n_b']}"
