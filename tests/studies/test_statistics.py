@@ -86,6 +86,16 @@ def test_equal_values_give_no_interval_and_no_effect() -> None:
     assert found["low"].isna().all()
 
 
+@pytest.mark.parametrize(
+    ("within", "people", "known"), [(True, 5, False), (True, 6, True), (False, 3, False), (False, 4, True)]
+)
+def test_too_few_participants_for_a_test_give_no_interval(within: bool, people: int, known: bool) -> None:
+    """Five flipped signs have 16 values of |t|: p is never below .0625."""
+    found = contrasts(study(*drawn(2, people, 2), within=within), "v", rounds=500)
+    assert found["low"].notna().tolist() == [known] * 2
+    assert found["p"].notna().all()
+
+
 def test_repeated_presentations_are_averaged_first() -> None:
     table = study(*drawn(2, 10, 1))
     one = contrasts(table, "v", rounds=200)

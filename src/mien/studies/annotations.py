@@ -30,7 +30,7 @@ class Annotations:
         episodes: what `mien.studies.measures.episodes` returns.
         media: the film's path or address, as the files name it; empty: unknown.
         duration: seconds that the annotations cover.
-        rate: analyzed frames per second; 0: unknown.
+        rate: the film's frames per second, from the rows' frame numbers; 0: unknown.
     """
 
     episodes: Frame
@@ -68,7 +68,8 @@ def annotations_of(
     found = episodes(rows.table, max_gap=max_gap)
     found = found[found["end"] - found["start"] >= min_seconds].reset_index(drop=True)
     duration = float((rows.table["time"] + rows.table["seconds"]).max()) if len(rows.table) else 0.0
-    return Annotations(found, media, duration, 1 / rows.step if rows.step else 0.0)
+    spans = [float(rows.table[name].max() - rows.table[name].min()) for name in ("frame", "time")]
+    return Annotations(found, media, duration, spans[0] / spans[1] if spans[1] > 0 else 0.0)
 
 
 def write_annotations(annotations: Annotations, path: str | Path) -> list[Path]:

@@ -334,6 +334,8 @@ def _provenance(result: StudyResult) -> PageTable:
         [f"{section}.{name}", str(value)] for section, each in found["options"].items() for name, value in each.items()
     ]
     if found["model_sha256"]:
-        rows.append(["model, SHA-256", found["model_sha256"]])
-    rows += [[Path(path).name, digest or ""] for path, digest in {**found["plan"], **found["sources"]}.items()]
-    return PageTable(["what", "value"], rows, "Files have their SHA-256. The same is in study.json.")
+        rows.append(["model", found["model_sha256"][:16]])
+    rows += [[Path(path).name, (digest or "")[:16]] for path, digest in {**found["plan"], **found["sources"]}.items()]
+    return PageTable(
+        ["what", "value"], rows, "Files: the beginning of their SHA-256. The same in full is in study.json."
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import combinations, pairwise
+from math import comb
 
 import numpy as np
 import numpy.typing as npt
@@ -135,7 +136,8 @@ def contrasts(
         by: columns that tell tests apart; ("outcome", "bin") compares at each time.
         design: "within": every participant has both conditions; "between": each has one; "auto": what the table has.
         level: confidence level of the intervals, which use the quantile of |t| under flips or permutations of the
-            participants' deviations from the means: difference plus or minus quantile times standard error.
+            participants' deviations from the means: difference plus or minus quantile times standard error. NaN where
+            there are too few participants for any p of 1 - level: five or fewer within at .95.
         rounds: number of permutations.
         seed: their seed.
 
@@ -178,11 +180,19 @@ def contrasts(
     result.insert(1, "b", np.repeat([conditions[b] for _, b in pairs], len(columns)))
     t = result["t"].to_numpy(np.float64)
     margin = result.pop("error") * np.quantile(np.abs(np.nan_to_num(np.vstack(spread()))), level, axis=0)
-    margin = margin.where(np.isfinite(t) & (margin > 0))
+    fewest = _arrangements(result["n_a"].to_numpy(), result["n_b"].to_numpy(), design)
+    margin = margin.where(np.isfinite(t) & (margin > 0) & (fewest * (1 - level) >= 1 - 1e-9))
     result["low"], result["high"] = result["difference"] - margin, result["difference"] + margin
     result["p"], result["p_corrected"] = _p_values(t, null)
     order = ("mean_a", "mean_b", "difference", "low", "high", "t", "p", "p_corrected", "effect", "n_a", "n_b")
     return result[["a", "b", *by, *order]]
+
+
+def _arrangements(n_a: npt.NDArray[np.int64], n_b: npt.NDArray[np.int64], design: str) -> Floats:
+    """Return how many values |t| can have under flips or permutations: 1 / the smallest p that is possible."""
+    if design == WITHIN:
+        return np.asarray(2.0 ** (n_a - 1), np.float64)
+    return np.array([comb(a + b, a) / (2 if a == b else 1) for a, b in zip(n_a, n_b, strict=True)], np.float64)
 
 
 def _deviations(values: Floats) -> Floats:
