@@ -119,6 +119,13 @@ def test_intervals_of_large_samples_are_normal() -> None:
     assert (low[0], high[0]) == pytest.approx((values.mean() - 1.96 * error, values.mean() + 1.96 * error), abs=0.01)
 
 
+def test_many_columns_are_resampled_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = drawn(20, 7)
+    whole = intervals(values, rounds=100)
+    monkeypatch.setattr("mien.studies.statistics.AT_ONCE", 300)
+    np.testing.assert_allclose(intervals(values, rounds=100), whole)
+
+
 def test_missing_values_count_nowhere() -> None:
     values = drawn(20, 2)
     values[5:8, 0] = np.nan

@@ -23,7 +23,7 @@ DESIGNS = (WITHIN, BETWEEN, AUTO)
 FEWEST = 3
 """Participants below whom no interval and no test is computed."""
 
-AT_ONCE = 50_000_000
+AT_ONCE = 10_000_000
 """Numbers of a matrix of resamples that are in memory at once."""
 
 RIDGE = 0.03
@@ -60,6 +60,11 @@ def intervals(values: Floats, *, level: float = 0.95, rounds: int = 2000, seed: 
     known = (count >= FEWEST) & (variance > 0)
     if not known.any():
         return np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan)
+    most = max(1, AT_ONCE // rounds)
+    if known.sum() > most:  # in parts of the columns, with the same resamples
+        cuts = range(0, values.shape[1], most)
+        ends = [intervals(values[:, cut : cut + most], level=level, rounds=rounds, seed=seed) for cut in cuts]
+        return np.concatenate([low for low, _ in ends]), np.concatenate([high for _, high in ends])
     parts = []
     for size in _batches(rounds, sum(values.shape)):
         drawn = generator.multinomial(people, np.full(people, 1 / people), size=size)
