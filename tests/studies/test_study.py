@@ -18,6 +18,7 @@ from helpers.video_clips import levels, write_clip
 from mien.cli.main import main
 from mien.errors import InputError
 from mien.labels import FERPLUS
+from mien.studies.films import FilmReader
 from mien.studies.plan import (
     EVENT_COLUMNS,
     PARTICIPANT_COLUMNS,
@@ -101,16 +102,38 @@ def test_films_are_read_once_and_anew_with_other_options(
     out = tmp_path / "study-results"
     assert main(["study", str(plan)]) == 0
     assert "not seen all the time" in capsys.readouterr().err
-    first = {path.name: path.stat().st_mtime_ns for path in (out / "rows").glob("*.parquet")}
-    assert set(first) == {"a.parquet", "b.parquet"}
+    first = {path.name: path.stat().st_mtime_ns for path in (out / "rows").glob("*.csv")}
+    assert set(first) == {"a.csv", "b.csv"}
     assert main(["study", str(plan)]) == 0
-    assert {path.name: path.stat().st_mtime_ns for path in (out / "rows").glob("*.parquet")} == first
+    assert {path.name: path.stat().st_mtime_ns for path in (out / "rows").glob("*.csv")} == first
     plan.write_text(text + "[reading]\nevery = 2\n")
     assert main(["study", str(plan)]) == 0
     assert "read anew" in caplog.text
     (tmp_path / "b.mp4").write_bytes(b"no film")
     assert main(["study", str(plan)]) == 1
     assert "left out" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_an_interrupted_film_is_read_to_its_end(tmp_path: Path) -> None:
+    write_clip(tmp_path / "a.mp4", [k / 10 for k in range(30)], levels(30))
+    (tmp_path / "study.toml").write_text('[[participants]]\nparticipant = "p"\nfilm = "a.mp4"\n')
+    plan = load_plan(tmp_path / "study.toml")
+
+    def stop(seconds: float) -> None:
+        if seconds > 0.5:
+            raise KeyboardInterrupt
+
+    times: list[float] = []
+    with pytest.raises(KeyboardInterrupt):
+        FilmReader(plan, tmp_path / "rows").rows_of(str(tmp_path / "a.mp4"), stop)
+    assert not json.loads((tmp_path / "rows" / "a.json").read_text())["complete"]
+    rows = FilmReader(plan, tmp_path / "rows").rows_of(str(tmp_path / "a.mp4"), times.append)
+    assert times[-1] == pytest.approx(2.9)
+    assert json.loads((tmp_path / "rows" / "a.json").read_text())["complete"]
+    times.clear()
+    assert FilmReader(plan, tmp_path / "rows").rows_of(str(tmp_path / "a.mp4"), times.append) == rows
+    assert times == []
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from mien.studies.plan import READING, StudyPlan
 from mien.version import __version__
 from mien.video.recording import RecordingFiles, record_video
 from mien.video.resume import ResumeFile
-from mien.video.rows import SUFFIXES, journal_of
+from mien.video.rows import SUFFIXES
 
 log = logging.getLogger("mien")
 
@@ -52,25 +52,26 @@ class FilmReader:
         path = Path(film)
         if path.suffix.lower() in SUFFIXES:
             return path
-        rows = self._folder / f"{self._name(path)}.parquet"
-        journal = journal_of(rows)
-        assert journal is not None
+        rows = self._folder / f"{self._name(path)}.csv"  # rows of an interrupted film can be appended to
         made_of, beside = self.provenance(path), rows.with_suffix(".json")
-        same = beside.is_file() and json.loads(beside.read_text(encoding="utf-8")) == made_of
-        if not same and (rows.exists() or journal.exists()):
+        state = json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
+        if state.get("made_of") != made_of and rows.exists():
             log.warning("%s: read anew, since the film, the model or the options have changed", film)
-            rows.unlink(missing_ok=True)
-            journal.unlink(missing_ok=True)
-            ResumeFile(journal).remove()
-        if rows.exists():
+            rows.unlink()
+            ResumeFile(rows).remove()
+            state = {}
+        if state.get("complete") and rows.exists():
+            self.notes += state["notes"]
             return rows
-        write_atomically(beside, json.dumps(made_of, indent=2) + "\n")
+        _save(beside, made_of, complete=False)
         if self._recognizer is None:
             model = self._plan.model
             self._recognizer = EmotionRecognizer(find(model.name), labels=model.labels)
         files, options = RecordingFiles.of(rows=rows), self._plan.reading
         recording = record_video(self._recognizer, path, files, options, resume=True, progress=progress)
-        self.notes += [f"{film}: {note}" for note in recording.notes]
+        notes = [f"{film}: {note}" for note in recording.notes]
+        _save(beside, made_of, notes, complete=True)
+        self.notes += notes
         return rows
 
     def provenance(self, film: Path) -> dict[str, Any]:
@@ -91,6 +92,12 @@ class FilmReader:
             names = [film.stem, *(f"{film.stem}-{number}" for number in range(2, len(taken) + 3))]
             self._names[key] = next(name for name in names if name not in taken)
         return self._names[key]
+
+
+def _save(path: Path, made_of: dict[str, Any], notes: Sequence[str] = (), *, complete: bool) -> None:
+    """Write what rows are made of, whether the film was read to its end, and what was wrong with it."""
+    values = {"complete": complete, "notes": list(notes), "made_of": made_of}
+    write_atomically(path, json.dumps(values, indent=2) + "\n")
 
 
 def sha256(path: Path) -> str | None:
