@@ -164,6 +164,13 @@ def test_mistakes_in_a_plan_are_named(tmp_path: Path, text: str, message: str) -
         load_plan(tmp_path / "study.toml")
 
 
+def test_a_track_that_a_film_lacks_is_named(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (study.parent / "people.csv").read_text().replace("end\n", "end,face\n", 1).replace(",B,2\n", ",B,2,7\n", 1)
+    (study.parent / "people.csv").write_text(text)
+    assert main(["study", str(study)]) == 2
+    assert re.search(r"p0, .*B0.csv: face: expected tracks of the video \(1\), got 7", capsys.readouterr().err)
+
+
 def test_a_missing_plan_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["study", str(tmp_path / "no.toml")]) == 2
     assert "found no such file" in capsys.readouterr().err

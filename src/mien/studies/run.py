@@ -110,11 +110,17 @@ def presentation(rows: VideoRows, row: dict[str, Any]) -> tuple[Frame, float]:
     Returns:
         The sightings, with times from the start of the stretch on; the length in seconds. Without an end the stretch
         lasts to the last frame with any face.
+
+    Raises:
+        InputError: the film has no such track.
     """
     table, start = rows.table, float(row["start"])
     last = float((table["time"] + table["seconds"]).max()) if len(table) else start
     end = last if pd.isna(row["end"]) else float(row["end"])
-    seen = one_person(rows, row["face"])
+    try:
+        seen = one_person(rows, row["face"])
+    except InputError as error:
+        raise InputError(f"{row['participant']}, {row['film']}: {error}") from error
     seen = seen[(seen["time"] + seen["seconds"] > start) & (seen["time"] < end)]
     return seen.assign(time=seen["time"] - start).reset_index(drop=True), max(0.0, end - start)
 
