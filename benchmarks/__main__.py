@@ -37,6 +37,7 @@ NAMES = (
     "voice",
     "voice_runs",
     "voice_features",
+    "studies",
 )
 
 if sys.argv[1:2] in (["-h"], ["--help"]):

@@ -29,6 +29,7 @@ TIERS = {
     "training": TRAINING,
     "export": TRAINING,
     "report": APPLICATION,
+    "studies": APPLICATION,
     "batch": APPLICATION,
     "federated": APPLICATION,
     "serve": APPLICATION,

@@ -31,6 +31,8 @@ COMMANDS = (
     "models",
     "info",
     "video",
+    "study",
+    "annotations",
     "batch",
     "live",
     "listen",
