@@ -1,6 +1,6 @@
 """mien in headless Chromium beside Python, and beside human and face-api from npm, in one run.
 
-    cd web && npm ci && npm run build
+    cd web && npm install --no-save && npm run build
     npm install --prefix PEERS @vladmandic/human@3.3.6 @vladmandic/face-api@1.7.15 @tensorflow/tfjs-backend-wasm@4.22.0
     python -m benchmarks browser --data fer2013.csv --photos FOLDER --peers PEERS [--minutes 10]
 

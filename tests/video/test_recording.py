@@ -285,6 +285,30 @@ def test_resume_with_nothing_there_begins(clip: Path, fast: list[str], tmp_path:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 and Ctrl-C are POSIX's")
+def test_a_stopped_parquet_file_is_resumed(tmp_path: Path, fast: list[str]) -> None:
+    import pyarrow.parquet
+
+    clip = write_clip(tmp_path / "a.mp4", [k / 10 for k in range(200)], levels(200, (32, 32)))
+    target = tmp_path / "a.parquet"
+    command = [sys.executable, "-m", "mien", "video", str(clip), *fast, "--out", str(target)]
+    journal = tmp_path / "a.parquet.jsonl"
+    process = subprocess.Popen([*command, "--realtime"], stderr=subprocess.DEVNULL)
+    try:
+        while not journal.exists() or len(journal.read_text().splitlines()) < 10:
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
+    seen = pyarrow.parquet.read_table(target).num_rows
+    assert 9 <= seen < 200
+    assert journal.exists()
+    assert main(["video", str(clip), *fast, "--out", str(target), "--resume"]) == 0
+    assert pyarrow.parquet.read_table(target)["frame"].to_pylist() == list(range(200))
+    assert not journal.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9 and Ctrl-C are POSIX's")
 @pytest.mark.parametrize("end", ["SIGKILL", "SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_stop_half_way(end: str, tmp_path: Path, fast: list[str]) -> None:
     """Paced by --realtime, so that it is surely not through when it is stopped."""

@@ -160,6 +160,8 @@ def record_video(
                     progress(moment.time)
         except KeyboardInterrupt:  # the timeline and the summary of what was analyzed are still written
             stopped = True
+            if rows is not None:
+                rows.leave_unfinished()
         notes += [*analysis.notes, *(film.notes if film is not None else [])]
     if resume_file is not None and not stopped and (options.end is None or journal != Path(files.rows or "")):
         resume_file.remove()  # nothing is left to do, or the rows are in a Parquet file

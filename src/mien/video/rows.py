@@ -130,6 +130,7 @@ class RowWriter:
         self.path = check_target(path)
         self.labels = labels
         self.count = 0
+        self._unfinished = False
         self._journal = journal_of(self.path)
         self._names = list(earlier.columns) if earlier else columns(labels, voice=voice)
         self._json = self._journal is not None and self._journal.suffix == ".jsonl"
@@ -155,7 +156,12 @@ class RowWriter:
         self._file.close()
         if self.path.suffix.lower() == ".parquet" and kind is None:
             to_parquet(self._journal, self.path, self._names)
-            self._journal.unlink()
+            if not self._unfinished:
+                self._journal.unlink()
+
+    def leave_unfinished(self) -> None:
+        """Keep the journal of a Parquet file at the end, so that a stopped recording can be resumed."""
+        self._unfinished = True
 
     @property
     def size(self) -> int | None:
