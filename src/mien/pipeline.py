@@ -26,7 +26,7 @@ from mien.images import describe_source, load_image
 from mien.labels import LabelSet
 from mien.metadata import Head
 from mien.options import describe_options
-from mien.pipeline_options import BY_EMOTION, DEFAULT_MODEL, ESTIMATE, TRAINING, UNIFORM, PipelineOptions
+from mien.pipeline_options import BY_EMOTION, DEFAULT_MODEL, ESTIMATE, TRAINING, PipelineOptions
 from mien.preprocess import WHOLE_FRAME, Framing, crop_faces
 from mien.priors import Prior, check_prior, estimate_prior, ratios, shift
 from mien.results import Faces
@@ -135,8 +135,8 @@ class FacePipeline:
     def _use(self, bundle: Bundle, labels: str | None = None) -> None:
         self._head = bundle.head(labels) if labels else bundle.vote_head or bundle.metadata.heads[0]
         self._bundle = bundle
-        known = None if self._head.uncertainty is None else np.array(self._head.uncertainty.prior)
-        self._factors = ratios(TRAINING if self.prior == ESTIMATE else self.prior, self._head.labels, known)
+        prior = TRAINING if self.prior == ESTIMATE else self.prior
+        self._factors = ratios(prior, self._head.labels, known_frequencies(self._head))
         if self._head.uncertainty is not None:
             self._head.uncertainty.thresholds(self.set_coverage, self.set_kind)  # raises what is wrong with them
 
@@ -168,11 +168,7 @@ class FacePipeline:
             InputError: there are too few faces, or the model does not say to which frequencies its probabilities
                 belong.
         """
-        training = self.with_prior(TRAINING)
-        if self.head.uncertainty is None:
-            ratios(UNIFORM, self.labels, None)
-        assert self.head.uncertainty is not None
-        found = estimate_prior(training.classify(crops)[0], np.array(self.head.uncertainty.prior))
+        found = estimate_prior(self.with_prior(TRAINING).classify(crops)[0], known_frequencies(self.head))
         return dict(zip(self.labels.names, found.tolist(), strict=True))
 
     def with_labels(self, labels: str) -> Self:
@@ -314,6 +310,11 @@ class FacePipeline:
                 )
             )
         return faces
+
+
+def known_frequencies(head: Head) -> npt.NDArray[np.float64] | None:
+    """Return how frequent each emotion is among a head's calibration faces, float64 (K,); None: unknown."""
+    return None if head.uncertainty is None else np.array(head.uncertainty.prior)
 
 
 def vote_numbers(shares: npt.NDArray[np.floating], labels: LabelSet) -> dict[str, npt.NDArray[np.float32]]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from mien.errors import InputError, suggest
 from mien.labels import LabelSet
-from mien.pipeline_options import PRIORS, TRAINING
+from mien.pipeline_options import ESTIMATE, PRIORS, TRAINING
 
 LEAST_FACES = 50
 """Fewest faces from which frequencies are estimated."""
@@ -62,12 +62,7 @@ def ratios(prior: Prior, labels: LabelSet, known: Floats | None) -> npt.NDArray[
     if isinstance(prior, Mapping):
         for name, weight in prior.items():
             wanted[labels.index(name)] = weight
-    if known is None:
-        raise InputError(
-            f"prior {prior!r}: this model does not say how frequent the emotions were when it was calibrated. Train or "
-            "export it again with this version, or use 'training'"
-        )
-    factors = wanted / np.asarray(known, np.float64)
+    factors = wanted / _checked(known, prior)
     return np.asarray(factors / factors.mean(), np.float64)
 
 
@@ -77,25 +72,36 @@ def shift(probabilities: Floats, factors: Floats) -> npt.NDArray[np.float32]:
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), np.float32)
 
 
-def estimate_prior(probabilities: Floats, known: Floats) -> npt.NDArray[np.float64]:
+def _checked(known: Floats | None, prior: Prior) -> npt.NDArray[np.float64]:
+    """Return the frequencies of a model's calibration faces; raise InputError if it does not have them."""
+    if known is None:
+        raise InputError(
+            f"prior {prior!r}: this model does not say how frequent the emotions were when it was calibrated. Train or "
+            "export it again with this version, or use 'training'"
+        )
+    return np.asarray(known, np.float64)
+
+
+def estimate_prior(probabilities: Floats, known: Floats | None) -> npt.NDArray[np.float64]:
     """Estimate how frequent each emotion is among faces, by Saerens' expectation-maximization.
 
     Args:
         probabilities: calibrated, (N, K), of all faces.
-        known: the frequencies to which they belong, (K,), above 0.
+        known: the frequencies to which they belong, (K,), above 0; None: unknown.
 
     Returns:
         The frequencies, float64 (K,), which sum to 1.
 
     Raises:
-        InputError: there are fewer than LEAST_FACES faces.
+        InputError: there are fewer than LEAST_FACES faces, or `known` is None.
     """
+    known = _checked(known, ESTIMATE)
     if len(probabilities) < LEAST_FACES:
         raise InputError(
             f"prior 'estimate': expected at least {LEAST_FACES} faces, got {len(probabilities)}. Use 'uniform', "
             "'training' or weights of your own"
         )
-    values, known = np.asarray(probabilities, np.float64), np.asarray(known, np.float64)
+    values = np.asarray(probabilities, np.float64)
     found = known / known.sum()
     for _ in range(_STEPS):
         before = found

@@ -39,7 +39,7 @@ class Interval:
             raise ValueError("an interval needs as many bounds as increasing values")
 
     def bounds(self, values: Floats) -> npt.NDArray[np.float32]:
-        """Return the least and the greatest real value, float32 (n, 2), of estimated values (n,), which lie between."""
+        """Return the interval of each estimated value (n,): its lower and upper bound, float32 (n, 2)."""
         low, high = (np.interp(values, self.at, bound) for bound in (self.low, self.high))
         return np.stack([np.minimum(low, values), np.maximum(high, values)], axis=1).astype(np.float32)
 

@@ -19,13 +19,13 @@ Pipeline = TypeVar("Pipeline", bound=FacePipeline)
 
 FRAMES_A_SECOND = 1.0
 LEAST_FRAMES = 300
-"""Short films are looked at more often, until there are about so many frames."""
+"""Number of frames that are read of a short film, more than one a second."""
 
 
 def with_estimated_prior(pipeline: Pipeline, source: Any, opened: Source, sampling: Sampling) -> Pipeline:
     """Return a pipeline with the frequencies of the emotions in a film as its prior.
 
-    One frame a second is looked at, or more in a short film.
+    One frame a second is read, or more in a short film.
 
     Args:
         pipeline: detects, crops and classifies.

@@ -14,8 +14,8 @@ MAX_DETECT_SECONDS = 0.5
 """Most seconds between two detections in real time: a new face is found no later than that."""
 
 CLASSIFIED_SHARE = 0.85
-"""Share of the time between two frames that all stages but detection may take, in real time, together with classifying
-as many faces as fit; the others keep what was found of them in an earlier frame."""
+"""Share of the time between two frames that tracking and classification may take in real time. It limits how many faces
+are classified; the others keep the probabilities of an earlier frame."""
 
 BACKGROUND_SHARE = 0.4
 """If a detection takes more than this share of the time between two frames, it runs in the background, in real time."""
