@@ -415,3 +415,8 @@ def test_gray_is_that_of_the_colours(mode: str, orientation: int) -> None:
     gray = load_gray(file.getvalue())
     assert np.array_equal(gray, cv2.cvtColor(load_image(file.getvalue()), cv2.COLOR_RGB2GRAY))
     assert gray.shape == ((2000, 2100) if orientation == 6 else (2100, 2000))
+
+
+def test_a_picture_that_is_opened_for_text_says_so() -> None:
+    with EILEEN_COLLINS.open(encoding="utf-8") as file, pytest.raises(InputError, match="opened for bytes"):
+        load_image(file)

@@ -177,6 +177,8 @@ def _read_object(file: Any, name: str) -> bytes:
     """Return the rest of a binary file object."""
     try:
         content = file.read()
+    except UnicodeDecodeError:
+        content = ""  # opened for text, in which these bytes are none
     except ValueError as error:  # it is closed
         raise InputError(
             f"image: expected an open file, got one that cannot be read ({error}). Open it again"
